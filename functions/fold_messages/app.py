@@ -1,0 +1,38 @@
+"""fold_messages: the stream of the log, folded into messages."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.config import Settings
+from sendtrail.runtime import database, set_aside
+from sendtrail.services.fold_messages import FoldMessages
+from sendtrail.services.stream import INSERTS, consume
+from sendtrail.storage.items import event_from_item
+
+logger = Logger()
+metrics = Metrics()
+
+
+@cache
+def fold() -> FoldMessages:
+    """The service, made at the first batch."""
+    return FoldMessages.over(database(), Settings.from_environment().messages_table)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Folds one batch; the tumbling window, which is there for the shard's name, has no state."""
+    messages, unreadable = consume(
+        event, names=INSERTS, decode=event_from_item, take=fold().take, set_aside=set_aside
+    )
+    metrics.add_metric(name="FoldedMessages", unit=MetricUnit.Count, value=messages)
+    if unreadable:
+        logger.error("set aside", extra={"records": unreadable})
+    return {"state": {}, "batchItemFailures": []}

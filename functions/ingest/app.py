@@ -1,0 +1,84 @@
+"""Ingest: SES's events, by SQS, SNS or EventBridge, into the log."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.runtime import event_log
+from sendtrail.services.ingest import Ingest, Outcome
+
+logger = Logger()
+metrics = Metrics()
+
+
+@cache
+def ingest() -> Ingest:
+    """The service, made at the first event."""
+    return Ingest(event_log())
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
+    """Takes a batch of SQS, or one event of SNS or EventBridge.
+
+    Returns:
+        of an SQS batch, which records to bring again.
+
+    Raises:
+        RejectedRecordError, AwsError: what came directly could not be taken; Lambda tries again
+            and then hands it to the function's dead-letter queue.
+    """
+    records = event.get("Records")
+    if isinstance(records, list) and records and records[0].get("eventSource") == "aws:sqs":
+        return take_batch(records)
+    outcome = ingest().take([("", event)])
+    report(outcome)
+    for error in (*outcome.rejected.values(), *outcome.failed.values()):
+        raise error
+    return None
+
+
+def take_batch(records: list[dict[str, Any]]) -> PartialItemFailureResponse:
+    """Writes all of a batch together, then lets Powertools report what each record came to."""
+    outcome = ingest().take([(record["messageId"], record["body"]) for record in records])
+    report(outcome)
+    errors: dict[str, Exception] = {**outcome.rejected, **outcome.failed}
+    if not errors:
+        return {"batchItemFailures": []}
+
+    def verdict(record: SQSRecord) -> None:
+        if record.message_id in errors:
+            raise errors[record.message_id]
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(records=records, handler=verdict):
+        processor.process()
+    return processor.response()
+
+
+def report(outcome: Outcome) -> None:
+    """Logs and counts what became of a batch."""
+    count = sum(outcome.events.values())
+    metrics.add_metric(name="Events", unit=MetricUnit.Count, value=count)
+    for record_id, error in outcome.rejected.items():
+        logger.error("rejected", extra={"record_id": record_id, "why": str(error)})
+    if outcome.failed:
+        why = str(next(iter(outcome.failed.values())))
+        logger.error("not written", extra={"records": len(outcome.failed), "why": why})
+    if outcome.acknowledged:
+        logger.info("SES may publish to the topic")
+    for event_type, count in outcome.events.items():
+        metrics.add_metric(name=f"{event_type}Events", unit=MetricUnit.Count, value=count)
+    if outcome.rejected:
+        metrics.add_metric(
+            name="RejectedRecords", unit=MetricUnit.Count, value=len(outcome.rejected)
+        )

@@ -1,0 +1,1 @@
+"""The private routes: parsing, one call into a service, and the shape of its answer."""

@@ -1,0 +1,153 @@
+"""/v1/communications: how each mailing did."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import Annotated, Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from sendtrail.api.parameters import CommunicationId, Cursor, Limit, answers, needs
+from sendtrail.api.schemas import Communication, CommunicationSummary, Page, Recipient
+from sendtrail.api.services import Services
+from sendtrail.domain.communication import About
+from sendtrail.domain.message import Status
+from sendtrail.errors import NotFoundError
+from sendtrail.keys import Scope
+from sendtrail.services.views import communication_view, recipient_view
+from sendtrail.storage import queries
+
+__all__ = ["MOST_CSV_ROWS", "add_routes"]
+
+_TAG = ["Communications"]
+_CSV: Final = "text/csv"
+_CSV_COLUMNS: Final = ("participant_id", "message_id", "address", "status", "last_changed_at")
+MOST_CSV_ROWS: Final = 10_000
+"""How many rows one answer in CSV has at most: a Lambda answer may have 6 MB."""
+
+_MOST_CSV_PAGES: Final = 102
+"""How many pages are read for it, also where a filter leaves little of each."""
+
+_RECIPIENTS: Final = answers(Page[Recipient], 400)
+_RECIPIENTS[200]["content"][_CSV] = {"schema": {"type": "string"}}
+
+
+def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+    """Adds the routes."""
+
+    @app.get(
+        "/v1/communications",
+        summary="Mailings and their figures, newest first",
+        tags=_TAG,
+        operation_id="listCommunications",
+        responses=answers(Page[CommunicationSummary], 400),
+        middlewares=[needs(Scope.READ)],
+    )
+    def several(
+        month: Annotated[
+            str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="2026-11: only that")
+        ] = None,
+        kind: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+        name: Annotated[
+            str | None, Query(min_length=1, max_length=128, description="a part of the name")
+        ] = None,
+        limit: Limit = 25,
+        cursor: Cursor = None,
+    ) -> Page[CommunicationSummary]:
+        def wanted(about: About) -> bool:
+            return (kind is None or about.kind == kind) and (
+                name is None or name.lower() in about.name.lower()
+            )
+
+        list_name = ("communications", month, kind, name)
+        found = queries.communications(
+            services.cursors.read(cursor, *list_name),
+            limit,
+            month=month,
+            wanted=wanted if kind or name else None,
+        )
+        items = [communication_view(about, tally, whole=False) for about, tally in found.items]
+        return Page[CommunicationSummary].of(items, services.cursors.write(found.place, *list_name))
+
+    @app.get(
+        "/v1/communications/<communication_id>",
+        summary="A mailing: all figures, per link, per mailbox provider",
+        tags=_TAG,
+        operation_id="getCommunication",
+        responses=answers(Communication, 404),
+        middlewares=[needs(Scope.READ)],
+    )
+    def one(communication_id: CommunicationId) -> Communication:
+        found = queries.communication(communication_id)
+        if found is None:
+            raise NotFoundError(f"there is no communication {communication_id}")
+        return Communication.model_validate(communication_view(*found, whole=True))
+
+    @app.get(
+        "/v1/communications/<communication_id>/recipients",
+        summary="Who a mailing went to",
+        description=(
+            "With `Accept: text/csv`, up to 10,000 at once, and a Link header to go on. Filtering "
+            "by a status that is no problem looks at up to 100 at a time, and may answer fewer "
+            "than limit, with a cursor to go on."
+        ),
+        tags=_TAG,
+        operation_id="listRecipients",
+        responses=_RECIPIENTS,
+        middlewares=[needs(Scope.READ)],
+    )
+    def recipients(
+        communication_id: CommunicationId,
+        status: Annotated[Status | None, Query()] = None,
+        limit: Limit = 25,
+        cursor: Cursor = None,
+    ) -> Any:
+        list_name = ("recipients", communication_id, status)
+        place = services.cursors.read(cursor, *list_name)
+        if _CSV in (app.current_event.headers.get("accept") or ""):
+            rows, place = _all_recipients(communication_id, status, place)
+            following = services.cursors.write(place, *list_name)
+            return _csv(rows, app.current_event.path, status, following)
+        found = queries.recipients(communication_id, status=status, place=place, limit=limit)
+        items = [recipient_view(each) for each in found.items]
+        return Page[Recipient].of(items, services.cursors.write(found.place, *list_name))
+
+
+def _all_recipients(
+    communication_id: str, status: Status | None, place: Any
+) -> tuple[list[dict[str, Any]], Any]:
+    rows: list[dict[str, Any]] = []
+    for _ in range(_MOST_CSV_PAGES):
+        found = queries.recipients(communication_id, status=status, place=place, limit=99)
+        rows += [recipient_view(each) for each in found.items]
+        place = found.place
+        if place is None or len(rows) > MOST_CSV_ROWS - 99:
+            break
+    return rows, place
+
+
+def _csv(
+    rows: list[dict[str, Any]], path: str, status: Status | None, following: str | None
+) -> Any:
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_CSV_COLUMNS)
+    writer.writerows([_cell(row[name]) for name in _CSV_COLUMNS] for row in rows)
+    headers = {"Content-Disposition": 'attachment; filename="recipients.csv"'}
+    if following:
+        query = f"cursor={following}" + (f"&status={status.value}" if status else "")
+        headers["Link"] = f'<{path}?{query}>; rel="next"'
+    return Response(
+        status_code=200,
+        content_type="text/csv; charset=utf-8",
+        body=text.getvalue(),
+        headers=headers,
+    )
+
+
+def _cell(value: str | None) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    text = value or ""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

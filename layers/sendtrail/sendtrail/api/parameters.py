@@ -1,0 +1,137 @@
+"""The parameters that routes share, and the scope that each route needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from sendtrail.api.schemas import GatewayMessage, Problem
+from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
+from sendtrail.errors import ForbiddenError, InvalidInputError
+from sendtrail.keys import Scope
+from sendtrail.services.recording import checked_address
+
+__all__ = [
+    "AddressPath",
+    "CommunicationId",
+    "Cursor",
+    "Limit",
+    "MessageId",
+    "ParticipantId",
+    "address_of",
+    "answers",
+    "needs",
+    "past_time",
+    "time_bound",
+]
+
+_ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
+
+Limit = Annotated[int, Query(ge=1, le=100, description="how many at most")]
+Cursor = Annotated[str | None, Query(max_length=4096, description="next_cursor of the part before")]
+ParticipantId = Annotated[str, Path(pattern=_ID)]
+CommunicationId = Annotated[str, Path(pattern=_ID)]
+MessageId = Annotated[str, Path(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="a ULID")]
+AddressPath = Annotated[str, Path(max_length=1000, description="an email address")]
+
+_CLOCK_SKEW_MS: Final = int(timedelta(minutes=5) / timedelta(milliseconds=1))
+
+
+def needs(scope: Scope) -> Callable[[APIGatewayHttpResolver, Any], Any]:
+    """A middleware that lets through only callers whose key has this scope.
+
+    The gateway's authorizer has said who calls; a request without its word is refused.
+    """
+
+    def check(app: APIGatewayHttpResolver, next_middleware: Any) -> Any:
+        authorizer = app.current_event.request_context.authorizer
+        given = (authorizer.get_lambda if authorizer else None) or {}
+        try:
+            allowed = Scope(given.get("scope", "")).allows(scope)
+        except ValueError:
+            allowed = False
+        if not allowed:
+            raise ForbiddenError(
+                f"this needs an API key of scope {scope.value}; yours is {given.get('scope')!r}"
+            )
+        return next_middleware(app)
+
+    return check
+
+
+def answers(model: Any, *statuses: int) -> dict[int, Any]:
+    """What a route may answer with, for its OpenAPI description.
+
+    Args:
+        model: of a 200; None for a 204, which has no body.
+        statuses: of the problems beyond those that any route has.
+    """
+    said = {
+        400: "The cursor is not one of ours, or of another list",
+        401: "No API key",
+        403: "The API key is not known, or its scope does not allow this",
+        404: "There is no such thing",
+        415: "The body is not JSON",
+        422: "The request is not valid; errors says what is allowed",
+        503: "A service behind this one did not answer",
+    }
+    problem = {"application/problem+json": {"model": Problem}}
+    good: dict[int, Any] = (
+        {200: {"description": "Done", "content": {"application/json": {"model": model}}}}
+        if model
+        else {204: {"description": "Done"}}
+    )
+    # API Gateway's own answers, before the function is asked, are {"message"}.
+    gateway = {"application/json": {"model": GatewayMessage}}
+    contents = {401: gateway, 403: gateway | problem}
+    return good | {
+        status: {"description": said[status], "content": contents.get(status, problem)}
+        for status in sorted({401, 403, 415, 422, 503, *statuses})
+    }
+
+
+def address_of(path: str) -> str:
+    """The address in a path; gateways differ in whether they have decoded it."""
+    return checked_address(path if "@" in path else unquote(path))
+
+
+def time_bound(value: str | None, name: str, *, end: bool) -> Timestamp | None:
+    """A bound of a range of times: a time, or a day, which is meant whole.
+
+    Args:
+        end: whether a day stands for its last millisecond and not its first.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if value is None:
+        return None
+    text = value.replace(" ", "+")  # a plus sign that was not encoded
+    if len(text) == 10:
+        text += "T23:59:59.999Z" if end else "T00:00:00.000Z"
+    try:
+        return parse(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{name}: {value!r:.60} is no time; write 2026-11-24, or 2026-11-24T09:30:00Z"
+        ) from None
+
+
+def past_time(value: str | None, name: str) -> Timestamp:
+    """When something happened: now if not given, and not in the future.
+
+    Raises:
+        InvalidInputError: it is no time, or more than 5 minutes from now.
+    """
+    current = now()
+    if value is None:
+        return current
+    given = time_bound(value, name, end=False) or current
+    if epoch_ms(given) > epoch_ms(current) + _CLOCK_SKEW_MS:
+        raise InvalidInputError(f"{name}: {value} is in the future")
+    return given

@@ -1,0 +1,199 @@
+"""/v1/participants: who they are, and what they were sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from sendtrail.api.parameters import (
+    AddressPath,
+    Cursor,
+    Limit,
+    MessageId,
+    ParticipantId,
+    address_of,
+    answers,
+    needs,
+    past_time,
+    time_bound,
+)
+from sendtrail.api.schemas import (
+    Address,
+    Interaction,
+    Message,
+    MessageWithTrail,
+    Page,
+    Participant,
+    ParticipantOfAddress,
+    Subscription,
+)
+from sendtrail.api.services import Services
+from sendtrail.domain.ids import normal_address
+from sendtrail.domain.message import Status
+from sendtrail.domain.times import now
+from sendtrail.errors import InvalidInputError
+from sendtrail.keys import Scope
+from sendtrail.services import history
+from sendtrail.services.recording import checked_address
+from sendtrail.storage import queries
+
+__all__ = ["add_routes"]
+
+_TAG = ["Participants"]
+
+
+def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+    """Adds the routes."""
+
+    @app.get(
+        "/v1/participants",
+        summary="Who has, or had, an address",
+        tags=_TAG,
+        operation_id="findParticipants",
+        responses=answers(Page[ParticipantOfAddress], 400),
+        middlewares=[needs(Scope.READ)],
+    )
+    def of_address(
+        address: Annotated[str, Query(max_length=320)],
+        limit: Limit = 25,
+        cursor: Cursor = None,
+    ) -> Page[ParticipantOfAddress]:
+        normal = normal_address(checked_address(address.replace(" ", "+")))
+        place = services.cursors.read(cursor, "participants", normal)
+        found = queries.participants_of_address(normal, place, limit)
+        return Page[ParticipantOfAddress].of(
+            [
+                {
+                    "participant_id": use.participant_id,
+                    "address": use.address,
+                    "first_used_at": use.first_used_at,
+                    "last_used_at": use.last_used_at,
+                    "registered_at": use.registered_at,
+                }
+                for use in found.items
+            ],
+            services.cursors.write(found.place, "participants", normal),
+        )
+
+    @app.get(
+        "/v1/participants/<participant_id>",
+        summary="A participant",
+        tags=_TAG,
+        operation_id="getParticipant",
+        responses=answers(Participant, 404),
+        middlewares=[needs(Scope.READ)],
+    )
+    def one(participant_id: ParticipantId) -> Participant:
+        return Participant.model_validate(history.profile(participant_id))
+
+    @app.get(
+        "/v1/participants/<participant_id>/messages",
+        summary="What a participant was sent, newest first",
+        description=(
+            "Filtering by status or kind looks at up to 100 messages at a time, and may answer "
+            "fewer than limit, with a cursor to go on."
+        ),
+        tags=_TAG,
+        operation_id="listMessages",
+        responses=answers(Page[Message], 400),
+        middlewares=[needs(Scope.READ)],
+    )
+    def messages(
+        participant_id: ParticipantId,
+        status: Annotated[Status | None, Query()] = None,
+        kind: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+        since: Annotated[
+            str | None, Query(alias="from", max_length=40, description="sent then or later")
+        ] = None,
+        until: Annotated[
+            str | None, Query(alias="to", max_length=40, description="sent then or earlier")
+        ] = None,
+        limit: Limit = 25,
+        cursor: Cursor = None,
+    ) -> Page[Message]:
+        wanted = history.MessageFilter(
+            status,
+            kind,
+            time_bound(since, "from", end=False),
+            time_bound(until, "to", end=True),
+        )
+        if wanted.since and wanted.until and wanted.since > wanted.until:
+            raise InvalidInputError("from is later than to")
+        name = ("messages", participant_id, status, kind, wanted.since, wanted.until)
+        place = services.cursors.read(cursor, *name)
+        items, place = history.messages(participant_id, wanted, place=place, limit=limit)
+        return Page[Message].of(items, services.cursors.write(place, *name))
+
+    @app.get(
+        "/v1/participants/<participant_id>/messages/<message_id>",
+        summary="A message, with its links and its trail",
+        tags=_TAG,
+        operation_id="getMessage",
+        responses=answers(MessageWithTrail, 404),
+        middlewares=[needs(Scope.READ)],
+    )
+    def message(participant_id: ParticipantId, message_id: MessageId) -> MessageWithTrail:
+        return MessageWithTrail.model_validate(history.message(participant_id, message_id))
+
+    @app.get(
+        "/v1/participants/<participant_id>/addresses",
+        summary="The history of a participant's addresses",
+        tags=_TAG,
+        operation_id="listAddresses",
+        responses=answers(Page[Address], 404),
+        middlewares=[needs(Scope.READ)],
+    )
+    def addresses(participant_id: ParticipantId) -> Page[Address]:
+        return Page[Address].of(history.addresses(participant_id), None)
+
+    @app.put(
+        "/v1/participants/<participant_id>/addresses/<address>",
+        summary="Register an address",
+        description=(
+            "It is then the address to write to. Mail that something else sent to it, before or "
+            "later, is part of the participant's history."
+        ),
+        tags=_TAG,
+        operation_id="registerAddress",
+        responses=answers(Address),
+        middlewares=[needs(Scope.SEND)],
+    )
+    def register(participant_id: ParticipantId, address: AddressPath) -> Address:
+        written = address_of(address)
+        services.recording.address(participant_id, now(), written)
+        return Address.model_validate(history.address(participant_id, written))
+
+    @app.post(
+        "/v1/participants/<participant_id>/interactions",
+        summary="Record a transaction, which ends inactivity",
+        tags=_TAG,
+        operation_id="recordInteraction",
+        responses=answers(Participant),
+        middlewares=[needs(Scope.SEND)],
+    )
+    def interact(participant_id: ParticipantId, interaction: Interaction) -> Participant:
+        if interaction.reference and not interaction.at:
+            raise InvalidInputError(
+                "at: needed with a reference, so that the same one told again is the same event"
+            )
+        services.recording.interaction(
+            participant_id,
+            kind=interaction.kind,
+            at=past_time(interaction.at, "at"),
+            reference=interaction.reference,
+        )
+        return Participant.model_validate(history.profile(participant_id))
+
+    @app.put(
+        "/v1/participants/<participant_id>/subscription",
+        summary="Record whether a participant wants communications",
+        tags=_TAG,
+        operation_id="setSubscription",
+        responses=answers(Participant),
+        middlewares=[needs(Scope.SEND)],
+    )
+    def subscribe(participant_id: ParticipantId, subscription: Subscription) -> Participant:
+        services.recording.subscription(participant_id, now(), subscribed=subscription.subscribed)
+        return Participant.model_validate(history.profile(participant_id))

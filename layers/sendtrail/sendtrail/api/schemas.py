@@ -1,0 +1,308 @@
+"""What the routes take and answer, as Pydantic models: the OpenAPI description is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sendtrail.domain.events import SuppressionReason
+from sendtrail.domain.hits import Actor
+from sendtrail.domain.message import Status
+
+__all__ = [
+    "Address",
+    "Communication",
+    "CommunicationSummary",
+    "GatewayMessage",
+    "Interaction",
+    "Message",
+    "MessageWithTrail",
+    "Page",
+    "Participant",
+    "ParticipantOfAddress",
+    "Problem",
+    "Recipient",
+    "Subscription",
+    "Suppress",
+    "Suppression",
+]
+
+T = TypeVar("T")
+Time = Annotated[
+    str, Field(description="UTC, ISO 8601, with Z", examples=["2026-11-24T09:30:00.000Z"])
+]
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list."""
+
+    items: list[T]
+    next_cursor: str | None = Field(description="For the next part; null at the end")
+
+    @classmethod
+    def of(cls, items: Iterable[dict[str, Any]], next_cursor: str | None) -> Self:
+        """A page of these items, each checked against the model."""
+        return cls.model_validate({"items": list(items), "next_cursor": next_cursor})
+
+
+class ProblemError(BaseModel):
+    """One thing that is not valid in a request."""
+
+    place: str = Field(alias="in")
+    name: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemError] = []
+
+
+class GatewayMessage(BaseModel):
+    """What API Gateway says of a missing or unknown API key."""
+
+    message: str
+
+
+class Evidence(BaseModel):
+    """Why an address is not to be mailed."""
+
+    reason: SuppressionReason
+    since: Time
+    message_id: str | None
+    participant_id: str | None
+    diagnostic: str | None
+
+
+class Suppression(Evidence):
+    """An address that is not to be mailed."""
+
+    address: str
+
+
+class Participant(BaseModel):
+    """A participant, with the address to write to."""
+
+    participant_id: str
+    subscribed: bool
+    subscription_changed_at: Time | None
+    last_interaction_at: Time | None
+    inactive_since: Time | None
+    first_seen_at: Time | None
+    address: str | None
+    suppression: Evidence | None
+
+
+class ParticipantOfAddress(BaseModel):
+    """Somebody who has, or had, an address."""
+
+    participant_id: str
+    address: str
+    first_used_at: Time | None
+    last_used_at: Time | None
+    registered_at: Time | None
+
+
+class Address(BaseModel):
+    """An address in a participant's history."""
+
+    address: str
+    first_used_at: Time | None
+    last_used_at: Time | None
+    registered_at: Time | None
+    current: bool
+    suppression: Evidence | None
+
+
+class Bounce(BaseModel):
+    """How a message bounced, in SES's words."""
+
+    type: str
+    subtype: str
+    status: str | None
+    diagnostic: str | None
+
+
+class Message(BaseModel):
+    """A message; what has not happened is null."""
+
+    message_id: str
+    participant_id: str
+    communication_id: str | None
+    kind: str | None
+    template_id: str | None
+    template_version: int | None
+    subject: str | None
+    address: str | None
+    status: Status
+    last_changed_at: Time | None
+    sent_at: Time | None
+    delivered_at: Time | None
+    first_opened_at: Time | None
+    last_opened_at: Time | None
+    open_count: int
+    human_open_count: int
+    first_clicked_at: Time | None
+    last_clicked_at: Time | None
+    click_count: int
+    human_click_count: int
+    bounced_at: Time | None
+    bounce: Bounce | None
+    dropped_at: Time | None
+    drop_reason: str | None
+    spammed_at: Time | None
+    rejected_at: Time | None
+    failed_at: Time | None
+    delayed_at: Time | None
+    unsubscribed_at: Time | None
+
+
+class Link(BaseModel):
+    """A link of a message that was clicked."""
+
+    url: str | None = Field(description="null: all others together")
+    clicks: int
+    human_clicks: int
+    first_clicked_at: Time
+    last_clicked_at: Time
+
+
+class TrailEvent(BaseModel):
+    """Something that happened to a message."""
+
+    at: Time
+    type: str
+    source: str
+    address: str | None
+    detail: dict[str, Any]
+    actor: Actor | None
+    actor_reason: str | None
+    uncounted: bool = Field(description="true: seen also by us, and counted there")
+
+
+class MessageWithTrail(Message):
+    """A message with its links and its trail, oldest first."""
+
+    links: list[Link]
+    events: list[TrailEvent]
+    events_truncated: bool
+
+
+class CommunicationLink(BaseModel):
+    """A link of a mailing that was clicked."""
+
+    url: str | None = Field(description="null: all others together")
+    clicks: int
+    human_clicks: int
+
+
+class Provider(BaseModel):
+    """A mailing's figures at one mailbox provider."""
+
+    provider: str
+    recipients: int
+    sent: int
+    delivered: int
+    opened: int
+    human_opened: int
+    clicked: int
+    human_clicked: int
+    bounced: int
+    blocked: int
+    dropped: int
+    spammed: int
+    unsubscribed: int
+
+
+class CommunicationSummary(BaseModel):
+    """A mailing and its figures. Past tense counts messages, each once; `opens` and `clicks` count
+    hits; rates are fractions of `sent`, null where nothing was sent.
+    """
+
+    communication_id: str
+    name: str
+    kind: str | None
+    created_at: Time | None
+    template_id: str | None
+    template_version: int | None
+    recipients: int
+    sent: int
+    delivered: int
+    opened: int
+    opens: int
+    human_opened: int
+    human_opens: int
+    clicked: int
+    clicks: int
+    human_clicked: int
+    human_clicks: int
+    bounced: int
+    delayed: int
+    dropped: int
+    dropped_by_reason: dict[str, int]
+    spammed: int
+    unsubscribed: int
+    rejected: int
+    failed: int
+    blocked: int
+    open_rate: float | None
+    human_open_rate: float | None
+    click_rate: float | None
+    human_click_rate: float | None
+
+
+class Communication(CommunicationSummary):
+    """A mailing with its figures per link and per mailbox provider."""
+
+    links: list[CommunicationLink]
+    providers: list[Provider]
+
+
+class Recipient(BaseModel):
+    """A recipient of a mailing."""
+
+    participant_id: str
+    message_id: str
+    address: str | None
+    status: Status
+    last_changed_at: Time | None
+
+
+class Interaction(BaseModel):
+    """A transaction of a participant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Annotated[str, Field(min_length=1, max_length=64)] = "transaction"
+    at: Annotated[str | None, Field(max_length=40, description="when; now, if left out")] = None
+    reference: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=256,
+            description="its own id; needs `at`. The same told again is the same",
+        ),
+    ] = None
+
+
+class Subscription(BaseModel):
+    """Whether a participant wants communications."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subscribed: bool
+
+
+class Suppress(BaseModel):
+    """Why an address is suppressed by hand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[str, Field(max_length=500)] = ""

@@ -1,0 +1,90 @@
+"""/v1/suppressions: the addresses that are not to be mailed, and why."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, answers, needs
+from sendtrail.api.schemas import Page, Suppress, Suppression
+from sendtrail.api.services import Services
+from sendtrail.domain.events import SuppressionReason
+from sendtrail.domain.times import now
+from sendtrail.errors import NotFoundError
+from sendtrail.keys import Scope
+from sendtrail.services.views import suppression_view
+from sendtrail.storage import queries
+
+__all__ = ["add_routes"]
+
+_TAG = ["Suppressions"]
+
+
+def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+    """Adds the routes."""
+
+    @app.get(
+        "/v1/suppressions",
+        summary="Suppressed addresses: by reason, the gravest first, each newest first",
+        tags=_TAG,
+        operation_id="listSuppressions",
+        responses=answers(Page[Suppression], 400),
+        middlewares=[needs(Scope.READ)],
+    )
+    def several(
+        reason: Annotated[SuppressionReason | None, Query()] = None,
+        limit: Limit = 25,
+        cursor: Cursor = None,
+    ) -> Page[Suppression]:
+        place = services.cursors.read(cursor, "suppressions", reason)
+        found = queries.suppressions(reason, place, limit)
+        return Page[Suppression].of(
+            [suppression_view(each) for each in found.items],
+            services.cursors.write(found.place, "suppressions", reason),
+        )
+
+    @app.get(
+        "/v1/suppressions/<address>",
+        summary="Why an address is suppressed",
+        tags=_TAG,
+        operation_id="getSuppression",
+        responses=answers(Suppression, 404),
+        middlewares=[needs(Scope.READ)],
+    )
+    def one(address: AddressPath) -> Suppression:
+        return _standing(address_of(address))
+
+    @app.put(
+        "/v1/suppressions/<address>",
+        summary="Suppress an address by hand",
+        tags=_TAG,
+        operation_id="suppressAddress",
+        responses=answers(Suppression),
+        middlewares=[needs(Scope.ADMIN)],
+    )
+    def suppress(address: AddressPath, suppress: Suppress) -> Suppression:
+        written = address_of(address)
+        services.recording.suppress(written, now(), note=suppress.note)
+        return _standing(written)
+
+    @app.delete(
+        "/v1/suppressions/<address>",
+        summary="Lift a suppression, whatever its reason",
+        description="What happened until now is kept, and no longer holds against the address.",
+        tags=_TAG,
+        operation_id="liftSuppression",
+        responses=answers(None, 404),
+        middlewares=[needs(Scope.ADMIN)],
+    )
+    def lift(address: AddressPath) -> Response[Any]:
+        services.recording.lift(address_of(address), now())
+        return Response(status_code=204)
+
+
+def _standing(address: str) -> Suppression:
+    found = queries.suppression(address)
+    if found is None:
+        raise NotFoundError(f"{address} is not suppressed")
+    return Suppression.model_validate(suppression_view(found))

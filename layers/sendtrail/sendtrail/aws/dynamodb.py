@@ -1,0 +1,238 @@
+"""DynamoDB: items as plain values, and the operations that the log and the folds need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from sendtrail.aws.service import Patience, Service
+from sendtrail.errors import ThrottledError
+
+__all__ = ["DynamoDB", "from_attributes", "to_attributes"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+Item = dict[str, Any]
+
+_MOST_WRITES: Final = 25  # BatchWriteItem
+_MOST_READS: Final = 100  # BatchGetItem
+_ROUNDS: Final = 8
+_WORKERS: Final = 8
+
+
+class DynamoDB:
+    """DynamoDB's JSON protocol, with items as dictionaries of plain values.
+
+    Attributes:
+        consumed: capacity units by table, summed where `count_capacity` is on.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        patience: Patience | None = None,
+        count_capacity: bool = False,
+    ) -> None:
+        self._patience = patience or Patience()
+        self._service = Service(
+            name="dynamodb",
+            target_prefix="DynamoDB_20120810",
+            version="1.0",
+            environment=environment,
+            patience=self._patience,
+        )
+        self._count_capacity = count_capacity
+        self._workers: ThreadPoolExecutor | None = None
+        self.consumed: dict[str, float] = {}
+        self.calls: dict[str, int] = {}
+
+    def at_once(self, do: Callable[[A], B], arguments: Sequence[A]) -> list[B]:
+        """What `do` returns for each of the arguments, for several of them at the same time.
+
+        The threads, and with them their connections, are kept. One argument needs no thread, so
+        that `do` may in turn call this with one.
+        """
+        if len(arguments) <= 1:
+            return [do(argument) for argument in arguments]
+        if self._workers is None:
+            self._workers = ThreadPoolExecutor(max_workers=_WORKERS)
+        return list(self._workers.map(do, arguments))
+
+    def put_all(self, table: str, items: Sequence[Item]) -> None:
+        """Writes items, 25 to a request; what DynamoDB leaves unprocessed is tried again.
+
+        Args:
+            items: of different keys: BatchWriteItem takes no key twice.
+
+        Raises:
+            ThrottledError: items were left after 8 rounds; others may have been written.
+            AwsError: as for any call.
+        """
+        for start in range(0, len(items), _MOST_WRITES):
+            batch = items[start : start + _MOST_WRITES]
+            self._write([{"PutRequest": {"Item": to_attributes(item)}} for item in batch], table)
+
+    def get_all(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        """Reads items by key, strongly consistent, 100 to a request; absent ones are left out.
+
+        Raises:
+            ThrottledError: keys were left after 8 rounds.
+            AwsError: as for any call.
+        """
+        found: list[Item] = []
+        for start in range(0, len(keys), _MOST_READS):
+            pending: list[Item] = [to_attributes(key) for key in keys[start : start + _MOST_READS]]
+            for attempt in range(1, _ROUNDS + 1):
+                wanted = {table: {"Keys": pending, "ConsistentRead": True}}
+                answer = self._call("BatchGetItem", {"RequestItems": wanted})
+                found += [from_attributes(item) for item in answer["Responses"].get(table, [])]
+                pending = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+                if not pending:
+                    break
+                self._pause(attempt, "BatchGetItem")
+        return found
+
+    def get(self, table: str, key: Item) -> Item | None:
+        """Reads one item, strongly consistent; None if there is none."""
+        request = {"TableName": table, "Key": to_attributes(key), "ConsistentRead": True}
+        item = self._call("GetItem", request).get("Item")
+        return from_attributes(item) if item is not None else None
+
+    def put(
+        self,
+        table: str,
+        item: Item,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Writes one item, if `condition` holds.
+
+        Args:
+            names, values: what the placeholders in the condition stand for.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        request = {
+            "TableName": table,
+            "Item": to_attributes(item),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": dict(names),
+        }
+        if values:
+            request["ExpressionAttributeValues"] = to_attributes(values)
+        self._call("PutItem", request)
+
+    def update(
+        self,
+        table: str,
+        key: Item,
+        *,
+        update: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> None:
+        """Changes one item by an update expression; makes it if there is none.
+
+        Args:
+            names, values: what the placeholders in the expression stand for.
+        """
+        request = {
+            "TableName": table,
+            "Key": to_attributes(key),
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": dict(names),
+            "ExpressionAttributeValues": to_attributes(values),
+        }
+        self._call("UpdateItem", request)
+
+    def _write(self, requests: list[dict[str, Any]], table: str) -> None:
+        for attempt in range(1, _ROUNDS + 1):
+            answer = self._call("BatchWriteItem", {"RequestItems": {table: requests}})
+            requests = answer.get("UnprocessedItems", {}).get(table, [])
+            if not requests:
+                return
+            self._pause(attempt, "BatchWriteItem")
+
+    def _pause(self, attempt: int, operation: str) -> None:
+        if attempt == _ROUNDS:
+            raise ThrottledError("Unprocessed", f"{operation}: some left after {_ROUNDS} rounds")
+        self._service.pause(self._patience.wait(attempt))
+
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        if self._count_capacity:
+            request["ReturnConsumedCapacity"] = "TOTAL"
+        answer = self._service.call(operation, request)
+        if self._count_capacity:
+            self.calls[operation] = self.calls.get(operation, 0) + 1
+            consumed = answer.get("ConsumedCapacity", [])
+            for entry in consumed if isinstance(consumed, list) else [consumed]:
+                table = entry["TableName"].rpartition("/")[2]
+                self.consumed[table] = self.consumed.get(table, 0) + entry["CapacityUnits"]
+        return answer
+
+
+def to_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """DynamoDB's JSON for an item of plain values.
+
+    str → S, bool → BOOL, int and float → N, None → NULL, dict → M, list and tuple → L,
+    set and frozenset of str → SS.
+
+    Raises:
+        TypeError: a value of another type, or an empty set.
+    """
+    return {
+        name: {"S": value} if type(value) is str else _to_attribute(value)  # nearly all are texts
+        for name, value in item.items()
+    }
+
+
+def from_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
+    """The plain values of an item in DynamoDB's JSON; SS → frozenset, N → int or float."""
+    return {name: _from_attribute(value) for name, value in attributes.items()}
+
+
+def _to_attribute(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": str(value)}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | float):
+        return {"N": str(value)}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, Mapping):
+        return {"M": to_attributes(value)}
+    if isinstance(value, list | tuple):
+        return {"L": [_to_attribute(entry) for entry in value]}
+    if isinstance(value, set | frozenset) and value:
+        return {"SS": sorted(value)}
+    raise TypeError(f"no attribute type for {value!r:.60}")
+
+
+def _from_attribute(attribute: Mapping[str, Any]) -> Any:
+    ((kind, value),) = attribute.items()
+    if kind in ("S", "BOOL"):
+        return value
+    if kind == "N":
+        return _number(value)
+    if kind == "M":
+        return from_attributes(value)
+    if kind == "L":
+        return [_from_attribute(entry) for entry in value]
+    if kind == "SS":
+        return frozenset(value)
+    if kind == "NULL":
+        return None
+    raise TypeError(f"an attribute type that no item here has: {kind}")
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

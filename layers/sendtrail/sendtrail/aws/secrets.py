@@ -1,0 +1,30 @@
+"""Secrets Manager: reading a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sendtrail.aws.service import Patience, Service
+
+__all__ = ["Secrets"]
+
+
+class Secrets:
+    """Secrets Manager's JSON protocol."""
+
+    def __init__(self, environment: Mapping[str, str], *, patience: Patience | None = None) -> None:
+        self._service = Service(
+            name="secretsmanager",
+            target_prefix="secretsmanager",
+            version="1.1",
+            environment=environment,
+            patience=patience,
+        )
+
+    def value(self, secret_id: str) -> str:
+        """The secret's text.
+
+        Raises:
+            AwsError: it cannot be read.
+        """
+        return str(self._service.call("GetSecretValue", {"SecretId": secret_id})["SecretString"])

@@ -1,0 +1,226 @@
+"""One AWS service that speaks AWS's JSON protocol: signing, sending, retrying, errors."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from io import BytesIO
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from aws_sdk_signers import (
+    URI,
+    AWSRequest,
+    Field,
+    Fields,
+    SigV4Signer,
+    SigV4SigningProperties,
+)
+
+from sendtrail.aws.credentials import Credentials
+from sendtrail.errors import (
+    AwsError,
+    ConditionFailedError,
+    ConfigurationError,
+    RefusedError,
+    ThrottledError,
+    UnreachableError,
+)
+
+__all__ = ["Patience", "Service"]
+
+_THROTTLES: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_REFUSALS: Final = frozenset({"ValidationException", "ItemCollectionSizeLimitExceededException"})
+_CONDITION: Final = "ConditionalCheckFailedException"
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to try.
+
+    Attributes:
+        attempts: how often at most.
+        timeout: seconds for one attempt's connection, and for each wait on its answer.
+        first_wait: seconds before the second attempt at most; doubled for each further one, of
+            which a random part is waited ("full jitter", AWS Builders' Library).
+    """
+
+    attempts: int = 5
+    timeout: float = 5.0
+    first_wait: float = 0.05
+    longest_wait: float = 2.0
+
+    def wait(self, attempt: int) -> float:
+        """Seconds to wait after the `attempt`-th attempt (from 1) failed."""
+        jitter = random.random()  # noqa: S311 -- no secret
+        return jitter * min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
+
+
+class Service:
+    """A client of one service. Threads may share it: each has a connection of its own."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        target_prefix: str,
+        version: str,
+        environment: Mapping[str, str],
+        patience: Patience | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepares a client; connects only when it is first used.
+
+        Args:
+            name: the service's name in hosts and signatures: ``dynamodb``.
+            target_prefix: what ``X-Amz-Target`` begins with: ``DynamoDB_20120810``.
+            version: of the JSON protocol: ``1.0`` or ``1.1``.
+            environment: with ``AWS_REGION``, credentials, and where set ``AWS_ENDPOINT_URL`` or
+                ``AWS_ENDPOINT_URL_<NAME>``, which have the SDKs' meaning.
+        """
+        self._name = name
+        self._target_prefix = target_prefix
+        self._content_type = f"application/x-amz-json-{version}"
+        self._region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
+        if not self._region:
+            raise ConfigurationError("AWS_REGION is not set")
+        self._endpoint = self._find_endpoint(environment)
+        self._credentials = Credentials(environment)
+        self._patience = patience or Patience()
+        self._sleep = sleep
+        self._signer = SigV4Signer()
+        self._local = threading.local()
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Calls one operation and returns its answer.
+
+        Raises:
+            ConditionFailedError: a conditional write's condition did not hold.
+            ThrottledError: still too fast after all attempts.
+            UnreachableError: no answer, or a server's error, after all attempts.
+            RefusedError: the request can never be taken.
+            AwsError: any other error, such as a missing permission.
+        """
+        body = json.dumps(request, separators=(",", ":")).encode()
+        for attempt in range(1, self._patience.attempts + 1):
+            try:
+                return self._attempt(operation, body)
+            except (ThrottledError, UnreachableError):
+                if attempt == self._patience.attempts:
+                    raise
+            self._sleep(self._patience.wait(attempt))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def pause(self, seconds: float) -> None:
+        """Waits as between two attempts."""
+        self._sleep(seconds)
+
+    def close(self) -> None:
+        """Closes this thread's connection."""
+        connection: HTTPConnection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+    def sign(self, operation: str, body: bytes, date: str | None = None) -> dict[str, str]:
+        """The headers of a signed request (AWS Signature Version 4).
+
+        Args:
+            date: ``YYYYMMDDTHHMMSSZ``; now, if None.
+        """
+        endpoint = self._endpoint
+        request = AWSRequest(
+            method="POST",
+            destination=URI(
+                scheme=endpoint.scheme,
+                host=endpoint.hostname or "",
+                port=endpoint.port,
+                path=endpoint.path or "/",
+            ),
+            body=BytesIO(body),
+            fields=Fields(
+                [
+                    Field(name="Content-Type", values=[self._content_type]),
+                    Field(name="Host", values=[endpoint.netloc]),
+                    Field(name="X-Amz-Target", values=[f"{self._target_prefix}.{operation}"]),
+                ]
+            ),
+        )
+        properties: SigV4SigningProperties = {"region": self._region, "service": self._name}
+        if date:
+            properties["date"] = date
+        signed = self._signer.sign(
+            request=request,
+            identity=self._credentials.identity(),
+            properties=properties,
+        )
+        return {field.name: field.as_string() for field in signed.fields}
+
+    def _attempt(self, operation: str, body: bytes) -> dict[str, Any]:
+        headers = self.sign(operation, body)
+        connection = self._connection()
+        try:
+            connection.request("POST", self._endpoint.path or "/", body=body, headers=headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, HTTPException) as error:
+            self.close()
+            raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
+        if response.will_close:
+            self.close()
+        try:
+            answer: dict[str, Any] = json.loads(content) if content else {}
+        except ValueError:
+            raise UnreachableError(
+                "BrokenAnswer", f"{self._name} {operation}: not JSON", response.status
+            ) from None
+        if response.status == 200:
+            return answer
+        raise _error(answer, response.status)
+
+    def _connection(self) -> HTTPConnection:
+        connection: HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            kind = HTTPSConnection if self._endpoint.scheme == "https" else HTTPConnection
+            connection = kind(
+                self._endpoint.hostname or "", self._endpoint.port, timeout=self._patience.timeout
+            )
+            self._local.connection = connection
+        return connection
+
+    def _find_endpoint(self, environment: Mapping[str, str]) -> SplitResult:
+        variable = f"AWS_ENDPOINT_URL_{self._name.upper()}"
+        url = environment.get(variable) or environment.get("AWS_ENDPOINT_URL")
+        if not url:
+            suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+            url = f"https://{self._name}.{self._region}.{suffix}"
+        return urlsplit(url)
+
+
+def _error(answer: Mapping[str, Any], status: int) -> AwsError:
+    code = str(answer.get("__type") or answer.get("code") or f"HTTP{status}").rpartition("#")[2]
+    message = str(answer.get("message") or answer.get("Message") or "")
+    if code == _CONDITION:
+        return ConditionFailedError(code, message, status)
+    if code in _THROTTLES:
+        return ThrottledError(code, message, status)
+    if code in _REFUSALS:
+        return RefusedError(code, message, status)
+    if status >= 500 or code in _EXPIRED:
+        return UnreachableError(code, message, status)
+    return AwsError(code, message, status)

@@ -1,0 +1,266 @@
+"""A communication's figures: the sum of what each of its messages contributes.
+
+A message contributes a `Tally`: counts by name. A change of a message changes the figures by the
+new image's tally less the old one's, so that nothing has to be read or counted again. Tallies add
+up in any order, and so do the rows that keep them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from sendtrail.domain.bounces import is_provider_refusal
+from sendtrail.domain.ids import sent_time
+from sendtrail.domain.links import OTHER_LINKS, kept
+from sendtrail.domain.message import Message
+from sendtrail.domain.providers import provider_of
+from sendtrail.domain.times import Timestamp, earliest
+
+__all__ = ["COUNTERS", "About", "Stats", "Tally", "figures", "tally_of"]
+
+COUNTERS: Final = (
+    "recipients",
+    "sent",
+    "delivered",
+    "opened",
+    "opens",
+    "human_opened",
+    "human_opens",
+    "clicked",
+    "clicks",
+    "human_clicked",
+    "human_clicks",
+    "bounced",
+    "delayed",
+    "dropped",
+    "spammed",
+    "unsubscribed",
+    "rejected",
+    "failed",
+    "blocked",
+)
+"""Every counter of a communication. Past tense counts messages, each once; `opens` and `clicks`
+count hits."""
+
+_BY_PROVIDER: Final = (
+    "recipients",
+    "sent",
+    "delivered",
+    "opened",
+    "human_opened",
+    "clicked",
+    "human_clicked",
+    "bounced",
+    "blocked",
+    "dropped",
+    "spammed",
+    "unsubscribed",
+)
+_RATES: Final = {
+    "open_rate": "opened",
+    "human_open_rate": "human_opened",
+    "click_rate": "clicked",
+    "human_click_rate": "human_clicked",
+}
+_DROPPED: Final = "dropped/"
+_PROVIDER: Final = "provider/"
+_LINK: Final = "link/"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a communication is, as opposed to how it did.
+
+    Attributes:
+        name: the sender's; the id itself where the communication is known by events alone.
+        created_at: when it was posted; where known by events alone, when its first message was
+            sent.
+        posted: whether it was created over HTTP.
+        stats_rows: the numbers of the rows that keep its counters.
+    """
+
+    communication_id: str
+    name: str
+    created_at: Timestamp | None = None
+    kind: str | None = None
+    template_id: str | None = None
+    template_version: int | None = None
+    posted: bool = False
+    stats_rows: frozenset[str] = field(default_factory=frozenset)
+
+    def with_messages(self, first_sent_at: Timestamp, kind: str | None, row: str) -> About:
+        """The communication once messages of it have been counted in `row`."""
+        created_at = self.created_at if self.posted else earliest(self.created_at, first_sent_at)
+        return replace(
+            self,
+            created_at=created_at,
+            kind=min(filter(None, (self.kind, kind)), default=None),
+            stats_rows=self.stats_rows | {row},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts that add up.
+
+    Attributes:
+        counts: name → number, never 0. Names are those of `COUNTERS`, ``dropped/<reason>``,
+            ``provider/<provider>/<counter>`` and ``link/<key>/<clicks or human_clicks>``.
+        urls: link key → URL, for the links that are kept apart.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return self._plus(other, 1)
+
+    def __sub__(self, other: Tally) -> Tally:
+        return self._plus(other, -1)
+
+    @classmethod
+    def sum(cls, tallies: Iterable[Tally]) -> Tally:
+        """All of them together."""
+        total = cls()
+        for tally in tallies:
+            total = total + tally
+        return total
+
+    def _plus(self, other: Tally, sign: int) -> Tally:
+        counts = Counter(self.counts)
+        for name, number in other.counts.items():
+            counts[name] += sign * number
+        urls = {**self.urls, **other.urls}
+        keep = kept(urls)
+        # A link that is no longer kept apart counts among the others, also for what comes later.
+        for name in [name for name in counts if name.startswith(_LINK)]:
+            key = name.split("/")[1]
+            if key != OTHER_LINKS and key not in keep:
+                number = counts.pop(name)
+                counts[_link(OTHER_LINKS, name.rsplit("/", 1)[1])] += number
+        return Tally(
+            {name: number for name, number in sorted(counts.items()) if number},
+            {key: urls[key] for key in sorted(keep)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One of the rows that keep a communication's counters; a reader sums them.
+
+    Attributes:
+        first_sent_at: the time of sending of the earliest message counted here.
+        kind: what the messages counted here are.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    first_sent_at: Timestamp | None = None
+    kind: str | None = None
+
+    def changed(self, old: Message | None, new: Message) -> Stats:
+        """The counters once a message has gone from `old` to `new`."""
+        return Stats(
+            tally=self.tally + (tally_of(new) - tally_of(old)),
+            first_sent_at=earliest(self.first_sent_at, sent_time(new.message_id)),
+            kind=min(filter(None, (self.kind, new.kind)), default=None),
+        )
+
+
+def tally_of(message: Message | None) -> Tally:
+    """What one message contributes to the figures of its communication.
+
+    A message without an address is what SES told of a mail to several without saying of whom: its
+    hits count, but it is no further recipient, and no further mail.
+    """
+    if message is None:
+        return Tally()
+    hits = message.hits
+    bounced = message.is_bounced
+    counts: Counter[str] = Counter(
+        recipients=int(message.address is not None),
+        sent=int(message.sent_at is not None and message.address is not None),
+        delivered=int(message.delivered_at is not None),
+        opened=int(hits.open_count > 0),
+        opens=hits.open_count,
+        human_opened=int(hits.human_open_count > 0),
+        human_opens=hits.human_open_count,
+        clicked=int(hits.click_count > 0),
+        clicks=hits.click_count,
+        human_clicked=int(hits.human_click_count > 0),
+        human_clicks=hits.human_click_count,
+        bounced=int(bounced),
+        delayed=int(message.delayed_at is not None),
+        dropped=int(message.drop is not None),
+        spammed=int(message.spammed_at is not None),
+        unsubscribed=int(message.unsubscribed_at is not None),
+        rejected=int(message.rejected_at is not None),
+        failed=int(message.failed_at is not None),
+        blocked=int(bounced and message.bounce is not None and is_provider_refusal(message.bounce)),
+    )
+    if message.drop:
+        counts[_DROPPED + message.drop.reason] = 1
+    if message.address is not None:
+        provider = provider_of(message.address)
+        for name in _BY_PROVIDER:
+            counts[f"{_PROVIDER}{provider}/{name}"] = counts[name]
+    for key, link in hits.links.items():
+        counts[_link(key, "clicks")] = link.clicks
+        counts[_link(key, "human_clicks")] = link.human_clicks
+    return Tally(
+        {name: number for name, number in counts.items() if number},
+        {key: link.url for key, link in hits.links.items() if key != OTHER_LINKS},
+    )
+
+
+def figures(tally: Tally) -> dict[str, Any]:
+    """The figures of a communication as they are answered.
+
+    Returns:
+        every counter of `COUNTERS`; `dropped_by_reason` {reason: messages}; the four rates, as
+        fractions of `sent` rounded to 4 places, or None where nothing was sent; `links`, most
+        clicked first, each with `url` (None for the sum of all others), `clicks` and
+        `human_clicks`; `providers`, largest first, each with `provider` and its counters.
+    """
+    counts = tally.counts
+    answer: dict[str, Any] = {name: counts.get(name, 0) for name in COUNTERS}
+    answer["dropped_by_reason"] = {
+        name.removeprefix(_DROPPED): number
+        for name, number in sorted(counts.items())
+        if name.startswith(_DROPPED)
+    }
+    sent = answer["sent"]
+    for rate, counter in _RATES.items():
+        answer[rate] = round(answer[counter] / sent, 4) if sent else None
+    answer["links"] = _links(tally)
+    answer["providers"] = _providers(counts)
+    return answer
+
+
+def _links(tally: Tally) -> list[dict[str, Any]]:
+    keys = {name.split("/")[1] for name in tally.counts if name.startswith(_LINK)}
+    links = [
+        {
+            "url": tally.urls.get(key),
+            "clicks": tally.counts.get(_link(key, "clicks"), 0),
+            "human_clicks": tally.counts.get(_link(key, "human_clicks"), 0),
+        }
+        for key in keys
+    ]
+    return sorted(links, key=lambda link: (link["url"] is None, -link["clicks"], link["url"] or ""))
+
+
+def _providers(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    names = {name.split("/")[1] for name in counts if name.startswith(_PROVIDER)}
+    providers = [
+        {"provider": provider}
+        | {name: counts.get(f"{_PROVIDER}{provider}/{name}", 0) for name in _BY_PROVIDER}
+        for provider in names
+    ]
+    return sorted(providers, key=lambda row: (-row["recipients"], row["provider"]))
+
+
+def _link(key: str, counter: str) -> str:
+    return f"{_LINK}{key}/{counter}"

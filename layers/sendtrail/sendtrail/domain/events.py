@@ -1,0 +1,185 @@
+"""Events: what happened, as the log keeps it.
+
+An event's key is a pure function of what happened, and so is its content: no arrival time and no
+random part. Writing the same event twice therefore changes nothing, by whichever route it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from sendtrail.domain.ids import (
+    address_trail,
+    digest,
+    is_message_id,
+    normal_address,
+    participant_trail,
+)
+from sendtrail.domain.times import Timestamp
+
+__all__ = ["Event", "EventType", "Source", "SuppressionReason", "event_key"]
+
+
+class EventType(StrEnum):
+    """The names of events: SES's own first, then ours."""
+
+    SEND = "Send"
+    RENDERING_FAILURE = "RenderingFailure"
+    REJECT = "Reject"
+    DELIVERY = "Delivery"
+    BOUNCE = "Bounce"
+    COMPLAINT = "Complaint"
+    DELIVERY_DELAY = "DeliveryDelay"
+    SUBSCRIPTION = "Subscription"
+    OPEN = "Open"
+    CLICK = "Click"
+
+    ACCEPTED = "Accepted"
+    """We took the message for sending."""
+    DROPPED = "Dropped"
+    """We chose not to send it."""
+    UNKNOWN = "Unknown"
+    """SES sent a type that this version does not know; kept whole in ``detail["raw"]``."""
+
+    INTERACTION = "Interaction"
+    """The organisation recorded a transaction of a participant."""
+    ADDRESS_REGISTERED = "AddressRegistered"
+    """The organisation told us an address of a participant."""
+    SUPPRESSED = "Suppressed"
+    """Staff put an address on the suppression list."""
+    SUPPRESSION_LIFTED = "SuppressionLifted"
+    """Staff took an address off the suppression list."""
+
+
+class SuppressionReason(StrEnum):
+    """The standing reasons not to mail an address, the gravest first."""
+
+    SPAMMED = "spammed"
+    BOUNCED = "bounced"
+    MANUAL = "manual"
+
+
+class Source(StrEnum):
+    """Who saw it: SES, or Sendtrail itself."""
+
+    SES = "ses"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to one message (or one participant, or one address).
+
+    Attributes:
+        message_id: the partition of the log: a message's ULID, ``participant:<id>`` for what
+            happened to a participant and to no message, or ``address:<address>``.
+        type: what happened.
+        at: when it happened.
+        identity: the digest that tells this event from others of the same message, time and type.
+        participant_id: whom it concerns; empty for a decision about an address.
+        communication_id: the mailing it belongs to, if any.
+        address: the recipient, as written.
+        kind: the sender's own word for the kind of message (newsletter, invoice, …).
+        subject: the message's subject, where the event tells it.
+        sent_at: SES's ``mail.timestamp``; None for events that are not SES's.
+        source: who saw it.
+        detail: the facts of this type; the names are in `docs/events.md`.
+    """
+
+    message_id: str
+    type: EventType
+    at: Timestamp
+    identity: str
+    participant_id: str = ""
+    communication_id: str | None = None
+    address: str | None = None
+    kind: str | None = None
+    subject: str | None = None
+    sent_at: Timestamp | None = None
+    source: Source = Source.SES
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The event's sort key: ``<time>#<type>#<digest>``."""
+        return event_key(self.at, self.type, self.identity)
+
+    @property
+    def is_of_message(self) -> bool:
+        """Whether it belongs to a message's trail."""
+        return is_message_id(self.message_id)
+
+    @classmethod
+    def interaction(cls, participant_id: str, at: Timestamp, reference: str, kind: str) -> Event:
+        """A transaction that the organisation recorded; the same reference is the same event."""
+        return cls(
+            message_id=participant_trail(participant_id),
+            type=EventType.INTERACTION,
+            at=at,
+            identity=digest(participant_id, kind, reference),
+            participant_id=participant_id,
+            source=Source.OWN,
+            detail={"kind": kind, "reference": reference},
+        )
+
+    @classmethod
+    def subscription(cls, participant_id: str, at: Timestamp, subscribed: bool) -> Event:
+        """Staff recorded whether a participant wants communications."""
+        return cls(
+            message_id=participant_trail(participant_id),
+            type=EventType.SUBSCRIPTION,
+            at=at,
+            identity=digest(participant_id, str(subscribed)),
+            participant_id=participant_id,
+            source=Source.OWN,
+            detail={"subscribed": subscribed},
+        )
+
+    @classmethod
+    def address_registered(cls, participant_id: str, at: Timestamp, address: str) -> Event:
+        """An address of a participant became known."""
+        return cls(
+            message_id=participant_trail(participant_id),
+            type=EventType.ADDRESS_REGISTERED,
+            at=at,
+            identity=digest(participant_id, normal_address(address)),
+            participant_id=participant_id,
+            address=address,
+            source=Source.OWN,
+        )
+
+    @classmethod
+    def suppressed(cls, address: str, at: Timestamp, note: str) -> Event:
+        """Staff put an address on the suppression list, with a note that says why."""
+        return cls(
+            message_id=address_trail(address),
+            type=EventType.SUPPRESSED,
+            at=at,
+            identity=digest(normal_address(address)),
+            address=address,
+            source=Source.OWN,
+            detail={"note": note},
+        )
+
+    @classmethod
+    def suppression_lifted(cls, address: str, at: Timestamp) -> Event:
+        """Staff took an address off the suppression list."""
+        return cls(
+            message_id=address_trail(address),
+            type=EventType.SUPPRESSION_LIFTED,
+            at=at,
+            identity=digest(normal_address(address)),
+            address=address,
+            source=Source.OWN,
+        )
+
+
+_SEPARATOR: Final = "#"
+
+
+def event_key(at: Timestamp, event_type: str, identity: str) -> str:
+    """The sort key of an event: ``<time>#<type>#<digest>``."""
+    return f"{at}{_SEPARATOR}{event_type}{_SEPARATOR}{identity}"

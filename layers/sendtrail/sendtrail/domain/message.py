@@ -1,0 +1,399 @@
+"""A message: one email to one participant, as a fold of its events.
+
+`fold` is pure and free of order: first dates are minima, last dates are maxima, counts add, and of
+facts that can be had only once the gravest, then the latest, then the greatest is kept. What is
+*said* of the message (status, which counts hold) is derived from those facts when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from sendtrail.domain.bounces import (
+    Bounce,
+    complaint_is_a_drop,
+    complaint_is_welcome,
+    never_tried,
+)
+from sendtrail.domain.events import Event, EventType, Source
+from sendtrail.domain.hits import Verdict, classify
+from sendtrail.domain.ids import sent_time
+from sendtrail.domain.links import OTHER_LINKS, kept, link_key, shown_url
+from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.times import Timestamp, earliest, latest
+
+__all__ = [
+    "PROBLEMS",
+    "Choice",
+    "Drop",
+    "DropReason",
+    "Hits",
+    "Link",
+    "Message",
+    "Status",
+    "fold",
+    "verdict_of",
+]
+
+_T = TypeVar("_T")
+
+
+class Status(StrEnum):
+    """What became of a message: the highest fact present, highest first."""
+
+    SPAMMED = "spammed"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    DROPPED = "dropped"
+    CLICKED = "clicked"
+    OPENED = "opened"
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    SENT = "sent"
+    QUEUED = "queued"
+
+
+PROBLEMS: Final = frozenset(
+    {
+        Status.SPAMMED,
+        Status.UNSUBSCRIBED,
+        Status.BOUNCED,
+        Status.REJECTED,
+        Status.FAILED,
+        Status.DROPPED,
+    }
+)
+"""The statuses that the index ``by_problem`` lists."""
+
+
+class DropReason(StrEnum):
+    """Why a message was not sent."""
+
+    PREVIOUSLY_BOUNCED = "previously_bounced"
+    PREVIOUSLY_SPAMMED = "previously_spammed"
+    UNSUBSCRIBED = "unsubscribed"
+    INACTIVE = "inactive"
+    INVALID_ADDRESS = "invalid_address"
+    MANUAL = "manual"
+    PROVIDER_SUPPRESSED = "provider_suppressed"
+    LIKELY_SPAM = "likely_spam"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Why and when a message was kept back, by us or by SES."""
+
+    reason: str
+    at: Timestamp
+
+    @property
+    def rank(self) -> tuple[str, str]:
+        """The earliest drop is the one that counts."""
+        return (self.at, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The participant's latest choice by way of this message: to unsubscribe, or to undo it."""
+
+    at: Timestamp
+    unsubscribed: bool
+
+    @property
+    def rank(self) -> tuple[str, bool]:
+        """The latest choice holds; of two at once, the wish not to be mailed."""
+        return (self.at, self.unsubscribed)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The clicks on one URL of one message."""
+
+    url: str
+    clicks: int
+    human_clicks: int
+    first_clicked_at: Timestamp
+    last_clicked_at: Timestamp
+
+    def __add__(self, other: Link) -> Link:
+        return Link(
+            url=min(self.url, other.url),
+            clicks=self.clicks + other.clicks,
+            human_clicks=self.human_clicks + other.human_clicks,
+            first_clicked_at=min(self.first_clicked_at, other.first_clicked_at),
+            last_clicked_at=max(self.last_clicked_at, other.last_clicked_at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The opens and clicks of one message, as one source saw them."""
+
+    open_count: int = 0
+    human_open_count: int = 0
+    first_opened_at: Timestamp | None = None
+    last_opened_at: Timestamp | None = None
+    click_count: int = 0
+    human_click_count: int = 0
+    first_clicked_at: Timestamp | None = None
+    last_clicked_at: Timestamp | None = None
+    links: Mapping[str, Link] = field(default_factory=dict)
+
+    def with_open(self, at: Timestamp, verdict: Verdict) -> Hits:
+        """One more open."""
+        return replace(
+            self,
+            open_count=self.open_count + 1,
+            human_open_count=self.human_open_count + verdict.is_human,
+            first_opened_at=earliest(self.first_opened_at, at),
+            last_opened_at=latest(self.last_opened_at, at),
+        )
+
+    def with_click(self, at: Timestamp, verdict: Verdict, url: str) -> Hits:
+        """One more click on `url`."""
+        human = int(verdict.is_human)
+        return replace(
+            self,
+            click_count=self.click_count + 1,
+            human_click_count=self.human_click_count + human,
+            first_clicked_at=earliest(self.first_clicked_at, at),
+            last_clicked_at=latest(self.last_clicked_at, at),
+            links=_with_link(self.links, link_key(url), Link(shown_url(url), 1, human, at, at)),
+        )
+
+
+NO_HITS: Final = Hits()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The folded facts of one message.
+
+    Attributes:
+        accepted_at: when we took it for sending; None for mail that something else sent.
+        sent_at: when SES took it, or None.
+        own, ses: the hits that our own routes saw, and those that SES published.
+    """
+
+    participant_id: str
+    message_id: str
+    communication_id: str | None = None
+    kind: str | None = None
+    template_id: str | None = None
+    template_version: int | None = None
+    subject: str | None = None
+    address: str | None = None
+    last_changed_at: Timestamp | None = None
+    accepted_at: Timestamp | None = None
+    sent_at: Timestamp | None = None
+    delivered_at: Timestamp | None = None
+    delayed_at: Timestamp | None = None
+    bounce: Bounce | None = None
+    drop: Drop | None = None
+    spammed_at: Timestamp | None = None
+    rejected_at: Timestamp | None = None
+    failed_at: Timestamp | None = None
+    choice: Choice | None = None
+    own: Hits = NO_HITS
+    ses: Hits = NO_HITS
+
+    @property
+    def hits(self) -> Hits:
+        """The hits that count: ours where we sent the message, else SES's."""
+        return self.own if self.accepted_at else self.ses
+
+    def counts(self, source: Source) -> bool:
+        """Whether an open or click that `source` saw is in this message's figures."""
+        return (source is Source.OWN) == (self.accepted_at is not None)
+
+    @property
+    def unsubscribed_at(self) -> Timestamp | None:
+        """When the participant unsubscribed by way of this message, unless they undid it."""
+        return self.choice.at if self.choice and self.choice.unsubscribed else None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether there is evidence that the message reached a mailbox."""
+        hits = self.hits
+        return bool(
+            self.delivered_at
+            or hits.open_count
+            or hits.click_count
+            or self.spammed_at
+            or self.choice
+        )
+
+    @property
+    def is_bounced(self) -> bool:
+        """Bounced for good, or transiently with no evidence of arrival.
+
+        An out-of-office reply is a Transient bounce of a message that was delivered.
+        """
+        return self.bounce is not None and (self.bounce.is_permanent or not self.arrived)
+
+    @property
+    def status(self) -> Status:
+        """The highest fact present."""
+        hits = self.hits
+        facts: tuple[tuple[object, Status], ...] = (
+            (self.spammed_at, Status.SPAMMED),
+            (self.unsubscribed_at, Status.UNSUBSCRIBED),
+            (self.bounce and self.bounce.is_permanent, Status.BOUNCED),
+            (self.rejected_at, Status.REJECTED),
+            (self.failed_at, Status.FAILED),
+            (self.drop, Status.DROPPED),
+            (hits.click_count, Status.CLICKED),
+            (hits.open_count, Status.OPENED),
+            (self.delivered_at, Status.DELIVERED),
+            (self.bounce, Status.BOUNCED),
+            (self.delayed_at, Status.DELAYED),
+            (self.sent_at, Status.SENT),
+        )
+        return next((status for fact, status in facts if fact), Status.QUEUED)
+
+
+def verdict_of(event: Event) -> Verdict:
+    """Whether a person or a machine is behind an Open or Click event."""
+    return classify(
+        hit_at=event.at,
+        sent_at=sent_time(event.message_id),
+        user_agent=event.detail.get("user_agent"),
+    )
+
+
+def fold(message: Message, event: Event) -> Message:
+    """The message once `event` is known too.
+
+    Free of order; not of repetition, since counts add: the caller folds each event once.
+    """
+    changed = replace(
+        message,
+        communication_id=_agreed(message.communication_id, event.communication_id),
+        kind=_agreed(message.kind, event.kind),
+        subject=_agreed(message.subject, event.subject),
+        address=_agreed(message.address, event.address),
+        last_changed_at=latest(message.last_changed_at, event.at),
+    )
+    if event.sent_at and event.type not in _NOT_EVIDENCE_OF_SENDING:
+        changed = replace(changed, sent_at=earliest(changed.sent_at, event.sent_at))
+    effect = _EFFECTS.get(event.type)
+    return effect(changed, event) if effect else changed
+
+
+def _accepted(message: Message, event: Event) -> Message:
+    return replace(
+        message,
+        accepted_at=earliest(message.accepted_at, event.at),
+        template_id=_agreed(message.template_id, event.detail.get("template_id")),
+        template_version=_agreed(message.template_version, event.detail.get("template_version")),
+    )
+
+
+def _delivered(message: Message, event: Event) -> Message:
+    return replace(message, delivered_at=earliest(message.delivered_at, event.at))
+
+
+def _delayed(message: Message, event: Event) -> Message:
+    return replace(message, delayed_at=earliest(message.delayed_at, event.at))
+
+
+def _rejected(message: Message, event: Event) -> Message:
+    return replace(message, rejected_at=earliest(message.rejected_at, event.at))
+
+
+def _failed(message: Message, event: Event) -> Message:
+    return replace(message, failed_at=earliest(message.failed_at, event.at))
+
+
+def _bounced(message: Message, event: Event) -> Message:
+    if never_tried(event.detail):
+        return _with_drop(message, Drop(DropReason.PROVIDER_SUPPRESSED, event.at))
+    bounce = Bounce.of_detail(event.detail, event.at)
+    if message.bounce and message.bounce.rank >= bounce.rank:
+        return message
+    return replace(message, bounce=bounce)
+
+
+def _complained(message: Message, event: Event) -> Message:
+    if complaint_is_a_drop(event.detail):
+        return _with_drop(message, Drop(DropReason.PROVIDER_SUPPRESSED, event.at))
+    if complaint_is_welcome(event.detail):
+        return message
+    return replace(message, spammed_at=earliest(message.spammed_at, event.at))
+
+
+def _dropped(message: Message, event: Event) -> Message:
+    return _with_drop(message, Drop(event.detail.get("reason") or DropReason.MANUAL, event.at))
+
+
+def _chosen(message: Message, event: Event) -> Message:
+    choice = Choice(event.at, unsubscribes(event.detail))
+    if message.choice and message.choice.rank >= choice.rank:
+        return message
+    return replace(message, choice=choice)
+
+
+def _opened(message: Message, event: Event) -> Message:
+    return _with_hits(message, event, lambda hits: hits.with_open(event.at, verdict_of(event)))
+
+
+def _clicked(message: Message, event: Event) -> Message:
+    url = event.detail.get("link") or ""
+    return _with_hits(
+        message, event, lambda hits: hits.with_click(event.at, verdict_of(event), url)
+    )
+
+
+_EFFECTS: Final[dict[EventType, Callable[[Message, Event], Message]]] = {
+    EventType.ACCEPTED: _accepted,
+    EventType.DROPPED: _dropped,
+    EventType.DELIVERY: _delivered,
+    EventType.DELIVERY_DELAY: _delayed,
+    EventType.REJECT: _rejected,
+    EventType.RENDERING_FAILURE: _failed,
+    EventType.BOUNCE: _bounced,
+    EventType.COMPLAINT: _complained,
+    EventType.SUBSCRIPTION: _chosen,
+    EventType.OPEN: _opened,
+    EventType.CLICK: _clicked,
+}
+
+_NOT_EVIDENCE_OF_SENDING: Final = frozenset(
+    {EventType.REJECT, EventType.RENDERING_FAILURE, EventType.UNKNOWN}
+)
+"""Every other event of SES presupposes that SES took the message: legacy notifications have no
+Send, and a Send may come last."""
+
+
+def _with_drop(message: Message, drop: Drop) -> Message:
+    if message.drop and message.drop.rank <= drop.rank:
+        return message
+    return replace(message, drop=drop)
+
+
+def _with_hits(message: Message, event: Event, change: Callable[[Hits], Hits]) -> Message:
+    if event.source is Source.OWN:
+        return replace(message, own=change(message.own))
+    return replace(message, ses=change(message.ses))
+
+
+def _with_link(links: Mapping[str, Link], key: str, link: Link) -> dict[str, Link]:
+    merged = dict(links)
+    merged[key] = merged[key] + link if key in merged else link
+    keep = kept(merged)
+    for extra in [key for key in merged if key != OTHER_LINKS and key not in keep]:
+        moved = replace(merged.pop(extra), url="")
+        merged[OTHER_LINKS] = merged[OTHER_LINKS] + moved if OTHER_LINKS in merged else moved
+    return merged
+
+
+def _agreed(known: Any, told: Any) -> Any:
+    """What events that ought to agree say; if they do not, the least, whatever their order."""
+    if told is None or told == "":
+        return known
+    return told if known is None else min(known, told)

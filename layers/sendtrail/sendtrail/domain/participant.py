@@ -1,0 +1,169 @@
+"""A participant: whether they want mail, when they last interacted, and their addresses.
+
+Everything here is a join: dates are minima or maxima and the latest choice holds, so folding is
+free of order *and* of repetition, and two halves of what is known can be put together at any
+time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.ids import normal_address
+from sendtrail.domain.message import Choice, verdict_of
+from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.times import Timestamp, earliest, latest
+
+__all__ = [
+    "MOST_OWNERS",
+    "AddressUse",
+    "Participant",
+    "current_address",
+    "fold_address",
+    "fold_participant",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """What is known of a participant.
+
+    Attributes:
+        first_seen_at: the first event that names them.
+        measured_since: when they were first sent a message whose opens and clicks can be seen
+            (we tracked it, or one was seen); without one, their silence means nothing.
+        last_interaction_at: the last click or open of a person, transaction or change of
+            subscription.
+        choice: the latest change of subscription.
+        inactive_since: set by the sweep; holds only until the next interaction.
+        linked_to: for the participant that stands for an address: the participants it was
+            registered to, who are credited with what happens there.
+    """
+
+    participant_id: str
+    first_seen_at: Timestamp | None = None
+    measured_since: Timestamp | None = None
+    last_interaction_at: Timestamp | None = None
+    choice: Choice | None = None
+    inactive_since: Timestamp | None = None
+    linked_to: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether they get communications: they do unless they said otherwise."""
+        return not (self.choice and self.choice.unsubscribed)
+
+    @property
+    def inactive(self) -> bool:
+        """Whether they were marked inactive and have not interacted since."""
+        return self.inactive_since is not None and (
+            self.last_interaction_at is None or self.last_interaction_at < self.inactive_since
+        )
+
+    @property
+    def active_at(self) -> Timestamp | None:
+        """From when inactivity is counted; None where silence means nothing."""
+        if self.measured_since is None:
+            return None
+        return latest(self.measured_since, self.last_interaction_at)
+
+    def with_owners(self, owners: frozenset[str]) -> Participant:
+        """This stand-in for an address, registered to these participants too."""
+        return replace(self, linked_to=frozenset(sorted(self.linked_to | owners)[:MOST_OWNERS]))
+
+    def joined(self, other: Participant) -> Participant:
+        """This participant, credited with what is known of `other`."""
+        return replace(
+            self,
+            first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
+            measured_since=earliest(self.measured_since, other.measured_since),
+            last_interaction_at=latest(self.last_interaction_at, other.last_interaction_at),
+            choice=_later(self.choice, other.choice),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressUse:
+    """One address in a participant's history.
+
+    Attributes:
+        address: as written.
+        first_used_at, last_used_at: the first and the last message sent to it.
+        registered_at: when the organisation last told us that it is theirs.
+    """
+
+    participant_id: str
+    address: str
+    first_used_at: Timestamp | None = None
+    last_used_at: Timestamp | None = None
+    registered_at: Timestamp | None = None
+
+    def joined(self, other: AddressUse) -> AddressUse:
+        """This use, with what is known of the same address elsewhere."""
+        return replace(
+            self,
+            first_used_at=earliest(self.first_used_at, other.first_used_at),
+            last_used_at=latest(self.last_used_at, other.last_used_at),
+        )
+
+    @property
+    def normal(self) -> str:
+        """The address as it is compared."""
+        return normal_address(self.address)
+
+
+MOST_OWNERS: Final = 50
+"""How many participants an address may be registered to; each is credited with all that happens
+there. Of more, the least by id are kept, whatever the order of their registration."""
+
+_INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION})
+_HITS: Final = frozenset({EventType.OPEN, EventType.CLICK})
+
+
+def fold_participant(participant: Participant, event: Event) -> Participant:
+    """The participant once `event` is known too."""
+    changed = replace(
+        participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or event.at)
+    )
+    if event.type in _HITS or (event.type is EventType.ACCEPTED and event.detail.get("tracked")):
+        changed = replace(
+            changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)
+        )
+    if event.type is EventType.SUBSCRIPTION:
+        choice = Choice(event.at, unsubscribes(event.detail))
+        changed = replace(changed, choice=_later(changed.choice, choice))
+    if event.type in _INTERACTIONS or (event.type in _HITS and verdict_of(event).is_human):
+        changed = replace(
+            changed, last_interaction_at=latest(changed.last_interaction_at, event.at)
+        )
+    return changed
+
+
+def fold_address(use: AddressUse, event: Event) -> AddressUse:
+    """The address's history once `event`, which names it, is known too."""
+    written = min(use.address, event.address) if event.address else use.address
+    if event.type is EventType.ADDRESS_REGISTERED:
+        return replace(use, address=written, registered_at=latest(use.registered_at, event.at))
+    return replace(
+        use,
+        address=written,
+        first_used_at=earliest(use.first_used_at, event.sent_at),
+        last_used_at=latest(use.last_used_at, event.sent_at),
+    )
+
+
+def current_address(uses: list[AddressUse]) -> AddressUse | None:
+    """The address to write to: the last one registered, else the last one used."""
+    return max(
+        uses,
+        key=lambda use: (use.registered_at or "", use.last_used_at or "", use.normal),
+        default=None,
+    )
+
+
+def _later(one: Choice | None, other: Choice | None) -> Choice | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other, key=lambda choice: choice.rank)

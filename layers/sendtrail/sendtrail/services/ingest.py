@@ -1,0 +1,86 @@
+"""Ingest: what SES published becomes events in the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sendtrail.domain.events import Event
+from sendtrail.errors import AwsError, RefusedError, RejectedRecordError
+from sendtrail.ses.forms import notifications
+from sendtrail.ses.parser import events_of
+from sendtrail.storage.event_log import EventLog
+
+__all__ = ["Ingest", "Outcome"]
+
+Payload = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch.
+
+    Attributes:
+        rejected: record id → why it is no event. Each belongs alone in the dead-letter queue.
+        failed: record id → why it could not be written.
+        acknowledged: how many records were SES's word that it may publish.
+        events: how many events of each type were written.
+    """
+
+    rejected: Mapping[str, RejectedRecordError] = field(default_factory=dict)
+    failed: Mapping[str, AwsError] = field(default_factory=dict)
+    acknowledged: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)
+
+
+class Ingest:
+    """Reads records and appends their events to the log, without reading anything first."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def take(self, records: Sequence[tuple[str, Payload]]) -> Outcome:
+        """Takes a batch.
+
+        Args:
+            records: of each record its id and its payload.
+
+        Returns:
+            what became of each; nothing is raised for a record that cannot be taken.
+        """
+        rejected: dict[str, RejectedRecordError] = {}
+        read: dict[str, list[Event]] = {}
+        for record_id, payload in records:
+            try:
+                read[record_id] = [
+                    event for each in notifications(payload) for event in events_of(each)
+                ]
+            except RejectedRecordError as error:
+                rejected[record_id] = error
+        failed = self._append(read)
+        written = [events for record_id, events in read.items() if record_id not in failed]
+        return Outcome(
+            rejected,
+            failed,
+            sum(not events for events in written),
+            Counter(event.type.value for events in written for event in events),
+        )
+
+    def _append(self, read: Mapping[str, list[Event]]) -> dict[str, AwsError]:
+        """Appends all together; record by record if DynamoDB finds one that it does not take, so
+        that the others do not suffer for it.
+        """
+        try:
+            self._log.append(event for events in read.values() for event in events)
+        except RefusedError as error:
+            if len(read) == 1:
+                return dict.fromkeys(read, error)
+            failed: dict[str, AwsError] = {}
+            for record_id, events in read.items():
+                failed |= self._append({record_id: events})
+            return failed
+        except AwsError as error:
+            return dict.fromkeys(read, error)
+        return {}

@@ -1,0 +1,116 @@
+"""Recording: what the organisation tells us of participants and addresses.
+
+It goes into the log, like everything that happens; and is folded at once as well, so that whoever
+recorded it can read it back. The stream folds it again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sendtrail.domain.events import Event
+from sendtrail.domain.ids import normal_address, participant_of_address
+from sendtrail.domain.participant import MOST_OWNERS
+from sendtrail.domain.times import Timestamp
+from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.storage import queries
+from sendtrail.storage.event_log import EventLog
+
+__all__ = ["MOST_REGISTERED", "Recording", "checked_address"]
+
+MOST_REGISTERED: Final = 20
+"""How many addresses may be registered to a participant: their history is read from as many
+partitions."""
+
+_MOST_ADDRESS: Final = 320
+_MOST_ADDRESS_BYTES: Final = 640  # it is part of a sort key, which may have 1,024
+
+
+def checked_address(address: str) -> str:
+    """The address, if it can be one: not whether it exists, but that it has a local part and a
+    domain (RFC 5321, sections 4.1.2 and 4.5.3.1).
+
+    Raises:
+        InvalidInputError: it cannot.
+    """
+    local, at, domain = address.rpartition("@")
+    if (
+        not at
+        or not local
+        or not domain
+        or len(address) > _MOST_ADDRESS
+        or len(address.encode("utf-8", "replace")) > _MOST_ADDRESS_BYTES
+        or any(character.isspace() or not character.isprintable() for character in address)
+        or any(character in domain for character in '<>()[]\\,;:"')
+        or ("@" in local and not local.startswith('"'))
+    ):
+        raise InvalidInputError(
+            f"not an email address: {address!r:.80}; one has a local part, an @ and a domain, no "
+            f"blanks, and at most {_MOST_ADDRESS} characters"
+        )
+    return address
+
+
+class Recording:
+    """Appends to the log and folds at once."""
+
+    def __init__(self, log: EventLog, fold: FoldParticipants) -> None:
+        self._log = log
+        self._fold = fold
+
+    def interaction(
+        self, participant_id: str, *, kind: str, at: Timestamp, reference: str | None
+    ) -> None:
+        """Records a transaction: it ends inactivity. The same reference is the same transaction."""
+        self._record(Event.interaction(participant_id, at, reference or at, kind))
+
+    def subscription(self, participant_id: str, at: Timestamp, *, subscribed: bool) -> None:
+        """Records whether a participant wants communications."""
+        self._record(Event.subscription(participant_id, at, subscribed))
+
+    def address(self, participant_id: str, at: Timestamp, address: str) -> None:
+        """Registers an address: it is then the one to write to, and what was sent to it by others
+        is part of the history.
+
+        Raises:
+            InvalidInputError: it is no address, or one too many.
+        """
+        checked_address(address)
+        _, uses = queries.participant(participant_id)
+        registered = {use.normal for use in uses if use.registered_at}
+        if normal_address(address) not in registered and len(registered) >= MOST_REGISTERED:
+            raise InvalidInputError(
+                f"participant {participant_id} has {len(registered)} registered addresses; "
+                f"at most {MOST_REGISTERED} are allowed"
+            )
+        others, _ = queries.participant(participant_of_address(address))
+        owners = others.linked_to if others else frozenset()
+        if participant_id not in owners and len(owners) >= MOST_OWNERS:
+            raise InvalidInputError(
+                f"{address} is registered to {len(owners)} participants; "
+                f"at most {MOST_OWNERS} are allowed"
+            )
+        self._record(Event.address_registered(participant_id, at, address))
+
+    def suppress(self, address: str, at: Timestamp, *, note: str) -> None:
+        """Puts an address on the suppression list by hand.
+
+        Raises:
+            InvalidInputError: it is no address.
+        """
+        self._record(Event.suppressed(checked_address(address), at, note))
+
+    def lift(self, address: str, at: Timestamp) -> None:
+        """Takes an address off the suppression list, whatever the reason.
+
+        Raises:
+            NotFoundError: nothing holds against it.
+        """
+        if queries.suppression(address) is None:
+            raise NotFoundError(f"{address} is not suppressed")
+        self._record(Event.suppression_lifted(address, at))
+
+    def _record(self, event: Event) -> None:
+        self._log.append([event])
+        self._fold.take([event])

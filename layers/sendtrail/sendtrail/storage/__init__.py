@@ -1,0 +1,1 @@
+"""Where things are kept: what an item looks like, and how rows are changed safely."""

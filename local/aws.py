@@ -1,0 +1,194 @@
+"""The data plane: tables, queues, topic and secrets, in moto and, if asked for, DynamoDB Local.
+
+moto's CloudFormation makes what it can of the template. What it cannot make (subscriptions with
+attributes, secrets) is made here, from the same template. Roles, policies and SES's configuration
+set have no effect in moto and are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import boto3
+
+from local.template import ACCOUNT, REGION, STACK_NAME, Resources
+
+__all__ = ["Endpoints", "build", "credentials", "note", "wait_until_up"]
+
+_BY_CLOUDFORMATION: Final = frozenset(
+    {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"}
+)
+_TABLE_PROPERTIES: Final = (
+    "TableName",
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "BillingMode",
+)
+
+
+class Endpoints:
+    """Where AWS is here, and clients of it."""
+
+    def __init__(self, aws: str, dynamodb: str | None = None) -> None:
+        self.aws = aws
+        self.dynamodb = dynamodb or aws
+
+    @cache  # noqa: B019 -- one object for the life of a process
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service."""
+        local_to_dynamodb = service in ("dynamodb", "dynamodbstreams")
+        make: Any = boto3.client  # its stubs know each service by name, and not by a variable
+        return make(
+            service,
+            region_name=REGION,
+            endpoint_url=self.dynamodb if local_to_dynamodb else self.aws,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 -- moto takes any
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that lead any AWS SDK here."""
+        found = credentials() | {"AWS_ENDPOINT_URL": self.aws}
+        if self.dynamodb != self.aws:
+            found |= {
+                "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb,
+                "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": self.dynamodb,
+            }
+        return found
+
+
+def credentials() -> dict[str, str]:
+    """Variables with credentials that moto and DynamoDB Local take."""
+    return {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def build(resources: Resources, endpoints: Endpoints) -> None:
+    """Makes everything, and notes in `resources` what each came to be."""
+    elsewhere = endpoints.dynamodb != endpoints.aws
+    by_cloudformation = _BY_CLOUDFORMATION - ({"AWS::DynamoDB::Table"} if elsewhere else set())
+    _create_stack(resources, endpoints, by_cloudformation)
+    if elsewhere:
+        _create_tables(resources, endpoints)
+    _create_secrets(resources, endpoints)
+    note(resources, endpoints)
+    _subscribe(resources, endpoints)
+
+
+def note(resources: Resources, endpoints: Endpoints) -> None:
+    """Notes in `resources` what each came to be, of what `build` has made."""
+    _note_tables(resources, endpoints)
+    _note_queues_and_topics(resources, endpoints)
+    client = endpoints.client("secretsmanager")
+    for logical_id, properties in resources.of_type("AWS::SecretsManager::Secret").items():
+        arn = client.describe_secret(SecretId=properties["Name"])["ARN"]
+        resources.physical[logical_id, ""] = arn
+
+
+def _create_stack(resources: Resources, endpoints: Endpoints, kinds: frozenset[str]) -> None:
+    template = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {
+            name: resource for name, resource in resources.all.items() if resource["Type"] in kinds
+        },
+    }
+    client = endpoints.client("cloudformation")
+    client.create_stack(StackName=STACK_NAME, TemplateBody=json.dumps(template, default=str))
+    status = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
+    if status != "CREATE_COMPLETE":
+        raise RuntimeError(f"moto's CloudFormation says {status}")
+
+
+def _create_tables(resources: Resources, endpoints: Endpoints) -> None:
+    client = endpoints.client("dynamodb")
+    for properties in resources.of_type("AWS::DynamoDB::Table").values():
+        name = properties["TableName"]
+        wanted: dict[str, Any] = {
+            key: properties[key] for key in _TABLE_PROPERTIES if key in properties
+        }
+        stream = properties.get("StreamSpecification")
+        if stream:
+            wanted["StreamSpecification"] = {"StreamEnabled": True} | stream
+        if name in client.list_tables()["TableNames"]:
+            client.delete_table(TableName=name)
+        client.create_table(**wanted)
+        ttl = properties.get("TimeToLiveSpecification")
+        if ttl:
+            client.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
+
+
+def _note_tables(resources: Resources, endpoints: Endpoints) -> None:
+    client = endpoints.client("dynamodb")
+    for logical_id, properties in resources.of_type("AWS::DynamoDB::Table").items():
+        table = client.describe_table(TableName=properties["TableName"])["Table"]
+        resources.physical[logical_id, ""] = table["TableName"]
+        resources.physical[logical_id, "Arn"] = table["TableArn"]
+        if "LatestStreamArn" in table:
+            resources.physical[logical_id, "StreamArn"] = table["LatestStreamArn"]
+
+
+def _note_queues_and_topics(resources: Resources, endpoints: Endpoints) -> None:
+    client = endpoints.client("sqs")
+    for logical_id, properties in resources.of_type("AWS::SQS::Queue").items():
+        name = properties["QueueName"]
+        url = client.get_queue_url(QueueName=name)["QueueUrl"]
+        resources.physical[logical_id, ""] = url
+        resources.physical[logical_id, "QueueName"] = name
+        resources.physical[logical_id, "Arn"] = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    for logical_id, properties in resources.of_type("AWS::SNS::Topic").items():
+        arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:{properties['TopicName']}"
+        resources.physical[logical_id, ""] = arn
+
+
+def _subscribe(resources: Resources, endpoints: Endpoints) -> None:
+    for properties in resources.of_type("AWS::SNS::Subscription").values():
+        wanted = resources.resolve(properties)
+        endpoints.client("sns").subscribe(
+            TopicArn=wanted["TopicArn"],
+            Protocol=wanted["Protocol"],
+            Endpoint=wanted["Endpoint"],
+            Attributes={"RawMessageDelivery": str(bool(wanted.get("RawMessageDelivery"))).lower()},
+        )
+
+
+def _create_secrets(resources: Resources, endpoints: Endpoints) -> None:
+    client = endpoints.client("secretsmanager")
+    for properties in resources.of_type("AWS::SecretsManager::Secret").values():
+        text = properties.get("SecretString") or _generated(properties["GenerateSecretString"])
+        client.create_secret(Name=properties["Name"], SecretString=text)
+
+
+def _generated(rule: Mapping[str, Any]) -> str:
+    letters = string.ascii_letters + string.digits
+    made = "".join(secrets.choice(letters) for _ in range(int(rule.get("PasswordLength", 32))))
+    content = json.loads(rule["SecretStringTemplate"])
+    return json.dumps(content | {rule["GenerateStringKey"]: made})
+
+
+def wait_until_up(endpoints: Endpoints, seconds: float = 30) -> None:
+    """Waits for moto to answer.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            endpoints.client("sqs").list_queues()
+        except Exception as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no answer from {endpoints.aws}") from error
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,48 @@
+"""The gateway: SAM CLI's own local API Gateway, reading the same template."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from io import StringIO
+from typing import Any
+
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.lib.utils.stream_writer import StreamWriter
+from samcli.local.apigw.local_apigw_service import LocalApigwService
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local.functions import Functions
+from local.paths import ROOT, TEMPLATE
+
+__all__ = ["Gateway"]
+
+
+class Gateway:
+    """Serves the routes of the template on a port."""
+
+    def __init__(self, functions: Functions, host: str, port: int) -> None:
+        for name in ("werkzeug", "samcli"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE))
+        service = LocalApigwService(
+            api=ApiProvider(stacks, cwd=str(ROOT)).api,
+            lambda_runner=functions,
+            port=port,
+            host=host,
+            stderr=StreamWriter(StringIO()),
+        )
+        service.create()
+        # Its own `run` takes over the process's signals, so the application is served from here.
+        app: Any = service._app  # noqa: SLF001
+        self._server: BaseWSGIServer = make_server(host, port, app, threaded=True)
+        self.url = f"http://{host}:{self._server.server_port}"
+
+    def start(self) -> None:
+        """Serves, in a thread."""
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stops serving."""
+        self._server.shutdown()

@@ -1,0 +1,198 @@
+"""The template, as CloudFormation would get it: transformed by AWS's own SAM translator.
+
+References are resolved to what the local stack made, for the few intrinsic functions that a
+function's environment and an event source mapping use.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+from local.paths import ROOT, TEMPLATE
+
+__all__ = ["ACCOUNT", "REGION", "STACK_NAME", "Function", "SourceMapping", "Resources", "load"]
+
+STACK_NAME: Final = "sendtrail"
+REGION: Final = "eu-west-1"
+ACCOUNT: Final = "123456789012"  # moto's
+
+_SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
+_NAME_PROPERTY: Final = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SecretsManager::Secret": "Name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function of the template.
+
+    Attributes:
+        name: its logical id.
+        timeout: seconds.
+        memory: MiB.
+        environment: its variables, resolved.
+    """
+
+    name: str
+    code: str
+    handler: str
+    timeout: int
+    memory: int
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMapping:
+    """An event source mapping of the template: its properties, resolved."""
+
+    function: str
+    properties: Mapping[str, Any]
+
+
+@dataclass
+class Resources:
+    """The transformed template.
+
+    Attributes:
+        all: logical id → resource, each that can have a name being given one:
+            ``sendtrail-<logical id>``.
+        parameters: the template's parameters, by their defaults.
+        physical: what `Ref` and `Fn::GetAtt` give: (logical id, attribute) → value; the attribute
+            of `Ref` is empty.
+    """
+
+    all: dict[str, dict[str, Any]]
+    parameters: dict[str, Any]
+    codes: dict[str, str]
+    physical: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of all resources of a type, by logical id, unresolved."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.all.items()
+            if resource["Type"] == kind
+        }
+
+    def physical_name(self, logical_id: str) -> str:
+        """The name that a table, queue, topic, bucket or secret is given here."""
+        name = f"{STACK_NAME}-{logical_id}"
+        return name.lower() if self.all[logical_id]["Type"] == "AWS::S3::Bucket" else name
+
+    def functions(self) -> dict[str, Function]:
+        """All functions, by logical id."""
+        return {
+            name: Function(
+                name=name,
+                code=self.codes[name],
+                handler=properties["Handler"],
+                timeout=int(properties.get("Timeout", 3)),
+                memory=int(properties.get("MemorySize", 128)),
+                environment={
+                    key: str(self.resolve(value))
+                    for key, value in properties.get("Environment", {}).get("Variables", {}).items()
+                },
+            )
+            for name, properties in self.of_type("AWS::Lambda::Function").items()
+        }
+
+    def mappings(self) -> list[SourceMapping]:
+        """All event source mappings."""
+        return [
+            SourceMapping(self.resolve(properties["FunctionName"]), self.resolve(dict(properties)))
+            for properties in self.of_type("AWS::Lambda::EventSourceMapping").values()
+        ]
+
+    def resolve(self, value: Any) -> Any:
+        """The value with every intrinsic function in it replaced by what it stands for.
+
+        Raises:
+            LookupError: it refers to something that the local stack has not.
+        """
+        if isinstance(value, list):
+            return [self.resolve(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name == "Ref":
+                return self._reference(argument, "")
+            if name == "Fn::GetAtt":
+                parts = argument.split(".") if isinstance(argument, str) else argument
+                return self._reference(parts[0], parts[1])
+            if name == "Fn::Sub" and isinstance(argument, str):
+                return _SUBSTITUTION.sub(lambda found: str(self._substitute(found[1])), argument)
+        return {name: self.resolve(entry) for name, entry in value.items()}
+
+    def _substitute(self, name: str) -> Any:
+        logical_id, _, attribute = name.partition(".")
+        return self._reference(logical_id, attribute)
+
+    def _reference(self, name: str, attribute: str) -> Any:
+        if not attribute and name in self.parameters:
+            return self.parameters[name]
+        if not attribute and name in _PSEUDO:
+            return _PSEUDO[name]
+        known = self.physical.get((name, attribute))
+        if known is None:
+            if not attribute and name in self.all:
+                return name
+            raise LookupError(
+                f"the local stack has no {name}{'.' + attribute if attribute else ''}"
+            )
+        return known
+
+
+_PSEUDO: Final = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::StackName": STACK_NAME,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+def load(parameters: Mapping[str, str] | None = None) -> Resources:
+    """Reads and transforms the template.
+
+    Args:
+        parameters: values other than the defaults.
+    """
+    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    values = {name: entry.get("Default") for name, entry in template["Parameters"].items()}
+    values |= parameters or {}
+    codes: dict[str, str] = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            codes[name] = str(ROOT / resource["Properties"]["CodeUri"])
+            # The translator wants what `sam package` leaves: code in S3.
+            resource["Properties"]["CodeUri"] = f"s3://local/{name}"
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"]["ContentUri"] = f"s3://local/{name}"
+    # The translator asks a boto3 session for the region, and gets it from here.
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    transformed = transform(template, values, _NoManagedPolicies())
+    resources = Resources(transformed["Resources"], values, codes)
+    for name, resource in resources.all.items():
+        name_property = _NAME_PROPERTY.get(resource["Type"])
+        if name_property:
+            resource.setdefault("Properties", {})[name_property] = resources.physical_name(name)
+    return resources
+
+
+class _NoManagedPolicies:
+    """The translator asks IAM for the ARNs of managed policies; roles do not matter here."""
+
+    def load(self) -> dict[str, str]:
+        return {}

@@ -1,0 +1,138 @@
+"""Tables to test against: in moto, and in AWS's own DynamoDB Local."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from local import aws
+from local.functions import free_ports
+from local.template import Resources, load
+from sendtrail.aws.dynamodb import DynamoDB
+from tests.support import ROOT, missing
+
+JAR = "DynamoDBLocal.jar"
+IN_TREE = ROOT / ".local/npm/node_modules/amplify-dynamodb-simulator/emulator"
+
+
+class Backend:
+    """Everything of the template's data plane, made somewhere.
+
+    Attributes:
+        name: ``moto`` or ``dynamodb-local``.
+        environment: the variables that lead our own client and any SDK there.
+    """
+
+    def __init__(self, name: str, endpoints: aws.Endpoints) -> None:
+        self.name = name
+        self.endpoints = endpoints
+        self.environment = endpoints.environment()
+        self.resources: Resources = load()
+
+    def build(self) -> None:
+        """Makes everything anew."""
+        self.resources = load()
+        aws.build(self.resources, self.endpoints)
+
+    def table(self, name: str) -> str:
+        """A table's physical name."""
+        return self.resources.physical[f"{name}Table", ""]
+
+    def database(self, *, count_capacity: bool = False) -> DynamoDB:
+        """A client of ours."""
+        return DynamoDB(self.environment, count_capacity=count_capacity)
+
+    def variables(self, function: str) -> dict[str, str]:
+        """The environment of a function."""
+        return dict(self.resources.functions()[function].environment) | self.environment
+
+
+@contextmanager
+def running(command: list[str], port: int, cwd: Path) -> Iterator[None]:
+    """A server, from when it takes connections."""
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                assert process.poll() is None, f"{command[0]} ended"
+                assert time.monotonic() < deadline, f"{command[0]} does not answer"
+                time.sleep(0.1)
+            else:
+                break
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """Moto's server."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "local.aws_server", "127.0.0.1", str(port)]
+    with running(command, port, ROOT):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_url() -> Iterator[str]:
+    """AWS's DynamoDB Local."""
+    folder = Path(os.environ.get("SENDTRAIL_DYNAMODB_LOCAL", IN_TREE))
+    if not (folder / JAR).exists():
+        missing("DynamoDB Local (`make dynamodb-local` fetches it)")
+    if shutil.which("java") is None:
+        missing("Java, for DynamoDB Local")
+    (port,) = free_ports(1)
+    command = ["java", "-Djava.library.path=DynamoDBLocal_lib", "-jar", JAR]
+    with running([*command, "-inMemory", "-sharedDb", "-port", str(port)], port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def moto_backend(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """The data plane made anew in moto."""
+    return _made(Backend("moto", aws.Endpoints(moto_url)), monkeypatch)
+
+
+@pytest.fixture
+def dynamodb_local_backend(
+    moto_url: str, dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Backend:
+    """The data plane made anew, its tables in DynamoDB Local."""
+    endpoints = aws.Endpoints(moto_url, dynamodb_local_url)
+    return _made(Backend("dynamodb-local", endpoints), monkeypatch)
+
+
+@pytest.fixture(params=["moto", "dynamodb-local"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """The one, then the other."""
+    made: Backend = request.getfixturevalue(f"{request.param.replace('-', '_')}_backend")
+    return made
+
+
+def _made(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Builds it, and has the process's environment lead there."""
+    _reset(backend.endpoints.aws)
+    backend.build()
+    for name, value in backend.environment.items():
+        monkeypatch.setenv(name, value)
+    return backend
+
+
+def _reset(moto_url: str) -> None:
+    urlopen(Request(f"{moto_url}/moto-api/reset", method="POST")).close()

@@ -1,0 +1,257 @@
+"""The function ingest: every form, partial failures, duplicates, and what it costs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.notifications import Mail, sns_envelope
+from sendtrail.domain.events import EventType
+from sendtrail.errors import RejectedRecordError
+from sendtrail.storage.items import event_from_item
+from tests.functional.conftest import Backend
+from tests.functional.world import World, sqs_event
+from tests.support import ROOT, load_event
+
+SENT = "2026-11-20T09:30:00.412Z"
+LATER = "2026-11-20T09:31:00.000Z"
+SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
+INGESTED = [name for name in SAMPLES if name.startswith(("sqs-", "sns-", "eventbridge-"))]
+
+
+@pytest.fixture
+def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Everything, empty."""
+    return World(backend, monkeypatch)
+
+
+def log(world: World) -> list[Any]:
+    """All events in the log."""
+    client = world.backend.endpoints.client("dynamodb")
+    from sendtrail.aws.dynamodb import from_attributes
+
+    items = client.scan(TableName=world.backend.table("Events"))["Items"]
+    return [event_from_item(from_attributes(item)) for item in items]
+
+
+def test_every_sample_is_taken(world: World) -> None:
+    """Each file of events/ that is for ingest; only the poison record is refused."""
+    for name in INGESTED:
+        answer = world.call("ingest", load_event(name))
+        failures = (answer or {}).get("batchItemFailures", [])
+        poison = ["00000005-0000-4000-8000-000000000000"] if "poison" in name else []
+        assert [failure["itemIdentifier"] for failure in failures] == poison, name
+    found = {event.type for event in log(world)}
+    assert found >= set(list(EventType)[:10]) | {EventType.UNKNOWN}
+
+
+def test_the_same_event_by_every_route_is_in_the_log_once(world: World) -> None:
+    """SQS raw, SQS with envelope, SNS, EventBridge; five times each."""
+    mail = Mail("ses-1", SENT, ["ann@example.com"])
+    text = json.dumps(mail.delivery(LATER))
+    for _ in range(5):
+        world.ingest([text, text, json.dumps(sns_envelope(text)), sns_envelope(text, "other id")])
+        world.call("ingest", {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": text}}]})
+        world.call(
+            "ingest",
+            {"source": "aws.ses", "detail-type": "Email Delivered", "detail": json.loads(text)},
+        )
+    assert len(log(world)) == 1
+
+
+def test_one_poison_record_in_ten_is_refused_alone(world: World) -> None:
+    """The other nine are written."""
+    mails = [Mail(f"ses-{number}", SENT, [f"a{number}@example.com"]) for number in range(9)]
+    bodies = [json.dumps(mail.send()) for mail in mails]
+    bodies.insert(4, '{"eventType": "Send"}')
+    answer = world.call("ingest", sqs_event(bodies))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "4"}]}
+    assert len(log(world)) == 9
+
+
+def test_a_batch_of_poison_is_refused_record_by_record(world: World) -> None:
+    """And not as a failure of the function."""
+    answer = world.call("ingest", sqs_event(["{", "[]"]))
+    failed = [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+    assert failed == ["0", "1"]
+
+
+def test_poison_that_came_directly_is_an_error_of_the_function(world: World) -> None:
+    """So that Lambda hands it to the function's dead-letter queue."""
+    with pytest.raises(RejectedRecordError):
+        world.call("ingest", {"source": "aws.ses", "detail-type": "Email Sent", "detail": {}})
+
+
+def test_a_database_that_does_not_answer_fails_what_was_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All good records come again; the poison one is refused as ever."""
+    from sendtrail import runtime
+    from sendtrail.aws.service import Patience
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setattr(Patience, "wait", lambda *_: 0.0)
+    runtime.database.cache_clear()
+    runtime.event_log.cache_clear()
+    mail = Mail("ses-1", SENT, ["ann@example.com"])
+    answer = world.call("ingest", sqs_event([json.dumps(mail.send()), "{"]))
+    failed = [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+    assert failed == ["0", "1"]
+
+
+def test_what_dynamodb_does_not_take_fails_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of the batch is written all the same."""
+    from sendtrail.storage import event_log
+
+    to_item = event_log.event_to_item
+
+    def spoilt(event: Any, retention_days: int) -> dict[str, Any]:
+        item = to_item(event, retention_days)
+        return item | {"message_id": ""} if event.address == "bad@example.com" else item
+
+    monkeypatch.setattr(event_log, "event_to_item", spoilt)
+    mails = [Mail("ses-1", SENT, [f"{name}@example.com"]) for name in ("a", "bad", "b")]
+    answer = world.call("ingest", sqs_event([json.dumps(mail.send()) for mail in mails]))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert len(log(world)) == 2
+
+
+def test_a_link_tag_without_a_name_is_left_out(world: World) -> None:
+    """DynamoDB takes no attribute without a name."""
+    said = Mail("ses-1", SENT, ["a@example.com"]).click(LATER, "https://a.example/", "Firefox")
+    said["click"]["linkTags"] = {"": ["x"], "a": ["y"]}
+    assert world.call("ingest", sqs_event([json.dumps(said)])) == {"batchItemFailures": []}
+    (event,) = log(world)
+    assert event.detail["link_tags"] == {"a": ["y"]}
+
+
+def test_unknown_types_are_counted_in_a_metric(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In CloudWatch's embedded metric format."""
+    world.call("ingest", load_event("sqs-unknown-type"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any(line.get("UnknownEvents") == [1.0] for line in lines)
+
+
+def ordinary(number: int) -> list[dict[str, Any]]:
+    """Five events of ordinary size about one message, with all tags."""
+    tags = {
+        "message_id": f"01M7W83218E4FCTJMT16DE{number:04}",
+        "participant_id": f"member-{number:06}",
+        "communication_id": "newsletter-2026-11",
+        "kind": "newsletter",
+    }
+    mail = Mail(
+        f"0102019a1b2c3d4e-5f6a7b8c-9d0e-4f1a-8b2c-{number:012}-000000",
+        SENT,
+        [f"Margarethe.Winterbottom{number}@longish-company-name.example"],
+        "Members' evening on 4 December: programme and registration",
+        tags=tags,
+    )
+    agent = (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/130.0.0.0 Safari/537.36"
+    )
+    link = "https://www.society.example/members/evening?utm_source=newsletter&utm_campaign=2026-11"
+    return [
+        mail.send(),
+        mail.delivery("2026-11-20T09:30:03.000Z"),
+        mail.open("2026-11-20T10:00:00.000Z", agent),
+        mail.click("2026-11-20T10:01:00.000Z", link, agent),
+        mail.bounce("2026-11-20T10:30:00.000Z", "Transient", "General"),
+    ]
+
+
+def test_an_event_costs_one_write_unit_and_a_fold_one_per_message(
+    dynamodb_local_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most 1.05 each, by DynamoDB's own count; a first insert one more, for the index."""
+    world = World(dynamodb_local_backend, monkeypatch)
+    from sendtrail import runtime
+
+    db = dynamodb_local_backend.database(count_capacity=True)
+    monkeypatch.setattr("sendtrail.runtime.database", lambda: db)
+    runtime.event_log.cache_clear()
+    events_table = dynamodb_local_backend.table("Events")
+    messages_table = dynamodb_local_backend.table("Messages")
+    messages = 40
+    histories = [ordinary(number) for number in range(messages)]
+    world.ingest(event for history in histories for event in history)
+    assert db.consumed[events_table] <= 1.05 * 5 * messages
+    assert db.calls["BatchWriteItem"] == 5 * messages / 25
+
+    written = _put_units(db, monkeypatch)
+    world.call("fold_messages", _batch(dynamodb_local_backend, 0, 100))
+    first = written.pop(messages_table)
+    assert first <= 1.05 * 20 + 20
+    world.call("fold_messages", _batch(dynamodb_local_backend, 0, 100))
+    assert messages_table not in written, "a batch that comes again writes nothing"
+
+    more = [Mail("x", SENT, ["a@example.com"])]
+    again = [ordinary(number)[2] | {"open": _open_at(number)} for number in range(20)]
+    assert more
+    world.ingest(again)
+    world.call("fold_messages", _batch(dynamodb_local_backend, 200, 100))
+    assert written[messages_table] <= 1.05 * 20
+
+
+def _open_at(number: int) -> dict[str, str]:
+    return {
+        "timestamp": f"2026-11-21T10:00:{number:02}.000Z",
+        "ipAddress": "192.0.2.1",
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0",
+    }
+
+
+def _put_units(db: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Counts, from now on, the units of PutItem alone."""
+    units: dict[str, float] = {}
+    call = db._service.call
+
+    def counted(operation: str, request: dict[str, Any]) -> Any:
+        answer = call(operation, request)
+        if operation == "PutItem":
+            consumed = answer["ConsumedCapacity"]
+            table = consumed["TableName"]
+            units[table] = units.get(table, 0) + consumed["CapacityUnits"]
+        return answer
+
+    monkeypatch.setattr(db._service, "call", counted)
+    return units
+
+
+def _batch(backend: Backend, start: int, count: int) -> dict[str, Any]:
+    """Records of the log's stream, counted from its beginning."""
+    from local.sources import _lambda_record
+
+    streams = backend.endpoints.client("dynamodbstreams")
+    arn = backend.resources.physical["EventsTable", "StreamArn"]
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records: list[Any] = []
+    while len(records) < start + count:
+        answer = streams.get_records(ShardIterator=iterator)
+        if not answer["Records"]:
+            break
+        records += answer["Records"]
+        iterator = answer["NextShardIterator"]
+    chosen = [_lambda_record(record, arn) for record in records[start : start + count]]
+    return {"Records": chosen, "shardId": shard["ShardId"]}
+
+
+def test_samples_exist_for_every_type_and_form() -> None:
+    """One file each."""
+    names = {Path(name).name for name in SAMPLES}
+    for kind in ("send", "delivery", "reject", "open", "click", "rendering-failure"):
+        assert f"sqs-{kind}" in names
+        assert f"eventbridge-{kind}" in names
+    assert {"sns-bounce-permanent", "sqs-legacy-bounce", "sqs-sns-envelope"} <= names

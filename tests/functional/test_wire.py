@@ -1,0 +1,275 @@
+"""Our client of AWS's JSON protocol: the same bytes, the same signature, the same behaviour."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendtrail.aws.credentials import Credentials
+from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
+from sendtrail.aws.secrets import Secrets
+from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.sqs import Sqs
+from sendtrail.errors import (
+    AwsError,
+    ConditionFailedError,
+    ConfigurationError,
+    RefusedError,
+    ThrottledError,
+    UnreachableError,
+)
+
+ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s"}
+HASTY = Patience(attempts=3, timeout=0.3, first_wait=0.001)
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.text()
+    | st.frozensets(st.text(min_size=1), min_size=1, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), values, max_size=5))
+def test_items_are_written_as_boto3_writes_them(item: dict[str, Any]) -> None:
+    """The same JSON for the same item; a set has no order of its own."""
+    theirs = {name: TypeSerializer().serialize(value) for name, value in item.items()}
+    assert _unordered(to_attributes(item)) == _unordered(theirs)
+    read = {name: TypeDeserializer().deserialize(value) for name, value in theirs.items()}
+    assert from_attributes(theirs) == read == item
+
+
+def _unordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: sorted(v) if k == "SS" else _unordered(v) for k, v in value.items()}
+    return [_unordered(entry) for entry in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("token", [None, "session/token+=="])
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4566", "https://vpce.example/path"])
+def test_requests_are_signed_as_botocore_signs_them(token: str | None, url: str | None) -> None:
+    """The same signature for the same request, clock and credentials."""
+    environment = ENVIRONMENT | ({"AWS_SESSION_TOKEN": token} if token else {})
+    environment |= {"AWS_ENDPOINT_URL_DYNAMODB": url} if url else {}
+    service = Service(
+        name="dynamodb",
+        target_prefix="DynamoDB_20120810",
+        version="1.0",
+        environment=environment,
+    )
+    body = b'{"TableName":"t"}'
+    ours = service.sign("GetItem", body, date="20261124T093000Z")
+    request = AWSRequest(
+        "POST",
+        url or "https://dynamodb.eu-west-1.amazonaws.com/",
+        headers={
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": "DynamoDB_20120810.GetItem",
+        },
+        data=body,
+    )
+    signer = SigV4Auth(BotoCredentials("AKID", "s", token), "dynamodb", "eu-west-1")
+    request.context["timestamp"] = "20261124T093000Z"
+    request.headers["X-Amz-Date"] = "20261124T093000Z"
+    if token:
+        request.headers["X-Amz-Security-Token"] = token
+    string = signer.string_to_sign(request, signer.canonical_request(request))
+    assert ours["Authorization"].endswith(f"Signature={signer.signature(string, request)}")
+    assert ours.get("X-Amz-Security-Token") == token
+
+
+class Scripted:
+    """A server that answers what it is told to, and remembers what it was asked."""
+
+    def __init__(self, *answers: tuple[int, str] | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+        self.connections = 0
+
+
+@contextmanager
+def served(script: Scripted) -> Iterator[str]:
+    """A scripted server's URL; a None in the script hangs up."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            script.connections += 1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            script.asked.append({"target": self.headers["X-Amz-Target"], "body": json.loads(body)})
+            answer = script.answers.pop(0) if script.answers else (200, "{}")
+            if answer is None:
+                self.close_connection = True
+                self.connection.close()
+                return
+            status, text = answer
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def client(url: str) -> DynamoDB:
+    """An impatient client of a server."""
+    return DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, patience=HASTY)
+
+
+THROTTLED = (400, '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}')
+BROKEN = (500, '{"__type":"InternalServerError"}')
+
+
+@pytest.mark.parametrize("trouble", [THROTTLED, BROKEN, None, (200, "no json"), (503, "")])
+def test_passing_trouble_is_tried_again(trouble: tuple[int, str] | None) -> None:
+    """Throttling, server errors, hung up connections, broken answers."""
+    script = Scripted(trouble, trouble, (200, '{"Item":{"a":{"S":"b"}}}'))
+    with served(script) as url:
+        assert client(url).get("t", {"k": "1"}) == {"a": "b"}
+    assert len(script.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "asked"),
+    [
+        (THROTTLED, ThrottledError, 3),
+        (BROKEN, UnreachableError, 3),
+        (None, UnreachableError, 3),
+        ((400, '{"__type":"x#ConditionalCheckFailedException"}'), ConditionFailedError, 1),
+        ((400, '{"__type":"x#ValidationException","message":"bad"}'), RefusedError, 1),
+        ((403, '{"__type":"x#AccessDeniedException","Message":"no"}'), AwsError, 1),
+    ],
+)
+def test_lasting_trouble_is_an_error_of_its_kind(
+    answer: tuple[int, str] | None, error: type[AwsError], asked: int
+) -> None:
+    """After all attempts, or at once where trying again would not help."""
+    script = Scripted(*[answer] * 5)
+    with served(script) as url, pytest.raises(error) as caught:
+        client(url).get("t", {"k": "1"})
+    assert type(caught.value) is error
+    assert len(script.asked) == asked
+
+
+def test_one_connection_serves_many_calls() -> None:
+    """It is kept alive."""
+    script = Scripted()
+    with served(script) as url:
+        db = client(url)
+        for _ in range(5):
+            db.get("t", {"k": "1"})
+    assert script.connections == 1
+
+
+def test_what_is_left_unprocessed_is_written_again() -> None:
+    """And only that."""
+    left = {"PutRequest": {"Item": {"k": {"S": "1"}}}}
+    script = Scripted((200, json.dumps({"UnprocessedItems": {"t": [left]}})), (200, "{}"))
+    with served(script) as url:
+        client(url).put_all("t", [{"k": "1"}, {"k": "2"}])
+    assert [len(each["body"]["RequestItems"]["t"]) for each in script.asked] == [2, 1]
+
+
+def test_what_stays_unprocessed_is_an_error() -> None:
+    """Not a loss."""
+    left = {"PutRequest": {"Item": {"k": {"S": "1"}}}}
+    script = Scripted(*[(200, json.dumps({"UnprocessedItems": {"t": [left]}}))] * 20)
+    with served(script) as url, pytest.raises(ThrottledError):
+        client(url).put_all("t", [{"k": "1"}])
+
+
+def test_batches_are_as_few_as_dynamodb_allows() -> None:
+    """100 writes are 4 requests, and 101 reads are 2."""
+    script = Scripted(*[(200, "{}")] * 4, *[(200, '{"Responses":{}}')] * 2)
+    with served(script) as url:
+        client(url).put_all("t", [{"k": str(number)} for number in range(100)])
+        client(url).get_all("t", [{"k": str(number)} for number in range(101)])
+    assert [each["target"].rpartition(".")[2] for each in script.asked] == [
+        *["BatchWriteItem"] * 4,
+        *["BatchGetItem"] * 2,
+    ]
+
+
+def test_credentials_come_from_the_container_and_are_renewed() -> None:
+    """As with SnapStart; five minutes before they expire."""
+    soon = "2000-01-01T00:00:00Z"
+    handed = [
+        {"AccessKeyId": f"A{n}", "SecretAccessKey": "s", "Token": "t", "Expiration": soon}
+        for n in range(2)
+    ]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.headers["Authorization"] == "word"
+            body = json.dumps(handed.pop(0)).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        found = Credentials(
+            {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_port}/c",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN": "word",
+            }
+        )
+        assert found.identity().access_key_id == "A0"
+        assert found.identity().access_key_id == "A1"
+        with pytest.raises(UnreachableError):
+            found.identity()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_missing_settings_are_told() -> None:
+    """Which, and at once."""
+    with pytest.raises(ConfigurationError, match="AWS_REGION"):
+        DynamoDB({})
+    with pytest.raises(ConfigurationError, match="AWS_ACCESS_KEY_ID"):
+        Credentials({}).identity()
+
+
+def test_sqs_and_secrets_speak_their_services_protocol(backend: Any) -> None:
+    """Held against boto3, by way of moto."""
+    queue = backend.resources.physical["FoldsDlq", ""]
+    Sqs(backend.environment).send(queue, "kept ✓")
+    received = backend.endpoints.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    assert [message["Body"] for message in received] == ["kept ✓"]
+    secret = backend.resources.physical["ApiKeys", ""]
+    assert json.loads(Secrets(backend.environment).value(secret)) == {"keys": []}
+    with pytest.raises(AwsError, match="ResourceNotFound"):
+        Secrets(backend.environment).value("none")

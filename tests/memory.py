@@ -1,0 +1,148 @@
+"""DynamoDB in memory, with streams: as much of it as the log and the folds use.
+
+It runs the contract suite beside moto and DynamoDB Local, so that it cannot drift from them. It is
+there for the property tests, which need thousands of runs, several shards, and failures on demand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+from sendtrail.aws.dynamodb import from_attributes, to_attributes
+from sendtrail.errors import AwsError, ConditionFailedError, UnreachableError
+
+__all__ = ["KEYS", "MemoryDynamoDB"]
+
+Item = dict[str, Any]
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "Events": ("message_id", "event_key"),
+    "Messages": ("participant_id", "message_id"),
+    "Communications": ("communication_id", "part"),
+    "Participants": ("participant_id", "part"),
+    "Suppressions": ("address",),
+}
+
+
+class MemoryDynamoDB:
+    """Tables of plain items, each with a stream of `shards` shards.
+
+    Attributes:
+        records: table → shard → its records, as Lambda hands them over.
+        fail_at: the number of the write that fails, counted from 0 and from now on.
+        fails_after_writing: whether it is done all the same, as with a time-out.
+    """
+
+    def __init__(self, shards: int = 3) -> None:
+        self._tables: dict[str, dict[tuple[Any, ...], Item]] = defaultdict(dict)
+        self._shards = shards
+        self._sequence = 10**21
+        self.records: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
+        self.fail_at: int | None = None
+        self.fails_after_writing = False
+        self.clock = 1_795_170_600
+
+    def at_once(self, do: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+        """One after another."""
+        return [do(argument) for argument in arguments]
+
+    def put_all(self, table: str, items: Sequence[Item]) -> None:
+        """As BatchWriteItem."""
+        keys = [self._key(table, item) for item in items]
+        for start in range(0, len(keys), 25):
+            batch = keys[start : start + 25]
+            if len(set(batch)) < len(batch):
+                raise AwsError("ValidationException", "a key twice", 400)
+        for item in items:
+            self._write(table, item)
+
+    def get_all(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        """As BatchGetItem."""
+        found = (self.get(table, key) for key in keys)
+        return [item for item in found if item is not None]
+
+    def get(self, table: str, key: Item) -> Item | None:
+        """As GetItem."""
+        item = self._tables[table].get(self._key(table, key))
+        return _copy(item) if item is not None else None
+
+    def put(
+        self,
+        table: str,
+        item: Item,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """As PutItem, with the two conditions that rows use."""
+        old = self.get(table, item)
+        if condition == "#revision = :revision":
+            holds = old is not None and old["revision"] == (values or {})[":revision"]
+        else:
+            assert condition == "attribute_not_exists(#key)"
+            holds = old is None
+        if not holds:
+            raise ConditionFailedError("ConditionalCheckFailedException", "", 400)
+        self._write(table, item)
+
+    def update(
+        self,
+        table: str,
+        key: Item,
+        *,
+        update: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> None:
+        """As UpdateItem, with the one expression that is used."""
+        assert update == "ADD #months :month SET #revision = if_not_exists(#revision, :one)"
+        item = self.get(table, key) or dict(key) | {"revision": 1}
+        months = frozenset(item.get("months", ())) | frozenset(values[":month"])
+        self._write(table, item | {"months": months})
+
+    def items(self, table: str) -> list[Item]:
+        """Everything in a table."""
+        return [_copy(item) for _, item in sorted(self._tables[table].items())]
+
+    def _write(self, table: str, item: Item) -> None:
+        if self.fail_at is not None:
+            self.fail_at -= 1
+            if self.fail_at < 0:
+                self.fail_at = None
+                if self.fails_after_writing:
+                    self._store(table, item)
+                raise UnreachableError("NoAnswer", "on demand")
+        self._store(table, item)
+
+    def _store(self, table: str, item: Item) -> None:
+        key = self._key(table, item)
+        old, new = self._tables[table].get(key), _copy(item)
+        if old == new:  # DynamoDB puts no record into the stream
+            return
+        self._tables[table][key] = new
+        self._sequence += 1
+        self.clock += 1
+        change: Item = {
+            "Keys": to_attributes({name: item[name] for name in KEYS[table]}),
+            "NewImage": to_attributes(new),
+            "SequenceNumber": str(self._sequence),
+            "ApproximateCreationDateTime": self.clock,
+        }
+        if old is not None and table == "Messages":
+            change["OldImage"] = to_attributes(old)
+        shard = f"shard-{crc32(str(key[0]).encode()) % self._shards}"
+        name = "INSERT" if old is None else "MODIFY"
+        self.records[table][shard].append({"eventName": name, "dynamodb": change})
+
+    def _key(self, table: str, item: Item) -> tuple[Any, ...]:
+        return tuple(item[name] for name in KEYS[table])
+
+
+def _copy(item: Item) -> Item:
+    """The item as it comes back from DynamoDB's JSON."""
+    return from_attributes(json.loads(json.dumps(to_attributes(item))))

@@ -1,0 +1,145 @@
+"""The README's code, run in order by a new user's shell in a copy of the tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.support import ROOT, clean_environment, copy_of_tree, missing, works
+
+BLOCKS: Final = re.findall(
+    r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+)
+RUN: Final = "make run\n"
+CHECK: Final = "make check\n"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree with the virtual environment in place."""
+    copy = copy_of_tree(tmp_path_factory.mktemp("readme"))
+    (copy / ".venv").symlink_to(sys.prefix)
+    for port in (3000, 4566):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                missing(f"a free port {port}")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def running(tree: Path) -> Iterator[Path]:
+    """`make run`, as the README has it, until its demo has been played."""
+    # Whatever the dates of files, the virtual environment is not made anew.
+    command = ["make", "--assume-old=constraints.txt", "--assume-old=pyproject.toml", "run"]
+    output = tree / "run.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=tree,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 300
+        while "Stop with Ctrl-C" not in output.read_text("utf-8"):
+            assert process.poll() is None, output.read_text("utf-8")
+            assert time.monotonic() < deadline, output.read_text("utf-8")
+            time.sleep(0.5)
+        assert (tree / ".local/stack.json").exists()
+        yield tree
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(30)
+
+
+def shell(tree: Path, script: str) -> str:
+    """What a script prints; each of its commands must succeed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tree,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def documents(text: str) -> list[Any]:
+    """The JSON documents in a text, one after another."""
+    found, decoder, text = [], json.JSONDecoder(), text.strip()
+    while text:
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:].strip()
+    return found
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    """And every block is of a kind that is run here."""
+    assert BLOCKS[0] == ("bash", RUN)
+    assert {language for language, _ in BLOCKS} == {"bash", "python"}
+    assert "`make test`" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_what_the_readme_shows_of_a_running_stack_works(running: Path) -> None:
+    """Every block up to the one that stops the stack, in one shell."""
+    script = ""
+    for language, code in BLOCKS[1:]:
+        if language == "python":
+            code = f".venv/bin/python - <<'PYTHON'\n{code}PYTHON\n"  # noqa: PLW2901
+        script += f"echo '=== block'\n{code}"
+        if "local down" in code:
+            break
+    outputs = shell(running, script).split("=== block\n")[1:]
+    history, communications, suppressions = documents(outputs[0])
+    assert len(history["items"]) == 3
+    assert history["items"][0]["participant_id"] == "member-0042"
+    assert communications["items"][0]["sent"] > 200
+    assert {item["reason"] for item in suppressions["items"]} == {"bounced"}
+    message = json.loads(outputs[1])
+    assert message["links"][0]["clicks"] >= 1
+    assert message["events"][0]["type"] == "Send"
+    jane = json.loads(outputs[3])
+    assert (jane["participant_id"], jane["suppression"]["reason"]) == ("jane", "bounced")
+    assert "st_" in outputs[4]
+
+
+def test_what_the_readme_shows_of_sam_works(running: Path) -> None:
+    """The block that begins with `sam build`; after the stack was stopped, as in the README."""
+    (code,) = [code for _, code in BLOCKS if "sam build" in code]
+    if not works("docker", "info"):
+        missing("a Docker engine")
+    if not works("python3.13", "-c", ""):
+        missing("a python3.13 that runs")
+    if works("docker", "image", "inspect", "public.ecr.aws/lambda/python:3.13-x86_64"):
+        code = code.replace("sam local invoke", "sam local invoke --skip-pull-image")
+    deadline = time.monotonic() + 60
+    while (running / ".local/stack.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert '{"batchItemFailures": []}' in shell(running, code)
+
+
+def test_the_blocks_that_are_left_are_targets_of_make() -> None:
+    """`make check` is what `.ci/run` runs; running it here as well would say nothing new."""
+    left = [code for _, code in BLOCKS[1:] if code.startswith("make")]
+    assert left == [CHECK]
+    assert "make --no-print-directory check" in (ROOT / ".ci/run").read_text("utf-8")

@@ -1,0 +1,83 @@
+"""Helpers for tests: loading things of the tree, and saying what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, NoReturn
+
+import pytest
+
+__all__ = [
+    "ROOT",
+    "clean_environment",
+    "copy_of_tree",
+    "load_event",
+    "load_function",
+    "missing",
+    "works",
+]
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def load_event(name: str) -> dict[str, Any]:
+    """A sample event of `events/`, by its name without the ending."""
+    content: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text("utf-8"))
+    return content
+
+
+def load_function(name: str) -> ModuleType:
+    """A function's `app.py`, loaded anew under a name of its own."""
+    path = ROOT / "functions" / name / "app.py"
+    spec = importlib.util.spec_from_file_location(f"function_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def missing(what: str) -> NoReturn:
+    """Skips a test for what this machine lacks; fails it where nothing may be lacking."""
+    if os.environ.get("SENDTRAIL_TEST_ALL") == "1":
+        pytest.fail(f"SENDTRAIL_TEST_ALL is set, and this machine lacks {what}")
+    pytest.skip(f"this machine lacks {what}")
+
+
+def copy_of_tree(to: Path) -> Path:
+    """A copy of the tree, without what was made in it."""
+    copy = to / "tree"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "node_modules"))
+    return copy
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Variables for a command: nothing of the caller's AWS account, and this Python's tools."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        **more,
+    }
+
+
+def works(*command: str) -> bool:
+    """Whether a command is there and succeeds; it may have to download something."""
+    try:
+        done = subprocess.run(
+            command, env=clean_environment(), capture_output=True, timeout=600, check=False
+        )
+    except OSError:
+        return False
+    return done.returncode == 0

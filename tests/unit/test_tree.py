@@ -1,0 +1,197 @@
+"""The tree itself: which way dependencies point, what is documented, what the template grants."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import load
+from sendtrail.domain.events import EventType
+from tests.support import ROOT
+
+PACKAGE = ROOT / "layers/sendtrail/sendtrail"
+ALLOWED = {
+    "domain": {"domain"},
+    "errors": {"errors"},
+    "config": {"errors"},
+    "keys": {"domain"},
+    "tokens": {"domain", "errors"},
+    "aws": {"aws", "errors"},
+    "ses": {"ses", "domain", "errors"},
+    "storage": {"storage", "domain", "aws", "errors"},
+    "services": {"services", "storage", "ses", "domain", "aws", "errors"},
+    "runtime": {"aws", "config", "storage"},
+    "api": {
+        "api",
+        "services",
+        "storage",
+        "domain",
+        "aws",
+        "errors",
+        "config",
+        "keys",
+        "tokens",
+        "runtime",
+    },
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the package, with the part that it belongs to."""
+    for path in PACKAGE.rglob("*.py"):
+        part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if part != "__init__":
+            yield part, path
+
+
+def imported(path: Path) -> Iterator[str]:
+    """What a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize(("part", "path"), list(modules()), ids=lambda value: str(value)[-40:])
+def test_dependencies_point_one_way(part: str, path: Path) -> None:
+    """Functions → services → domain, with storage, ses and aws at the side."""
+    ours = {name.split(".")[1] for name in imported(path) if name.startswith("sendtrail.")}
+    assert ours <= ALLOWED[part]
+
+
+def test_the_domain_imports_no_aws_library() -> None:
+    """Nor anything else that is not in Python itself."""
+    standard = sys.stdlib_module_names | {"sendtrail"}
+    for part, path in modules():
+        if part == "domain":
+            assert {name.split(".")[0] for name in imported(path)} <= standard, path
+
+
+def test_ingest_and_the_folds_start_without_an_sdk() -> None:
+    """No boto3, botocore, PynamoDB or Pydantic in the import path of a function in a hurry."""
+    for function in ("ingest", "fold_messages", "fold_participants", "fold_communications"):
+        code = "import sys, app; print(*sys.modules)"
+        environment = {
+            "PYTHONPATH": f"{ROOT / 'functions' / function}:{ROOT / 'layers/sendtrail'}",
+            "POWERTOOLS_METRICS_NAMESPACE": "x",
+            "POWERTOOLS_SERVICE_NAME": "x",
+        }
+        loaded = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        heavy = {"boto3", "botocore.session", "pynamodb", "pydantic", "aws_xray_sdk"} & set(loaded)
+        assert not heavy, function
+
+
+def test_no_function_imports_another() -> None:
+    """Each is an `app.py` of its own."""
+    for path in (ROOT / "functions").glob("*/app.py"):
+        assert not {name for name in imported(path) if name.split(".")[0] in ("functions", "app")}
+
+
+@pytest.mark.parametrize("event_type", list(EventType))
+def test_every_event_type_is_documented(event_type: EventType) -> None:
+    """In docs/events.md."""
+    text = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    assert f"`{event_type.value}`" in text
+
+
+def test_every_detail_is_documented() -> None:
+    """Every name that the parser gives a detail is in docs/events.md."""
+    source = (PACKAGE / "ses/parser.py").read_text(encoding="utf-8")
+    names = set(re.findall(r"_only\(([^)]*)\)", source, re.DOTALL))
+    found = {name for block in names for name in re.findall(r"(\w+)=_", block)}
+    text = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    assert found
+    assert {name for name in found if f"`{name}`" not in text} == set()
+
+
+def settings() -> set[str]:
+    """Every variable that the template gives a function."""
+    return {
+        name
+        for properties in load().of_type("AWS::Lambda::Function").values()
+        for name in properties["Environment"]["Variables"]
+    }
+
+
+def test_every_setting_and_parameter_is_documented() -> None:
+    """In docs/settings.md; and every setting that is read is given to some function."""
+    text = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    named = settings() | set(load().parameters)
+    assert {name for name in named if f"`{name}`" not in text} == set()
+    source = (PACKAGE / "config.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'"([A-Z][A-Z_]+)"', source))
+    assert read <= settings()
+
+
+def test_tables_are_protected() -> None:
+    """On demand, encrypted, recoverable to a point in time; the log outlives the stack."""
+    resources = load()
+    for name, properties in resources.of_type("AWS::DynamoDB::Table").items():
+        assert properties["BillingMode"] == "PAY_PER_REQUEST", name
+        assert properties["SSESpecification"]["SSEEnabled"], name
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
+    assert resources.all["EventsTable"]["DeletionPolicy"] == "Retain"
+    ttl = resources.all["EventsTable"]["Properties"]["TimeToLiveSpecification"]
+    assert ttl == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_only_ses_publishes_and_only_the_topic_sends() -> None:
+    """By the policies of the topic and the queue."""
+    resources = load()
+    (topic,) = resources.of_type("AWS::SNS::TopicPolicy").values()
+    (said,) = topic["PolicyDocument"]["Statement"]
+    assert said["Principal"] == {"Service": "ses.amazonaws.com"}
+    assert said["Condition"]["StringEquals"] == {"AWS:SourceAccount": {"Ref": "AWS::AccountId"}}
+    (queue,) = resources.of_type("AWS::SQS::QueuePolicy").values()
+    (said,) = queue["PolicyDocument"]["Statement"]
+    assert said["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "SesTopic"}}}
+    assert resources.all["IngestQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+def test_folds_know_their_shard_and_lose_nothing() -> None:
+    """Tumbling windows, endless retries, a failure destination; the log's streams INSERTs only."""
+    for mapping in load().of_type("AWS::Lambda::EventSourceMapping").values():
+        if "StartingPosition" not in mapping:
+            continue
+        assert mapping["TumblingWindowInSeconds"] > 0
+        assert mapping["MaximumRetryAttempts"] == -1
+        assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        (rule,) = mapping["FilterCriteria"]["Filters"]
+        log = "EventsTable" in json.dumps(mapping["EventSourceArn"])
+        names = ["INSERT"] if log else ["INSERT", "MODIFY"]
+        assert json.loads(rule["Pattern"]) == {"eventName": names}
+
+
+def test_our_own_sending_has_no_opens_and_clicks_of_ses() -> None:
+    """SES puts its own pixel and links into mail wherever a destination asks for them."""
+    destinations = load().of_type("AWS::SES::ConfigurationSetEventDestination")
+    types: dict[str, Any] = {
+        name: set(each["EventDestination"]["MatchingEventTypes"])
+        for name, each in destinations.items()
+    }
+    assert len(types["ConfigurationSetEvents"]) == 10
+    assert types["ConfigurationSetEvents"] - types["OwnConfigurationSetEvents"] == {"open", "click"}
+
+
+def test_every_test_has_a_docstring() -> None:
+    """One line that says what holds."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                assert ast.get_docstring(node), f"{path.name}: {node.name}"
