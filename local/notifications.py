@@ -99,7 +99,7 @@ class Mail:
                     {"emailAddress": address, **told} for address in to or self.to
                 ],
                 "timestamp": at,
-                "feedbackId": f"0102-{self.ses_id}-{at}-{kind}",
+                "feedbackId": f"0102-{self.ses_id}-{at}-{kind}-{subtype}",
                 "reportingMTA": "dsn; a7-30.smtp-out.eu-west-1.amazonses.com",
             },
         )
@@ -116,7 +116,7 @@ class Mail:
         complaint = {
             "complainedRecipients": [{"emailAddress": address} for address in to or self.to],
             "timestamp": at,
-            "feedbackId": f"0102-{self.ses_id}-{at}-complaint",
+            "feedbackId": f"0102-{self.ses_id}-{at}-{feedback_type}-{subtype}",
             "complaintSubType": subtype,
             "userAgent": "ExampleCorp Feedback Loop (V0.01)",
             "arrivalDate": at,
