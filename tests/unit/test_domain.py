@@ -362,10 +362,21 @@ def test_only_people_interact() -> None:
 
 def test_inactive_until_the_next_interaction() -> None:
     """What the sweep marks holds until then."""
-    marked = replace(Participant("p", last_interaction_at=SENT), inactive_since=LATER)
-    assert marked.inactive
+    silent = Participant("p", measured_since=SENT, last_interaction_at=SENT)
+    marked = fold_participant(silent, Event.inactivated("p", LATER, last_active_at=SENT))
+    assert marked.inactive_since == LATER
     event = Event.interaction("p", "2026-12-01T00:00:00.000Z", "order 7", "order")
-    assert not fold_participant(marked, event).inactive
+    assert fold_participant(marked, event).inactive_since is None
+
+
+def test_word_of_an_earlier_interaction_ends_inactivity_too() -> None:
+    """It comes after the sweep, and happened before it: the sweep had counted from too early."""
+    silent = Participant("p", measured_since=SENT, last_interaction_at=SENT)
+    found = Event.inactivated("p", LATER, last_active_at=SENT)
+    late = Event.interaction("p", SENT[:-2] + "9Z", "order 7", "order")
+    assert SENT < late.at < LATER
+    for order in ((found, late), (late, found)):
+        assert reduce(fold_participant, order, silent).inactive_since is None
 
 
 def test_the_address_to_write_to_is_the_last_registered_else_the_last_used() -> None:

@@ -3,9 +3,12 @@
 SendtrailError
 ├── ConfigurationError            a setting is missing or wrong; raised at cold start
 ├── InvalidInputError             a caller's value is not allowed (HTTP 422)
-│   └── InvalidCursorError        a cursor that we did not sign for this very list (HTTP 400)
+│   ├── InvalidCursorError        a cursor that we did not sign for this very list (HTTP 400)
+│   ├── InvalidTemplateError      a template that is not well formed, or does what it may not
+│   └── MissingFieldError         a template needs a field that the data has not
 ├── ForbiddenError                the API key's scope is too small (HTTP 403)
 ├── NotFoundError                 what was asked for does not exist (HTTP 404)
+├── InvalidTokenError             a token that we did not sign for this very purpose
 ├── RejectedRecordError           a record on the way in that is no event (dead-letter queue)
 └── AwsError                      an AWS service refused or did not answer
     ├── ThrottledError            … because of the rate; trying again later helps
@@ -23,6 +26,9 @@ __all__ = [
     "ForbiddenError",
     "InvalidCursorError",
     "InvalidInputError",
+    "InvalidTemplateError",
+    "InvalidTokenError",
+    "MissingFieldError",
     "NotFoundError",
     "RefusedError",
     "RejectedRecordError",
@@ -46,6 +52,36 @@ class InvalidInputError(SendtrailError):
 
 class InvalidCursorError(InvalidInputError):
     """A cursor that was not signed here, or was signed for another list."""
+
+
+class InvalidTemplateError(InvalidInputError):
+    """A template is not well formed, or does what templates may not.
+
+    Attributes:
+        part: ``subject``, ``html`` or ``text``.
+        line: of that part, from 1; None where it is no one line's fault.
+    """
+
+    def __init__(self, message: str, *, part: str, line: int | None) -> None:
+        super().__init__(message)
+        self.part = part
+        self.line = line
+
+
+class MissingFieldError(InvalidInputError):
+    """A template needs a field that the data has not.
+
+    Attributes:
+        field: its name, dotted where it is part of another.
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidTokenError(SendtrailError):
+    """A token in a public link that was not signed here, or for another purpose."""
 
 
 class ForbiddenError(SendtrailError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sendtrail.domain.bounces import is_provider_refusal
+from sendtrail.domain.events import Event
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.links import OTHER_LINKS, kept
 from sendtrail.domain.message import Message
@@ -90,6 +91,19 @@ class About:
     template_version: int | None = None
     posted: bool = False
     stats_rows: frozenset[str] = field(default_factory=frozenset)
+
+    def as_posted(self, event: Event) -> About:
+        """The communication once its posting is known; the same, however often that is folded."""
+        detail = event.detail
+        return replace(
+            self,
+            name=detail["name"],
+            created_at=event.at,
+            kind=detail.get("kind") or self.kind,
+            template_id=detail.get("template_id"),
+            template_version=detail.get("template_version"),
+            posted=True,
+        )
 
     def with_messages(self, first_sent_at: Timestamp, kind: str | None, row: str) -> About:
         """The communication once messages of it have been counted in `row`."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sendtrail.domain.ids import (
     address_trail,
+    communication_trail,
     digest,
     is_message_id,
     normal_address,
@@ -20,7 +21,7 @@ from sendtrail.domain.ids import (
 )
 from sendtrail.domain.times import Timestamp
 
-__all__ = ["Event", "EventType", "Source", "SuppressionReason", "event_key"]
+__all__ = ["Event", "EventType", "Recipient", "Source", "SuppressionReason", "event_key"]
 
 
 class EventType(StrEnum):
@@ -44,10 +45,14 @@ class EventType(StrEnum):
     UNKNOWN = "Unknown"
     """SES sent a type that this version does not know; kept whole in ``detail["raw"]``."""
 
+    COMMUNICATION_POSTED = "CommunicationPosted"
+    """The organisation posted a communication."""
     INTERACTION = "Interaction"
     """The organisation recorded a transaction of a participant."""
     ADDRESS_REGISTERED = "AddressRegistered"
     """The organisation told us an address of a participant."""
+    INACTIVATED = "Inactivated"
+    """A participant had been silent for so long that they get no communications."""
     SUPPRESSED = "Suppressed"
     """Staff put an address on the suppression list."""
     SUPPRESSION_LIFTED = "SuppressionLifted"
@@ -70,16 +75,32 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Recipient:
+    """A message and whom it is for, as its events name them.
+
+    Attributes:
+        address: as written; None where only the message's links are known.
+    """
+
+    message_id: str
+    participant_id: str
+    communication_id: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened to one message (or one participant, or one address).
 
     Attributes:
         message_id: the partition of the log: a message's ULID, ``participant:<id>`` for what
-            happened to a participant and to no message, or ``address:<address>``.
+            happened to a participant and to no message, ``address:<address>``, or
+            ``communication:<id>``.
         type: what happened.
         at: when it happened.
         identity: the digest that tells this event from others of the same message, time and type.
-        participant_id: whom it concerns; empty for a decision about an address.
+        participant_id: whom it concerns; empty for a decision about an address, and for the
+            definition of a communication.
         communication_id: the mailing it belongs to, if any.
         address: the recipient, as written.
         kind: the sender's own word for the kind of message (newsletter, invoice, …).
@@ -111,6 +132,92 @@ class Event:
     def is_of_message(self) -> bool:
         """Whether it belongs to a message's trail."""
         return is_message_id(self.message_id)
+
+    @classmethod
+    def of_sending(
+        cls,
+        event_type: EventType,
+        recipient: Recipient,
+        at: Timestamp,
+        *,
+        kind: str | None,
+        subject: str | None,
+        detail: Mapping[str, Any],
+    ) -> Event:
+        """What we did about one message: took it, dropped it, or could not have it sent.
+
+        Args:
+            at: the time of acceptance, also of what came of it later, so that whoever does it
+                again writes the same event.
+        """
+        return cls(
+            message_id=recipient.message_id,
+            type=event_type,
+            at=at,
+            identity=digest(recipient.message_id, event_type.value),
+            participant_id=recipient.participant_id,
+            communication_id=recipient.communication_id,
+            address=recipient.address,
+            kind=kind,
+            subject=subject,
+            source=Source.OWN,
+            detail=detail,
+        )
+
+    @classmethod
+    def of_request(
+        cls,
+        event_type: EventType,
+        recipient: Recipient,
+        at: Timestamp,
+        request_id: str,
+        detail: Mapping[str, Any],
+    ) -> Event:
+        """What a recipient did on one of our public routes.
+
+        Args:
+            request_id: API Gateway's; the same request is the same event.
+        """
+        return cls(
+            message_id=recipient.message_id,
+            type=event_type,
+            at=at,
+            identity=digest(request_id),
+            participant_id=recipient.participant_id,
+            communication_id=recipient.communication_id,
+            source=Source.OWN,
+            detail=detail,
+        )
+
+    @classmethod
+    def communication_posted(
+        cls, communication_id: str, at: Timestamp, detail: Mapping[str, Any]
+    ) -> Event:
+        """A communication was posted; the detail is its definition."""
+        return cls(
+            message_id=communication_trail(communication_id),
+            type=EventType.COMMUNICATION_POSTED,
+            at=at,
+            identity=digest(communication_id),
+            communication_id=communication_id,
+            source=Source.OWN,
+            detail=detail,
+        )
+
+    @classmethod
+    def inactivated(
+        cls, participant_id: str, at: Timestamp, *, last_active_at: Timestamp
+    ) -> Event:
+        """A participant has been silent from `last_active_at` until `at`."""
+        return cls(
+            message_id=participant_trail(participant_id),
+            type=EventType.INACTIVATED,
+            at=at,
+            identity=digest(participant_id, last_active_at),
+            participant_id=participant_id,
+            source=Source.OWN,
+            detail={"last_active_at": last_active_at},
+        )
 
     @classmethod
     def interaction(cls, participant_id: str, at: Timestamp, reference: str, kind: str) -> Event:

@@ -18,6 +18,7 @@ __all__ = [
     "UNATTRIBUTED",
     "address_trail",
     "bare_address",
+    "communication_trail",
     "derived_message_id",
     "digest",
     "is_communication_id",
@@ -125,6 +126,11 @@ def unattributed_participant(ses_message_id: str) -> str:
 def participant_trail(participant_id: str) -> str:
     """The partition of the log that holds what happened to a participant and to no message."""
     return f"participant:{participant_id}"
+
+
+def communication_trail(communication_id: str) -> str:
+    """The partition of the log that holds what a communication is."""
+    return f"communication:{communication_id}"
 
 
 def address_trail(address: str) -> str:

@@ -176,6 +176,7 @@ class Message:
 
     Attributes:
         accepted_at: when we took it for sending; None for mail that something else sent.
+        plan_id: where what it said is kept; None for mail that something else sent.
         sent_at: when SES took it, or None.
         own, ses: the hits that our own routes saw, and those that SES published.
     """
@@ -190,6 +191,7 @@ class Message:
     address: str | None = None
     last_changed_at: Timestamp | None = None
     accepted_at: Timestamp | None = None
+    plan_id: str | None = None
     sent_at: Timestamp | None = None
     delivered_at: Timestamp | None = None
     delayed_at: Timestamp | None = None
@@ -291,6 +293,7 @@ def _accepted(message: Message, event: Event) -> Message:
         accepted_at=earliest(message.accepted_at, event.at),
         template_id=_agreed(message.template_id, event.detail.get("template_id")),
         template_version=_agreed(message.template_version, event.detail.get("template_version")),
+        plan_id=_agreed(message.plan_id, event.detail.get("plan_id")),
     )
 
 

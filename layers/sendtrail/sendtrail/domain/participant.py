@@ -19,11 +19,31 @@ from sendtrail.domain.times import Timestamp, earliest, latest
 __all__ = [
     "MOST_OWNERS",
     "AddressUse",
+    "Inactivity",
     "Participant",
     "current_address",
     "fold_address",
     "fold_participant",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Inactivity:
+    """That a participant was found to have been silent for the years that make one inactive.
+
+    Attributes:
+        since: when those years were over.
+        last_active_at: the activity from which they were counted; a later one ends it, whenever
+            word of it comes.
+    """
+
+    since: Timestamp
+    last_active_at: Timestamp
+
+    @property
+    def rank(self) -> tuple[str, str]:
+        """The latest finding is the one that is kept."""
+        return (self.last_active_at, self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +57,7 @@ class Participant:
         last_interaction_at: the last click or open of a person, transaction or change of
             subscription.
         choice: the latest change of subscription.
-        inactive_since: set by the sweep; holds only until the next interaction.
+        inactivity: what the sweep found; holds only until the next interaction.
         linked_to: for the participant that stands for an address: the participants it was
             registered to, who are credited with what happens there.
     """
@@ -47,7 +67,7 @@ class Participant:
     measured_since: Timestamp | None = None
     last_interaction_at: Timestamp | None = None
     choice: Choice | None = None
-    inactive_since: Timestamp | None = None
+    inactivity: Inactivity | None = None
     linked_to: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -56,11 +76,12 @@ class Participant:
         return not (self.choice and self.choice.unsubscribed)
 
     @property
-    def inactive(self) -> bool:
-        """Whether they were marked inactive and have not interacted since."""
-        return self.inactive_since is not None and (
-            self.last_interaction_at is None or self.last_interaction_at < self.inactive_since
-        )
+    def inactive_since(self) -> Timestamp | None:
+        """Since when they are inactive; None for who is not, or has interacted since."""
+        found = self.inactivity
+        if found is None or (self.active_at or "") > found.last_active_at:
+            return None
+        return found.since
 
     @property
     def active_at(self) -> Timestamp | None:
@@ -127,13 +148,17 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
     changed = replace(
         participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or event.at)
     )
-    if event.type in _HITS or (event.type is EventType.ACCEPTED and event.detail.get("tracked")):
+    if event.type in _HITS or (event.type is EventType.SEND and event.detail.get("tracked")):
         changed = replace(
             changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)
         )
     if event.type is EventType.SUBSCRIPTION:
         choice = Choice(event.at, unsubscribes(event.detail))
         changed = replace(changed, choice=_later(changed.choice, choice))
+    if event.type is EventType.INACTIVATED:
+        found = Inactivity(event.at, event.detail["last_active_at"])
+        if changed.inactivity is None or changed.inactivity.rank < found.rank:
+            changed = replace(changed, inactivity=found)
     if event.type in _INTERACTIONS or (event.type in _HITS and verdict_of(event).is_human):
         changed = replace(
             changed, last_interaction_at=latest(changed.last_interaction_at, event.at)

@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-__all__ = ["Timestamp", "earliest", "epoch_ms", "from_epoch_ms", "latest", "now", "parse"]
+__all__ = [
+    "Timestamp",
+    "earliest",
+    "epoch_ms",
+    "from_epoch_ms",
+    "latest",
+    "now",
+    "parse",
+    "years_after",
+]
 
 Timestamp: TypeAlias = str
 """``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
@@ -61,6 +70,21 @@ def epoch_ms(at: Timestamp) -> int:
 def now() -> Timestamp:
     """The time it is. Never part of anything that the log keeps about an SES event."""
     return _write(datetime.now(UTC))
+
+
+def years_after(at: Timestamp, years: int) -> Timestamp:
+    """The same day and time `years` years later (earlier, if negative); of the 29th of February,
+    the 28th.
+
+    Raises:
+        ValueError: before 1970 or after the year 9999.
+    """
+    moment = datetime.fromisoformat(at)
+    year = moment.year + years
+    try:
+        return _write(moment.replace(year=year))
+    except ValueError:
+        return _write(moment.replace(year=year, day=28))
 
 
 def earliest(one: Timestamp | None, other: Timestamp | None) -> Timestamp | None:

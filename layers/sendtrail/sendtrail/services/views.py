@@ -148,7 +148,7 @@ def participant_view(
         "subscribed": participant.subscribed,
         "subscription_changed_at": choice.at if choice else None,
         "last_interaction_at": participant.last_interaction_at,
-        "inactive_since": participant.inactive_since if participant.inactive else None,
+        "inactive_since": participant.inactive_since,
         "first_seen_at": participant.first_seen_at,
         "address": use.address if use else None,
         "suppression": _standing(suppression),

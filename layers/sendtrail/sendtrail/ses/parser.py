@@ -4,7 +4,7 @@ Field names and meanings are the SES developer guide's ("Contents of event data 
 publishes to Amazon SNS", "Amazon SNS notification contents for Amazon SES"). Judgement calls:
 
 * What is known of the message comes from the tags that our own sending sets (`message_id`,
-  `participant_id`, `communication_id`, `kind`), each on its own merit. The first two name one
+  `participant_id`, `communication_id`, `kind`, `tracked`), each on its own merit. The first two name one
   recipient, so they count only where the mail had one; SES's opens and clicks do not say which of
   several it was.
 * Where the mail had one recipient, everything is about that one: the address in a bounce is the
@@ -63,6 +63,7 @@ class _Mail:
     participant_id: str | None
     communication_id: str | None
     kind: str | None
+    tracked: bool
     subject: str | None
 
 
@@ -194,6 +195,7 @@ def _read_mail(mail: object) -> _Mail:
         participant_id=participant_id if is_participant_id(participant_id) else None,
         communication_id=communication_id if is_communication_id(communication_id) else None,
         kind=_text(kind, 64),
+        tracked=_tag(tags, "tracked") == "yes",
         subject=_subject(mail),
     )
 
@@ -236,8 +238,8 @@ def _decoded(subject: str) -> str:
 # --- what each type says ---------------------------------------------------------------------
 
 
-def _every_recipient(_body: _Json, mail: _Mail) -> list[_Finding]:
-    return [_Finding(address, {}) for address in mail.destination] or [_Finding(None, {})]
+def _sent(_body: _Json, mail: _Mail) -> list[_Finding]:
+    return _for_every_recipient(mail, {"tracked": True} if mail.tracked else {})
 
 
 def _rejected(body: _Json, mail: _Mail) -> list[_Finding]:
@@ -252,7 +254,8 @@ def _failed(body: _Json, mail: _Mail) -> list[_Finding]:
 
 
 def _for_every_recipient(mail: _Mail, detail: _Detail) -> list[_Finding]:
-    return [_Finding(found.address, dict(detail)) for found in _every_recipient({}, mail)]
+    found = [_Finding(address, dict(detail)) for address in mail.destination]
+    return found or [_Finding(None, detail)]
 
 
 def _delivered(body: _Json, mail: _Mail) -> list[_Finding]:
@@ -445,7 +448,7 @@ class _Form:
 
 
 _FORMS: Final = {
-    "Send": _Form(EventType.SEND, "send", False, _every_recipient),
+    "Send": _Form(EventType.SEND, "send", False, _sent),
     "Reject": _Form(EventType.REJECT, "reject", False, _rejected),
     "Rendering Failure": _Form(EventType.RENDERING_FAILURE, "failure", False, _failed),
     "Delivery": _Form(EventType.DELIVERY, "delivery", True, _delivered),

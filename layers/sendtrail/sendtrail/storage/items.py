@@ -17,7 +17,7 @@ from sendtrail.domain.events import Event, EventType, Source, SuppressionReason
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.marks import Mark, Marks
 from sendtrail.domain.message import PROBLEMS, Choice, Drop, Hits, Link, Message
-from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.participant import AddressUse, Inactivity, Participant
 from sendtrail.domain.suppression import Evidence, Suppression
 from sendtrail.domain.times import Timestamp, epoch_ms
 
@@ -241,7 +241,9 @@ def participant_to_item(participant: Participant) -> Item:
     item = _present(_fields(participant))
     if participant.choice:
         item["choice"] = _fields(participant.choice)
-    if participant.active_at and not participant.inactive:
+    if participant.inactivity:
+        item["inactivity"] = _fields(participant.inactivity)
+    if participant.active_at and not participant.inactive_since:
         item["activity_day"] = activity_day(participant.active_at, participant.participant_id)
     return item | {"part": PROFILE}
 
@@ -251,6 +253,8 @@ def participant_from_item(item: Mapping[str, Any]) -> Participant:
     values = {field.name: item[field.name] for field in fields(Participant) if field.name in item}
     if "choice" in item:
         values["choice"] = Choice(**item["choice"])
+    if "inactivity" in item:
+        values["inactivity"] = Inactivity(**item["inactivity"])
     return Participant(**values | {"linked_to": frozenset(item.get("linked_to") or ())})
 
 
