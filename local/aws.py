@@ -1,8 +1,9 @@
 """The data plane: tables, queues, topic and secrets, in moto and, if asked for, DynamoDB Local.
 
 moto's CloudFormation makes what it can of the template. What it cannot make (subscriptions with
-attributes, secrets) is made here, from the same template. Roles, policies and SES's configuration
-set have no effect in moto and are left out.
+attributes, secrets) is made here, from the same template. Roles, policies, schedules and SES's
+configuration sets have no effect in moto and are left out. SES's identity, which a template does
+not make, is made here too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ import boto3
 
 from local.template import ACCOUNT, REGION, STACK_NAME, Resources
 
-__all__ = ["Endpoints", "build", "credentials", "note", "wait_until_up"]
+__all__ = ["SENDER_DOMAIN", "Endpoints", "build", "credentials", "note", "wait_until_up"]
+
+SENDER_DOMAIN: Final = "society.example"
+"""The domain that SES here lets one send from."""
 
 _BY_CLOUDFORMATION: Final = frozenset(
     {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"}
@@ -82,6 +86,7 @@ def build(resources: Resources, endpoints: Endpoints) -> None:
     if elsewhere:
         _create_tables(resources, endpoints)
     _create_secrets(resources, endpoints)
+    endpoints.client("sesv2").create_email_identity(EmailIdentity=SENDER_DOMAIN)
     note(resources, endpoints)
     _subscribe(resources, endpoints)
 
@@ -90,6 +95,9 @@ def note(resources: Resources, endpoints: Endpoints) -> None:
     """Notes in `resources` what each came to be, of what `build` has made."""
     _note_tables(resources, endpoints)
     _note_queues_and_topics(resources, endpoints)
+    for logical_id, properties in resources.of_type("AWS::S3::Bucket").items():
+        resources.physical[logical_id, ""] = properties["BucketName"]
+        resources.physical[logical_id, "Arn"] = f"arn:aws:s3:::{properties['BucketName']}"
     client = endpoints.client("secretsmanager")
     for logical_id, properties in resources.of_type("AWS::SecretsManager::Secret").items():
         arn = client.describe_secret(SecretId=properties["Name"])["ARN"]

@@ -2,7 +2,7 @@
 
 Requests run in threads, as with moto's own command, but those to DynamoDB one at a time: moto
 reads and then writes without a lock, so two conditional writes at once could both succeed, and
-two records of a stream get one sequence number.
+two records of a stream get one sequence number. What moto's SES lacks is in `local.outbox`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from moto.core.serialize import ResponseSerializer
@@ -19,7 +19,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import Message, SQSBackend
 from waitress import serve
 
-Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+from local.outbox import SesExtras, Wsgi
 
 _THREADS: Final = 32
 _CONNECTIONS: Final = 2000
@@ -81,7 +81,8 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     receive_faster()
     answer_faster()
-    app = one_at_a_time(DomainDispatcherApplication(create_backend_app), "DynamoDB")
+    moto = DomainDispatcherApplication(create_backend_app)
+    app = SesExtras(one_at_a_time(moto, "DynamoDB"))
     # Not werkzeug's server, which moto's own command uses: it closes every connection.
     serve(app, host=host, port=port, threads=_THREADS, connection_limit=_CONNECTIONS, _quiet=True)
 

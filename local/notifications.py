@@ -39,6 +39,8 @@ class Mail:
         ses_id: SES's ``messageId``.
         sent_at: SES's ``mail.timestamp``.
         tags: the sender's own tags.
+        headers: the sender's own headers, beside those that every mail has.
+        configuration_set: the configuration set that it named.
     """
 
     ses_id: str
@@ -47,6 +49,8 @@ class Mail:
     subject: str = "News of the month"
     source: str = "The Society <news@society.example>"
     tags: Mapping[str, str] = field(default_factory=dict)
+    headers: Sequence[tuple[str, str]] = ()
+    configuration_set: str = "sendtrail"
 
     def send(self) -> Json:
         """SES took it."""
@@ -217,6 +221,7 @@ class Mail:
                 {"name": "To", "value": to},
                 {"name": "Subject", "value": subject},
                 {"name": "MIME-Version", "value": "1.0"},
+                *({"name": name, "value": value} for name, value in self.headers),
             ],
             "commonHeaders": {
                 "from": [self.source],
@@ -226,7 +231,7 @@ class Mail:
             },
             "tags": {
                 "ses:operation": ["SendEmail"],
-                "ses:configuration-set": ["sendtrail"],
+                "ses:configuration-set": [self.configuration_set],
                 "ses:source-ip": ["192.0.2.9"],
                 "ses:from-domain": ["society.example"],
                 "ses:caller-identity": ["mailer"],

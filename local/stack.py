@@ -21,9 +21,10 @@ from typing import Any
 from local import aws
 from local.functions import Functions, free_ports
 from local.gateway import Gateway
+from local.mailboxes import OUTBOX, Mailboxes
 from local.paths import LOGS, ROOT, STACK_FILE, STATE
-from local.sources import poller_of
-from local.template import REGION, load
+from local.sources import Poller, poller_of
+from local.template import REGION, Resources, load
 
 __all__ = ["Options", "StackError", "read", "start_detached", "stop", "up"]
 
@@ -115,33 +116,14 @@ def up(options: Options, *, demo: Demo | None = None) -> None:
         functions = Functions(resources.functions(), endpoints.environment())
         gateway = Gateway(functions, options.host, options.port)
         gateway.start()
-        pollers = [
+        pollers: list[Poller] = [
             poller_of(mapping, functions.call, endpoints) for mapping in resources.mappings()
         ]
+        pollers.append(Mailboxes(endpoints, resources.physical["SesTopic", ""]))
         for poller in pollers:
             threading.Thread(target=poller.run, args=(stopping,), daemon=True).start()
-        first_key = json.loads(
-            endpoints.client("secretsmanager").get_secret_value(
-                SecretId=resources.physical["FirstApiKey", ""]
-            )["SecretString"]
-        )
-        state = {
-            "gateway": gateway.url.replace("0.0.0.0", reach),  # noqa: S104
-            "aws_endpoint": endpoints.aws,
-            "dynamodb_endpoint": endpoints.dynamodb,
-            "region": REGION,
-            "api_key": first_key["key"],
-            "topic_arn": resources.physical["SesTopic", ""],
-            "ingest_queue_url": resources.physical["IngestQueue", ""],
-            "ingest_dlq_url": resources.physical["IngestDlq", ""],
-            "folds_dlq_url": resources.physical["FoldsDlq", ""],
-            "api_keys_secret": resources.physical["ApiKeys", ""],
-            "tables": {
-                name.removesuffix("Table"): resources.physical[name, ""]
-                for name in resources.of_type("AWS::DynamoDB::Table")
-            },
-            "pid": os.getpid(),
-        }
+        url = gateway.url.replace("0.0.0.0", reach)  # noqa: S104
+        state = _state(resources, endpoints, url)
         _write(state)
         if demo:
             arguments = (state, lambda: all(poller.idle for poller in pollers))
@@ -156,6 +138,35 @@ def up(options: Options, *, demo: Demo | None = None) -> None:
             functions.stop()
         server.kill()
         server.wait()
+
+
+def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict[str, Any]:
+    """What the stack says of itself: `.local/stack.json`."""
+    first_key = json.loads(
+        endpoints.client("secretsmanager").get_secret_value(
+            SecretId=resources.physical["FirstApiKey", ""]
+        )["SecretString"]
+    )
+    state = {
+        "gateway": gateway,
+        "aws_endpoint": endpoints.aws,
+        "dynamodb_endpoint": endpoints.dynamodb,
+        "region": REGION,
+        "api_key": first_key["key"],
+        "topic_arn": resources.physical["SesTopic", ""],
+        "ingest_queue_url": resources.physical["IngestQueue", ""],
+        "ingest_dlq_url": resources.physical["IngestDlq", ""],
+        "folds_dlq_url": resources.physical["FoldsDlq", ""],
+        "api_keys_secret": resources.physical["ApiKeys", ""],
+        "outbox": f"{endpoints.aws}{OUTBOX}",
+        "tables": {
+            name.removesuffix("Table"): resources.physical[name, ""]
+            for name in resources.of_type("AWS::DynamoDB::Table")
+        },
+        "pid": os.getpid(),
+    }
+    bodies = resources.physical.get(("BodiesBucket", ""))
+    return state | ({"bodies_bucket": bodies} if bodies else {})
 
 
 def start_detached(arguments: list[str]) -> dict[str, Any]:

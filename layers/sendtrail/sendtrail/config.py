@@ -60,6 +60,19 @@ class Settings:
             )
         return int(value)
 
+    def choice(self, name: str, choices: Mapping[str, bool]) -> bool:
+        """A setting that must be one of a few words.
+
+        Raises:
+            ConfigurationError: it is missing or another word.
+        """
+        value = self.text(name)
+        if value not in choices:
+            raise ConfigurationError(
+                f"the setting {name} is {value!r}; allowed are {', '.join(choices)}"
+            )
+        return choices[value]
+
     @property
     def events_table(self) -> str:
         """The log."""
@@ -94,6 +107,82 @@ class Settings:
     def retention_days(self) -> int:
         """How long the log keeps what happened to a message."""
         return self.whole("RETENTION_DAYS", least=1, most=36_500)
+
+    @property
+    def templates_table(self) -> str:
+        """Templates."""
+        return self.text("TEMPLATES_TABLE")
+
+    @property
+    def idempotency_table(self) -> str:
+        """Which messages are being sent, or were."""
+        return self.text("IDEMPOTENCY_TABLE")
+
+    @property
+    def bodies_bucket(self) -> str:
+        """What was to be sent, to whom: a plan for each posting."""
+        return self.text("BODIES_BUCKET")
+
+    @property
+    def ingest_queue_url(self) -> str:
+        """Where an event waits that could not be written."""
+        return self.text("INGEST_QUEUE_URL")
+
+    @property
+    def dispatch_queue_url(self) -> str:
+        """What is to be sent."""
+        return self.text("DISPATCH_QUEUE_URL")
+
+    @property
+    def sweep_queue_url(self) -> str:
+        """Where a sweep that has no time left says how far it came."""
+        return self.text("SWEEP_QUEUE_URL")
+
+    @property
+    def public_url(self) -> str:
+        """What the links in our mail begin with; no slash at the end."""
+        return self.text("PUBLIC_URL").rstrip("/")
+
+    @property
+    def sender_address(self) -> str:
+        """The address that mail is sent from, with or without a display name."""
+        return self.text("SENDER_ADDRESS")
+
+    @property
+    def configuration_set(self) -> str:
+        """SES's configuration set for our own mail."""
+        return self.text("CONFIGURATION_SET")
+
+    @property
+    def sends_per_second(self) -> float:
+        """How many messages one worker sends in a second at most: its share of the whole rate."""
+        workers = self.whole("SEND_WORKERS", least=1, most=1000)
+        return self.whole("SEND_RATE", least=1, most=100_000) / workers
+
+    @property
+    def doubt_seconds(self) -> int:
+        """How long we wait for SES's word on a message that it may or may not have taken."""
+        return self.whole("DOUBT_SECONDS", least=1, most=43_200)
+
+    @property
+    def most_recipients(self) -> int:
+        """How many recipients a communication may have."""
+        return self.whole("MOST_RECIPIENTS", least=1, most=1000)
+
+    @property
+    def spam_threshold(self) -> int:
+        """The score from which on a communication is not sent."""
+        return self.whole("SPAM_THRESHOLD", least=1, most=1000)
+
+    @property
+    def inactivity_years(self) -> int:
+        """How long somebody is silent before communications stop."""
+        return self.whole("INACTIVITY_YEARS", least=1, most=50)
+
+    @property
+    def whole_ip_addresses(self) -> bool:
+        """Whether the addresses of those who open and click are kept whole."""
+        return self.choice("WHOLE_IP_ADDRESSES", {"yes": True, "no": False})
 
     @property
     def signing_keys_secret(self) -> str:

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.aws.secrets import Secrets
+from sendtrail.aws.service import Patience
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
+from sendtrail.errors import InvalidTokenError
 from sendtrail.storage.event_log import EventLog
+from sendtrail.tokens import LinkTokens, signing_keys
 
-__all__ = ["database", "event_log", "set_aside"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "HASTY",
+    "LinkKeys",
+    "database",
+    "event_log",
+    "hasty_database",
+    "hasty_event_log",
+    "link_keys",
+    "s3",
+    "ses",
+    "set_aside",
+    "to_ingest_queue",
+]
+
+T = TypeVar("T")
+
+HASTY = Patience(attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3)
+"""For calls that a reader waits for: with the ingest queue after it, an answer within 400 ms."""
+
+_QUEUE_PATIENCE = Patience(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
 
 
 @cache
@@ -19,10 +47,26 @@ def database() -> DynamoDB:
 
 
 @cache
+def hasty_database() -> DynamoDB:
+    """The same for functions that a reader waits for."""
+    return DynamoDB(environment(), patience=HASTY)
+
+
+@cache
 def event_log() -> EventLog:
     """The log."""
+    return _event_log(database())
+
+
+@cache
+def hasty_event_log() -> EventLog:
+    """The log, for functions that a reader waits for."""
+    return _event_log(hasty_database())
+
+
+def _event_log(db: DynamoDB) -> EventLog:
     settings = Settings.from_environment()
-    return EventLog(database(), settings.events_table, retention_days=settings.retention_days)
+    return EventLog(db, settings.events_table, retention_days=settings.retention_days)
 
 
 def set_aside(text: str) -> None:
@@ -33,3 +77,87 @@ def set_aside(text: str) -> None:
 @cache
 def _set_aside() -> partial[None]:
     return partial(Sqs(environment()).send, Settings.from_environment().set_aside_queue_url)
+
+
+def to_ingest_queue(text: str) -> None:
+    """Sends what cannot be written now to where it is written later."""
+    _to_ingest_queue()(text)
+
+
+@cache
+def _to_ingest_queue() -> partial[None]:
+    sqs = Sqs(environment(), patience=_QUEUE_PATIENCE)
+    return partial(sqs.send, Settings.from_environment().ingest_queue_url)
+
+
+class LinkKeys:
+    """The tokens in links, by keys that are read when first needed, and again when a token does not
+    verify: it may be signed by a newer key. Not more often than once a minute, whoever forges.
+    """
+
+    KEEP_SECONDS = 60.0
+
+    def __init__(self) -> None:
+        self._tokens: LinkTokens | None = None
+        self._read_at = 0.0
+
+    def read(self, read: Callable[[LinkTokens], T]) -> T:
+        """What `read` makes of the tokens.
+
+        Raises:
+            InvalidTokenError: as `read` does, also by keys as they are now.
+            AwsError: the secret cannot be read.
+        """
+        try:
+            return read(self.tokens())
+        except InvalidTokenError:
+            return read(self.tokens(renewed=True))
+
+    def tokens(self, *, renewed: bool = False) -> LinkTokens:
+        """The tokens.
+
+        Args:
+            renewed: by keys as they are now, as far as they may be read again.
+
+        Raises:
+            AwsError: the secret cannot be read.
+        """
+        now = time.monotonic()
+        stale = renewed and now - self._read_at >= self.KEEP_SECONDS
+        if self._tokens is None or stale:
+            secret = Secrets(environment()).value(Settings.from_environment().signing_keys_secret)
+            self._tokens, self._read_at = LinkTokens(signing_keys(secret)), now
+        return self._tokens
+
+
+@cache
+def link_keys() -> LinkKeys:
+    """This process's."""
+    return LinkKeys()
+
+
+@cache
+def s3() -> Any:
+    """A boto3 client of S3. It takes long to import, so only those import it who call this."""
+    return _sdk_client("s3")
+
+
+@cache
+def ses() -> Any:
+    """A boto3 client of SES. It tries nothing twice: a mail whose fate is not known might go out
+    twice, and who asks for it knows better when to try again.
+    """
+    return _sdk_client(
+        "sesv2", connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}
+    )
+
+
+def _sdk_client(service: str, **options: Any) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    make: Callable[..., Any] = boto3.client
+    if environment().get("AWS_ENDPOINT_URL"):
+        # A bucket is part of a host's name only where there is a name server for it.
+        options["s3"] = {"addressing_style": "path"}
+    return make(service, config=Config(**options))

@@ -7,22 +7,28 @@ ones still verify.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
+from sendtrail.domain.events import Recipient
 from sendtrail.domain.ids import digest
-from sendtrail.errors import ConfigurationError, InvalidCursorError
+from sendtrail.errors import ConfigurationError, InvalidCursorError, InvalidTokenError
 
-__all__ = ["Cursors", "Purpose", "serializer", "signing_keys"]
+__all__ = ["ClickedLink", "Cursors", "LinkTokens", "Purpose", "serializer", "signing_keys"]
 
 
 class Purpose(StrEnum):
     """What a token is for; a token for one purpose is none for another."""
 
     CURSOR = "cursor"
+    OPEN = "open"
+    CLICK = "click"
+    UNSUBSCRIBE = "unsubscribe"
 
 
 def signing_keys(secret: str) -> list[str]:
@@ -63,8 +69,7 @@ class Cursors:
         """
         if place is None:
             return None
-        text = self._serializer.dumps([_name(list_name), place])
-        return text if isinstance(text, str) else text.decode()
+        return _signed(self._serializer, [_name(list_name), place])
 
     def read(self, cursor: str | None, *list_name: object) -> Any:
         """The place that a cursor stands for; None for none.
@@ -75,8 +80,8 @@ class Cursors:
         if not cursor:
             return None
         try:
-            name, place = self._serializer.loads(cursor)
-        except (BadData, ValueError, TypeError):
+            name, place = _verified(self._serializer, cursor)
+        except (InvalidTokenError, ValueError, TypeError):
             raise InvalidCursorError(
                 "the cursor is not one of ours; take it whole from next_cursor"
             ) from None
@@ -85,6 +90,91 @@ class Cursors:
                 "the cursor is of another list; begin without one when anything else changes"
             )
         return place
+
+
+@dataclass(frozen=True, slots=True)
+class ClickedLink:
+    """What a click token carries.
+
+    Attributes:
+        position: which link of the message it is, from 0.
+    """
+
+    recipient: Recipient
+    position: int
+    url: str
+
+
+class LinkTokens:
+    """The tokens in a message's links. Each carries all that its event needs, so that nothing has
+    to be read when it comes back, and none expires: mail is kept for years.
+    """
+
+    def __init__(self, keys: list[str]) -> None:
+        self._open = serializer(keys, Purpose.OPEN)
+        self._click = serializer(keys, Purpose.CLICK)
+        self._unsubscribe = serializer(keys, Purpose.UNSUBSCRIBE)
+
+    def open(self, recipient: Recipient) -> str:
+        """For the pixel."""
+        return _signed(self._open, _ids(recipient))
+
+    def click(self, recipient: Recipient, position: int, url: str) -> str:
+        """For a link to `url`."""
+        return _signed(self._click, [*_ids(recipient), position, url])
+
+    def unsubscribe(self, recipient: Recipient) -> str:
+        """For the preferences page."""
+        return _signed(self._unsubscribe, _ids(recipient))
+
+    def read_open(self, token: str) -> Recipient:
+        """Whose pixel it is.
+
+        Raises:
+            InvalidTokenError: we did not sign it for this.
+        """
+        return Recipient(*_verified(self._open, token))
+
+    def read_click(self, token: str) -> ClickedLink:
+        """Whose link it is, and where to.
+
+        Raises:
+            InvalidTokenError: we did not sign it for this.
+        """
+        *ids, position, url = _verified(self._click, token)
+        return ClickedLink(Recipient(*ids), position, url)
+
+    def read_unsubscribe(self, token: str) -> Recipient:
+        """Whose page it is.
+
+        Raises:
+            InvalidTokenError: we did not sign it for this.
+        """
+        return Recipient(*_verified(self._unsubscribe, token))
+
+
+def _ids(recipient: Recipient) -> list[str | None]:
+    return [recipient.message_id, recipient.participant_id, recipient.communication_id]
+
+
+def _signed(by: URLSafeSerializer, value: Any) -> str:
+    text = by.dumps(value)
+    return text if isinstance(text, str) else text.decode()
+
+
+def _verified(by: URLSafeSerializer, token: str) -> Any:
+    """What a token says.
+
+    The signature has to be written as we write it, too: base64's last character has bits to spare,
+    and Python's decoder passes over what is no base64, so that a changed token could verify.
+    """
+    signature = token.rpartition(".")[2].encode("ascii", "replace")
+    try:
+        if base64_encode(base64_decode(signature)) != signature:
+            raise InvalidTokenError("a signature that is not written as ours are")
+        return by.loads(token)
+    except (BadData, ValueError, UnicodeError):
+        raise InvalidTokenError("not a token of ours") from None
 
 
 def _name(list_name: tuple[object, ...]) -> str:

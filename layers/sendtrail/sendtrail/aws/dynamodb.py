@@ -83,16 +83,82 @@ class DynamoDB:
         """
         found: list[Item] = []
         for start in range(0, len(keys), _MOST_READS):
-            pending: list[Item] = [to_attributes(key) for key in keys[start : start + _MOST_READS]]
-            for attempt in range(1, _ROUNDS + 1):
-                wanted = {table: {"Keys": pending, "ConsistentRead": True}}
-                answer = self._call("BatchGetItem", {"RequestItems": wanted})
-                found += [from_attributes(item) for item in answer["Responses"].get(table, [])]
-                pending = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-                if not pending:
-                    break
-                self._pause(attempt, "BatchGetItem")
+            part = keys[start : start + _MOST_READS]
+            found += self.get_from({table: part})[table]
         return found
+
+    def get_from(self, wanted: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+        """Reads items of several tables, strongly consistent, in one request.
+
+        Args:
+            wanted: table → keys, together at most 100.
+
+        Returns:
+            table → its items; absent ones are left out.
+
+        Raises:
+            ThrottledError: keys were left after 8 rounds.
+            AwsError: as for any call.
+        """
+        found: dict[str, list[Item]] = {table: [] for table in wanted}
+        pending: dict[str, Any] = {
+            table: {"Keys": [to_attributes(key) for key in keys], "ConsistentRead": True}
+            for table, keys in wanted.items()
+        }
+        for attempt in range(1, _ROUNDS + 1):
+            answer = self._call("BatchGetItem", {"RequestItems": pending})
+            for table, items in answer["Responses"].items():
+                found[table] += [from_attributes(item) for item in items]
+            pending = answer.get("UnprocessedKeys", {})
+            if not pending:
+                return found
+            self._pause(attempt, "BatchGetItem")
+        raise AssertionError("unreachable: the last pause raises")
+
+    def query(
+        self,
+        table: str,
+        partition: tuple[str, Any],
+        *,
+        index: str | None = None,
+        start: Item | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> tuple[list[Item], Item | None]:
+        """Reads one page of one partition; strongly consistent, unless of an index.
+
+        Args:
+            partition: the name and value of the partition key.
+            start: the key after which to go on.
+            limit: items at most.
+            newest_first: from the greatest sort key on.
+
+        Returns:
+            the items, and the key to go on from; None at the end.
+        """
+        name, value = partition
+        request: dict[str, Any] = {
+            "TableName": table,
+            "KeyConditionExpression": "#partition = :partition",
+            "ExpressionAttributeNames": {"#partition": name},
+            "ExpressionAttributeValues": to_attributes({":partition": value}),
+        }
+        if index:
+            request["IndexName"] = index
+        else:
+            request["ConsistentRead"] = True
+        if start:
+            request["ExclusiveStartKey"] = to_attributes(start)
+        if limit:
+            request["Limit"] = limit
+        if newest_first:
+            request["ScanIndexForward"] = False
+        answer = self._call("Query", request)
+        last = answer.get("LastEvaluatedKey")
+        return (
+            [from_attributes(item) for item in answer["Items"]],
+            from_attributes(last) if last else None,
+        )
 
     def get(self, table: str, key: Item) -> Item | None:
         """Reads one item, strongly consistent; None if there is none."""

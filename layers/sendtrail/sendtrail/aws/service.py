@@ -58,12 +58,14 @@ class Patience:
         timeout: seconds for one attempt's connection, and for each wait on its answer.
         first_wait: seconds before the second attempt at most; doubled for each further one, of
             which a random part is waited ("full jitter", AWS Builders' Library).
+        within: seconds for all attempts together, if there is somebody who waits for them.
     """
 
     attempts: int = 5
     timeout: float = 5.0
     first_wait: float = 0.05
     longest_wait: float = 2.0
+    within: float | None = None
 
     def wait(self, attempt: int) -> float:
         """Seconds to wait after the `attempt`-th attempt (from 1) failed."""
@@ -117,13 +119,16 @@ class Service:
             AwsError: any other error, such as a missing permission.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
-        for attempt in range(1, self._patience.attempts + 1):
+        patience = self._patience
+        ends = None if patience.within is None else time.monotonic() + patience.within
+        for attempt in range(1, patience.attempts + 1):
             try:
-                return self._attempt(operation, body)
+                return self._attempt(operation, body, ends)
             except (ThrottledError, UnreachableError):
-                if attempt == self._patience.attempts:
+                wait = patience.wait(attempt)
+                if attempt == patience.attempts or (ends and time.monotonic() + wait >= ends):
                     raise
-            self._sleep(self._patience.wait(attempt))
+            self._sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def pause(self, seconds: float) -> None:
@@ -171,11 +176,13 @@ class Service:
         )
         return {field.name: field.as_string() for field in signed.fields}
 
-    def _attempt(self, operation: str, body: bytes) -> dict[str, Any]:
+    def _attempt(self, operation: str, body: bytes, ends: float | None) -> dict[str, Any]:
         headers = self.sign(operation, body)
         connection = self._connection()
         try:
+            self._wait_until(connection, ends)
             connection.request("POST", self._endpoint.path or "/", body=body, headers=headers)
+            self._wait_until(connection, ends)
             response = connection.getresponse()
             content = response.read()
         except (OSError, HTTPException) as error:
@@ -192,6 +199,15 @@ class Service:
         if response.status == 200:
             return answer
         raise _error(answer, response.status)
+
+    def _wait_until(self, connection: HTTPConnection, ends: float | None) -> None:
+        """Has the connection wait no longer than there is time left for all attempts."""
+        if ends is None:
+            return
+        left = max(0.001, min(self._patience.timeout, ends - time.monotonic()))
+        connection.timeout = left  # of the next connecting
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
 
     def _connection(self) -> HTTPConnection:
         connection: HTTPConnection | None = getattr(self._local, "connection", None)

@@ -1,12 +1,16 @@
-"""SQS: sending, which is all that functions in a hurry need of it."""
+"""SQS: sending, and putting off what was received."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sendtrail.aws.service import Patience, Service
+from sendtrail.errors import AwsError
 
 __all__ = ["Sqs"]
+
+_MOST_ENTRIES: Final = 10  # SendMessageBatch
 
 
 class Sqs:
@@ -28,3 +32,35 @@ class Sqs:
             AwsError: it was not taken.
         """
         self._service.call("SendMessage", {"QueueUrl": queue_url, "MessageBody": body})
+
+    def send_all(self, queue_url: str, bodies: Sequence[str]) -> None:
+        """Sends messages, ten to a request; each of a few bytes.
+
+        Raises:
+            AwsError: some were not taken; others may have been.
+        """
+        for start in range(0, len(bodies), _MOST_ENTRIES):
+            entries: list[dict[str, Any]] = [
+                {"Id": str(number), "MessageBody": body}
+                for number, body in enumerate(bodies[start : start + _MOST_ENTRIES])
+            ]
+            answer = self._service.call(
+                "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries}
+            )
+            for failed in answer.get("Failed", []):
+                raise AwsError(failed["Code"], str(failed.get("Message", "")))
+
+    def put_off(self, queue_url: str, receipt_handle: str, seconds: int) -> None:
+        """Has a message that was received come again after that many seconds.
+
+        Raises:
+            AwsError: it comes again when its visibility timeout is over.
+        """
+        self._service.call(
+            "ChangeMessageVisibility",
+            {
+                "QueueUrl": queue_url,
+                "ReceiptHandle": receipt_handle,
+                "VisibilityTimeout": seconds,
+            },
+        )

@@ -205,9 +205,7 @@ class Event:
         )
 
     @classmethod
-    def inactivated(
-        cls, participant_id: str, at: Timestamp, *, last_active_at: Timestamp
-    ) -> Event:
+    def inactivated(cls, participant_id: str, at: Timestamp, *, last_active_at: Timestamp) -> Event:
         """A participant has been silent from `last_active_at` until `at`."""
         return cls(
             message_id=participant_trail(participant_id),

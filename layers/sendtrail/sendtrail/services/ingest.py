@@ -1,4 +1,4 @@
-"""Ingest: what SES published becomes events in the log."""
+"""Ingest: what SES published, and what the public routes could not write, goes into the log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from sendtrail.domain.events import Event
 from sendtrail.errors import AwsError, RefusedError, RejectedRecordError
+from sendtrail.services.carrying import is_carried, unpacked
 from sendtrail.ses.forms import notifications
 from sendtrail.ses.parser import events_of
 from sendtrail.storage.event_log import EventLog
@@ -35,6 +36,12 @@ class Outcome:
     events: Mapping[str, int] = field(default_factory=dict)
 
 
+def _events(payload: Payload) -> list[Event]:
+    if isinstance(payload, str) and is_carried(payload):
+        return [unpacked(payload)]
+    return [event for each in notifications(payload) for event in events_of(each)]
+
+
 class Ingest:
     """Reads records and appends their events to the log, without reading anything first."""
 
@@ -54,9 +61,7 @@ class Ingest:
         read: dict[str, list[Event]] = {}
         for record_id, payload in records:
             try:
-                read[record_id] = [
-                    event for each in notifications(payload) for event in events_of(each)
-                ]
+                read[record_id] = _events(payload)
             except RejectedRecordError as error:
                 rejected[record_id] = error
         failed = self._append(read)

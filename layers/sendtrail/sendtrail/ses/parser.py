@@ -4,9 +4,9 @@ Field names and meanings are the SES developer guide's ("Contents of event data 
 publishes to Amazon SNS", "Amazon SNS notification contents for Amazon SES"). Judgement calls:
 
 * What is known of the message comes from the tags that our own sending sets (`message_id`,
-  `participant_id`, `communication_id`, `kind`, `tracked`), each on its own merit. The first two name one
-  recipient, so they count only where the mail had one; SES's opens and clicks do not say which of
-  several it was.
+  `participant_id`, `communication_id`, `kind`, `tracked`), each on its own merit. The first two
+  name one recipient, so they count only where the mail had one; SES's opens and clicks do not say
+  which of several it was.
 * Where the mail had one recipient, everything is about that one: the address in a bounce is the
   ``Final-Recipient`` of the delivery status notification, which after forwarding is another's. It
   is then kept as ``final_recipient``. Of a mail to several, an address that it was not sent to

@@ -1,0 +1,88 @@
+"""Preferences: the page on which a reader chooses whether to get communications."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from functools import cache, partial
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.config import Settings
+from sendtrail.domain.events import Recipient
+from sendtrail.errors import AwsError, InvalidTokenError
+from sendtrail.public.pages import page, preferences
+from sendtrail.public.requests import form_of, hit_of, method_of, token_of
+from sendtrail.runtime import hasty_database, hasty_event_log, link_keys, to_ingest_queue
+from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.services.keeping import Keeper, write_line
+from sendtrail.services.preferences import By, Preferences
+
+logger = Logger()
+metrics = Metrics()
+
+_ONE_CLICK: Final = ("List-Unsubscribe", "One-Click")  # RFC 8058, section 3.1
+_CHOICES: Final = {"yes": True, "no": False}
+
+
+@cache
+def service() -> Preferences:
+    """The service, made at the first request."""
+    settings, db = Settings.from_environment(), hasty_database()
+    return Preferences(
+        db,
+        settings.participants_table,
+        Keeper(hasty_event_log(), to_ingest_queue, partial(write_line, logger)),
+        FoldParticipants.over(db, settings.participants_table, settings.suppressions_table),
+    )
+
+
+@cache
+def sender() -> str:
+    """The organisation: the name in its address, or the address's domain."""
+    name, address = parseaddr(Settings.from_environment().sender_address)
+    return name or address.rpartition("@")[2]
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Shows the page; only a POST changes anything: whatever follows links must not."""
+    try:
+        recipient = link_keys().read(lambda tokens: tokens.read_unsubscribe(token_of(event)))
+    except InvalidTokenError:
+        return page(
+            404,
+            "This page is not there",
+            "The link may have been cut off. Copy it whole from the message, or answer the "
+            "message and say what you want.",
+        )
+    except AwsError:
+        logger.exception("the signing keys cannot be read")
+        return page(503, "One moment", "This cannot be done just now. Please try again.")
+    if method_of(event) != "POST":
+        subscribed = service().subscribed(recipient)
+        return preferences(sender(), subscribed=subscribed, changed=False)
+    form = form_of(event)
+    if form.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
+        return choose(event, recipient, subscribed=False, by=By.ONE_CLICK)
+    if form.get("subscribed") in _CHOICES:
+        return choose(event, recipient, subscribed=_CHOICES[form["subscribed"]], by=By.PAGE)
+    return page(
+        400,
+        "Nothing was changed",
+        "The request says neither List-Unsubscribe=One-Click nor subscribed=yes or subscribed=no.",
+    )
+
+
+def choose(
+    event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: By
+) -> dict[str, Any]:
+    """Records a choice and shows the page as it is now."""
+    kept = service().choose(recipient, hit_of(event), subscribed=subscribed, by=by)
+    name = "Resubscribed" if subscribed else "Unsubscribed"
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    logger.info("choice", extra={"subscribed": subscribed, "by": by.value, "kept": kept.value})
+    return preferences(sender(), subscribed=subscribed, changed=True)

@@ -1,0 +1,109 @@
+"""Track: the pixel and the links of our mail. People wait for it."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.config import Settings
+from sendtrail.errors import AwsError, InvalidTokenError
+from sendtrail.public.pages import page
+from sendtrail.public.requests import hit_of, method_of, token_of
+from sendtrail.runtime import hasty_event_log, link_keys, to_ingest_queue
+from sendtrail.services.keeping import Keeper, Kept, write_line
+from sendtrail.services.tracking import Tracking
+
+logger = Logger()
+metrics = Metrics()
+
+PIXEL: Final = {
+    "statusCode": 200,
+    "headers": {
+        "Content-Type": "image/gif",
+        "Cache-Control": "no-store, no-cache, must-revalidate, max-age=0",
+    },
+    "body": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+    "isBase64Encoded": True,
+}
+_IN_A_HEADER: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+@cache
+def tracking() -> Tracking:
+    """The service, made at the first request."""
+    settings = Settings.from_environment()
+    keeper = Keeper(hasty_event_log(), to_ingest_queue, partial(write_line, logger))
+    return Tracking(keeper, whole_ip_addresses=settings.whole_ip_addresses)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers a pixel with the GIF, whatever happens; a link with a redirect to the signed URL."""
+    counted = method_of(event) != "HEAD"
+    if event["routeKey"].endswith("/o/{token}"):
+        if counted:
+            open_pixel(event)
+        return PIXEL
+    return follow(event, counted=counted)
+
+
+def open_pixel(event: dict[str, Any]) -> None:
+    """Keeps that a pixel was loaded; whatever goes wrong, whoever loads it gets it."""
+    token = token_of(event).removesuffix(".gif")
+    try:
+        recipient = link_keys().read(lambda tokens: tokens.read_open(token))
+        kept = tracking().opened(recipient, hit_of(event))
+    except InvalidTokenError:
+        count("InvalidTokens")
+    except Exception:
+        logger.exception("a pixel was loaded and could not be kept")
+        count("Unkept")
+    else:
+        report("Opens", kept)
+
+
+def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
+    """Keeps that a link was followed, and redirects to where it leads."""
+    try:
+        link = link_keys().read(lambda tokens: tokens.read_click(token_of(event)))
+    except InvalidTokenError:
+        count("InvalidTokens")
+        text = (
+            "It may have been cut off. Copy it whole from the message, or ask who sent it to you."
+        )
+        return page(404, "This link leads nowhere", text)
+    except AwsError:
+        logger.exception("the signing keys cannot be read")
+        return page(503, "One moment", "This link cannot be followed just now. Please try again.")
+    if counted:
+        report("Clicks", tracking().clicked(link, hit_of(event)))
+    return {
+        "statusCode": 302,
+        "headers": {"Location": in_a_header(link.url), "Cache-Control": "no-store"},
+        "body": "",
+    }
+
+
+def in_a_header(url: str) -> str:
+    """The URL as it is, but for what a header cannot hold: that is percent-encoded, as a browser
+    does (WHATWG URL standard, "percent-encode sets").
+    """
+    return quote(url, safe=_IN_A_HEADER)
+
+
+def report(name: str, kept: Kept) -> None:
+    """Counts a hit, and where it was kept if not in the log."""
+    count(name)
+    if kept is not Kept.LOG:
+        count(f"KeptIn{kept.value}")
+
+
+def count(name: str) -> None:
+    """Adds one to a metric."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)

@@ -1,0 +1,163 @@
+"""A plan: what is to be sent to whom, as it was taken. It is written once and never changed; all
+that is sent, dropped and shown of it follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from sendtrail.domain.events import Event, EventType, Recipient
+from sendtrail.domain.times import Timestamp
+
+__all__ = ["COPY", "Content", "Letter", "Plan", "SpamReport"]
+
+COPY: Final = "copy"
+"""The kind of a sender's own confirmation copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is sent: a version of a template, or a body of its own; sources, in Jinja2."""
+
+    template_id: str | None = None
+    template_version: int | None = None
+    subject: str | None = None
+    html: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpamReport:
+    """How it looks to a spam filter.
+
+    Attributes:
+        findings: of each rule that found something: ``rule``, ``points``, ``what``.
+        likely: whether it is not sent for that.
+    """
+
+    points: float
+    findings: Sequence[Mapping[str, Any]] = ()
+    likely: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message of a plan.
+
+    Attributes:
+        subject: as rendered.
+        data: the merge fields; of a copy, those of the first recipient.
+    """
+
+    message_id: str
+    participant_id: str
+    address: str
+    subject: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was taken for sending by one request.
+
+    Attributes:
+        plan_id: the communication's id; of a direct message, its own.
+        accepted_at: when it was taken: the time in the ids of its messages.
+        request: a digest of the request, by which the same one told again is known.
+        communication_id: None for a direct message.
+        tracked: whether it has a pixel and links of ours.
+        letters: the messages, in the order of the request.
+        copies: the sender's own copies, sent without tracking, in no figure.
+    """
+
+    plan_id: str
+    accepted_at: Timestamp
+    request: str
+    kind: str
+    content: Content
+    spam: SpamReport
+    letters: Sequence[Letter]
+    communication_id: str | None = None
+    name: str | None = None
+    tracked: bool = True
+    reply_to: str | None = None
+    copies: Sequence[Letter] = ()
+
+    @property
+    def all_letters(self) -> list[Letter]:
+        """The messages and then the copies: what a number in the queue counts."""
+        return [*self.letters, *self.copies]
+
+    def is_copy(self, number: int) -> bool:
+        """Whether the letter of that number is a copy."""
+        return number >= len(self.letters)
+
+    def recipient(self, number: int) -> Recipient:
+        """Whom a letter is for, as its events name them; a copy belongs to no communication."""
+        letter = self.all_letters[number]
+        return Recipient(
+            letter.message_id,
+            letter.participant_id,
+            None if self.is_copy(number) else self.communication_id,
+            letter.address,
+        )
+
+    def event(self, event_type: EventType, number: int, detail: Mapping[str, Any]) -> Event:
+        """What we did about a letter."""
+        return Event.of_sending(
+            event_type,
+            self.recipient(number),
+            self.accepted_at,
+            kind=self.kind_of(number),
+            subject=self.all_letters[number].subject,
+            detail=detail,
+        )
+
+    def kind_of(self, number: int) -> str:
+        """The kind of a letter."""
+        return COPY if self.is_copy(number) else self.kind
+
+    def accepted(self) -> list[Event]:
+        """That each letter was taken for sending."""
+        detail: dict[str, Any] = {
+            "plan_id": self.plan_id,
+            "template_id": self.content.template_id,
+            "template_version": self.content.template_version,
+        }
+        told = {name: value for name, value in detail.items() if value is not None}
+        return [
+            self.event(EventType.ACCEPTED, number, told)
+            for number in range(len(self.letters) + len(self.copies))
+        ]
+
+    def posted(self) -> Event | None:
+        """The definition of the communication, if it is one."""
+        if self.communication_id is None:
+            return None
+        detail: dict[str, Any] = {
+            "name": self.name,
+            "kind": self.kind,
+            "template_id": self.content.template_id,
+            "template_version": self.content.template_version,
+        }
+        told = {name: value for name, value in detail.items() if value is not None}
+        return Event.communication_posted(self.communication_id, self.accepted_at, told)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Plan:
+        """The plan that `to_json` gave."""
+        return cls(
+            **{
+                **value,
+                "content": Content(**value["content"]),
+                "spam": SpamReport(**value["spam"]),
+                "letters": tuple(Letter(**letter) for letter in value["letters"]),
+                "copies": tuple(Letter(**letter) for letter in value["copies"]),
+            }
+        )

@@ -1,0 +1,103 @@
+"""Templates: immutable versions, each one item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.plan import Content
+from sendtrail.domain.times import Timestamp
+from sendtrail.errors import ConditionFailedError, ThrottledError
+
+__all__ = ["TemplateVersion", "Templates"]
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateVersion:
+    """One version of a template; its parts are sources, in Jinja2."""
+
+    template_id: str
+    version: int
+    subject: str
+    html: str | None
+    text: str | None
+    created_at: Timestamp
+
+    @property
+    def content(self) -> Content:
+        """What a plan names when it is sent by this version."""
+        return Content(
+            template_id=self.template_id,
+            template_version=self.version,
+            subject=self.subject,
+            html=self.html,
+            text=self.text,
+        )
+
+
+class Templates:
+    """The table Templates."""
+
+    def __init__(self, db: DynamoDB, table: str) -> None:
+        self._db = db
+        self._table = table
+
+    def get(self, template_id: str, version: int | None = None) -> TemplateVersion | None:
+        """A version, the newest if none is named; None if there is none."""
+        if version is not None:
+            item = self._db.get(self._table, {"template_id": template_id, "version": version})
+            return _from_item(item) if item else None
+        items, _ = self._db.query(
+            self._table, ("template_id", template_id), limit=1, newest_first=True
+        )
+        return _from_item(items[0]) if items else None
+
+    def add(
+        self, template_id: str, *, subject: str, html: str | None, text: str | None, at: Timestamp
+    ) -> TemplateVersion:
+        """Writes the next version.
+
+        Raises:
+            ThrottledError: others wrote the next one each time we tried.
+        """
+        for _ in range(_TRIES):
+            newest = self.get(template_id)
+            number = newest.version + 1 if newest else 1
+            made = TemplateVersion(template_id, number, subject, html, text, at)
+            try:
+                self._db.put(
+                    self._table,
+                    _to_item(made),
+                    condition="attribute_not_exists(#key)",
+                    names={"#key": "template_id"},
+                )
+            except ConditionFailedError:
+                continue
+            return made
+        raise ThrottledError("Contention", f"template {template_id} keeps changing")
+
+
+def _to_item(template: TemplateVersion) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "template_id": template.template_id,
+        "version": template.version,
+        "subject": template.subject,
+        "created_at": template.created_at,
+    }
+    parts = {"html": template.html, "text": template.text}
+    return item | {name: value for name, value in parts.items() if value is not None}
+
+
+def _from_item(item: Mapping[str, Any]) -> TemplateVersion:
+    return TemplateVersion(
+        template_id=item["template_id"],
+        version=int(item["version"]),
+        subject=item["subject"],
+        html=item.get("html"),
+        text=item.get("text"),
+        created_at=item["created_at"],
+    )

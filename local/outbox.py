@@ -1,0 +1,338 @@
+"""What moto's SES lacks, put before moto: an outbox, the account's suppression list, and faults.
+
+- ``GET /_sendtrail/outbox?after=N``: the mails that SES took, as their recipients would read them.
+- ``/v2/email/suppression/addresses``: PutSuppressedDestination and its kin.
+- ``PUT /_sendtrail/faults``: how the next calls of SendEmail go wrong.
+
+SendEmail itself is moto's; a few limits of SES that moto does not check are checked here.
+"""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import json
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import getaddresses, parseaddr
+from io import BytesIO
+from typing import Any, Final, cast
+
+from werkzeug.wrappers import Request, Response
+
+from sendtrail.domain.times import now
+
+__all__ = ["Fault", "Outbox", "SesExtras", "SuppressionList", "Wsgi"]
+
+Json = dict[str, Any]
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+_SEND: Final = "/v2/email/outbound-emails"
+_SUPPRESSION: Final = "/v2/email/suppression/addresses"
+_OUTBOX: Final = "/_sendtrail/outbox"
+_FAULTS: Final = "/_sendtrail/faults"
+_RESET: Final = "/moto-api/reset"
+_SIGNED_FOR_SES: Final = "/ses/aws4_request"
+
+_PAGE: Final = 100
+_MOST_SUPPRESSED_AT_ONCE: Final = 1000
+_REASONS: Final = ("BOUNCE", "COMPLAINT")
+
+# SES's API reference: MessageTag, MessageHeader and Destination.
+_TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_HEADER_NAME: Final = re.compile(r"[!-9;-~]{1,126}")
+_HEADER_VALUE: Final = re.compile(r"[ -~]{1,995}")
+_MOST_HEADERS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How one call of SendEmail goes wrong.
+
+    Attributes:
+        error: the name of the error to answer, such as ``TooManyRequestsException``; None for what
+            SES would answer, or ServiceUnavailable if the mail is not taken.
+        status: the HTTP status of the error.
+        hang: seconds to wait before answering. What is taken is taken before the wait.
+        taken: whether SES takes the mail all the same; None: unless there is an error.
+    """
+
+    error: str | None = None
+    status: int = 400
+    message: str = ""
+    hang: float = 0
+    taken: bool | None = None
+
+    @property
+    def takes(self) -> bool:
+        """Whether the mail is sent."""
+        return self.error is None if self.taken is None else self.taken
+
+
+class Outbox:
+    """The mails that SES took, numbered from 1 in that order. Numbers are never used again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mails: list[Json] = []
+        self._forgotten = 0
+
+    def add(self, mail: Mapping[str, Any]) -> None:
+        """Remembers a mail and gives it its number."""
+        with self._lock:
+            number = self._forgotten + len(self._mails) + 1
+            self._mails.append({"number": number, **mail})
+
+    def after(self, number: int) -> list[Json]:
+        """The mails after a number, at most 100."""
+        with self._lock:
+            start = max(0, number - self._forgotten)
+            return self._mails[start : start + _PAGE]
+
+    def clear(self) -> None:
+        """Forgets all."""
+        with self._lock:
+            self._forgotten += len(self._mails)
+            self._mails.clear()
+
+
+class SuppressionList:
+    """The account's suppression list. SES lists addresses with their exact case, and compares
+    without when it sends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[str, Json] = {}
+
+    def holds(self, address: str) -> bool:
+        """Whether SES would not send to an address."""
+        with self._lock:
+            return address.lower() in {listed.lower() for listed in self._entries}
+
+    def clear(self) -> None:
+        """Lifts all."""
+        with self._lock:
+            self._entries.clear()
+
+    def answer(self, request: Request) -> Response:
+        """Answers PutSuppressedDestination, GetSuppressedDestination, DeleteSuppressedDestination
+        or ListSuppressedDestinations.
+        """
+        address = request.path.removeprefix(_SUPPRESSION).removeprefix("/")
+        with self._lock:
+            if not address:
+                return self._put(request) if request.method == "PUT" else self._list(request.args)
+            if address not in self._entries:
+                message = f"Email address {address} does not exist on your suppression list."
+                return _error("NotFoundException", 404, message)
+            if request.method == "DELETE":
+                del self._entries[address]
+                return _answer({})
+            return _answer({"SuppressedDestination": self._entries[address]})
+
+    def _put(self, request: Request) -> Response:
+        given = json.loads(request.get_data())
+        address, reason = given.get("EmailAddress", ""), given.get("Reason")
+        if "@" not in address or reason not in _REASONS:
+            return _error("BadRequestException", 400, "An address and a reason are needed.")
+        self._entries[address] = {
+            "EmailAddress": address,
+            "Reason": reason,
+            "LastUpdateTime": time.time(),
+        }
+        return _answer({})
+
+    def _list(self, query: Any) -> Response:
+        reasons = query.getlist("Reason") or _REASONS
+        since, until = _moment(query.get("StartDate")), _moment(query.get("EndDate"))
+        size = int(query.get("PageSize", _MOST_SUPPRESSED_AT_ONCE))
+        found = [
+            entry
+            for address, entry in sorted(self._entries.items())
+            if address > query.get("NextToken", "")
+            and entry["Reason"] in reasons
+            and (since is None or entry["LastUpdateTime"] >= since)
+            and (until is None or entry["LastUpdateTime"] <= until)
+        ]
+        page: Json = {"SuppressedDestinationSummaries": found[:size]}
+        if len(found) > size:
+            page["NextToken"] = found[size - 1]["EmailAddress"]
+        return _answer(page)
+
+
+class SesExtras:
+    """A WSGI app: moto's, with all this before it."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+        self._outbox = Outbox()
+        self._suppressed = SuppressionList()
+        self._faults: deque[Fault] = deque()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answers a request, or has moto answer it."""
+        answer = self._own_answer(environ)
+        app: Wsgi = self._app if answer is None else answer
+        return app(environ, start_response)
+
+    def _own_answer(self, environ: dict[str, Any]) -> Response | None:
+        """The answer to a request, or None if moto has to give it."""
+        path = environ["PATH_INFO"]
+        if path == _RESET:
+            self._reset()
+        elif path == _OUTBOX:
+            number = int(Request(environ).args.get("after", 0))
+            return _answer({"mails": self._outbox.after(number)})
+        elif path == _FAULTS:
+            return self._answer_faults(Request(environ))
+        elif _SIGNED_FOR_SES in environ.get("HTTP_AUTHORIZATION", ""):
+            if path == _SEND:
+                return self._send(environ)
+            if path == _SUPPRESSION or path.startswith(f"{_SUPPRESSION}/"):
+                return self._suppressed.answer(Request(environ))
+        return None
+
+    def _reset(self) -> None:
+        self._outbox.clear()
+        self._suppressed.clear()
+        self._faults.clear()
+
+    def _answer_faults(self, request: Request) -> Response:
+        if request.method == "PUT":
+            try:
+                wanted = [Fault(**fault) for fault in json.loads(request.get_data())["send"]]
+            except (ValueError, LookupError, TypeError) as error:
+                return _error("BadRequestException", 400, str(error))
+            self._faults = deque(wanted)
+        return _answer({"send": [asdict(fault) for fault in self._faults]})
+
+    def _send(self, environ: dict[str, Any]) -> Response:
+        try:
+            fault = self._faults.popleft()
+        except IndexError:
+            fault = Fault()
+        answer = (
+            self._take(environ)
+            if fault.takes
+            else _error("ServiceUnavailable", 503, "Service unavailable.")
+        )
+        time.sleep(fault.hang)
+        if fault.error is not None:
+            return _error(fault.error, fault.status, fault.message)
+        return answer
+
+    def _take(self, environ: dict[str, Any]) -> Response:
+        body = Request(environ).get_data()
+        given = json.loads(body)
+        mistake = _mistake(given)
+        if mistake:
+            return _error("BadRequestException", 400, mistake)
+        environ["wsgi.input"] = BytesIO(body)  # moto reads it again
+        taken_at = now()
+        answer = Response.from_app(self._app, environ, buffered=True)
+        if answer.status_code == 200:
+            message_id = json.loads(answer.get_data())["MessageId"]
+            mail = _mail(given)
+            suppressed = [
+                address
+                for address in mail["destination"]
+                if self._suppressed.holds(parseaddr(address)[1])
+            ]
+            known = {"message_id": message_id, "taken_at": taken_at, "suppressed": suppressed}
+            self._outbox.add(known | mail)
+        return answer
+
+
+def _mistake(given: Mapping[str, Any]) -> str:
+    """What SES would refuse and moto takes; empty for nothing."""
+    for tag in given.get("EmailTags", ()):
+        for text in (tag["Name"], tag["Value"]):
+            if not _TAG.fullmatch(text):
+                return (
+                    f"Invalid tag <{text}>: only alphanumeric ASCII characters, '_', and '-' "
+                    f"are allowed, and at most 256 of them."
+                )
+    headers = given["Content"].get("Simple", {}).get("Headers", ())
+    if len(headers) > _MOST_HEADERS:
+        return f"More than {_MOST_HEADERS} headers."
+    for header in headers:
+        if not _HEADER_NAME.fullmatch(header["Name"]):
+            return f"Invalid header name <{header['Name']}>."
+        if not _HEADER_VALUE.fullmatch(header["Value"]):
+            return f"Invalid value of the header {header['Name']}."
+    return ""
+
+
+def _mail(given: Mapping[str, Any]) -> Json:
+    """A request of SendEmail as the outbox shows it."""
+    destination = given.get("Destination", {})
+    named = [
+        address
+        for kind in ("ToAddresses", "CcAddresses", "BccAddresses")
+        for address in destination.get(kind, ())
+    ]
+    mail: Json = {
+        "from": given.get("FromEmailAddress"),
+        "destination": named,
+        "reply_to": given.get("ReplyToAddresses", []),
+        "tags": {tag["Name"]: tag["Value"] for tag in given.get("EmailTags", ())},
+        "configuration_set": given.get("ConfigurationSetName"),
+    }
+    content = given["Content"]
+    if "Raw" in content:
+        return mail | _raw(content["Raw"]["Data"], mail)
+    simple = content["Simple"]
+    return mail | {
+        "subject": simple["Subject"]["Data"],
+        "html": simple["Body"].get("Html", {}).get("Data"),
+        "text": simple["Body"].get("Text", {}).get("Data"),
+        "headers": [
+            {"name": header["Name"], "value": header["Value"]}
+            for header in simple.get("Headers", ())
+        ],
+    }
+
+
+def _raw(data: str, mail: Mapping[str, Any]) -> Json:
+    """What a mail in MIME says of itself."""
+    message = email.message_from_bytes(base64.b64decode(data), policy=email.policy.default)
+    named = [str(value) for kind in ("To", "Cc", "Bcc") for value in message.get_all(kind, ())]
+    return {
+        "from": mail["from"] or str(message["From"]),
+        "destination": mail["destination"] or [address for _, address in getaddresses(named)],
+        "subject": str(message["Subject"] or ""),
+        "html": _part(message, "html"),
+        "text": _part(message, "plain"),
+        "headers": [{"name": name, "value": str(value)} for name, value in message.items()],
+    }
+
+
+def _part(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body(preferencelist=(kind,))
+    return cast("str", part.get_content()) if part else None
+
+
+def _moment(text: str | None) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def _answer(body: Mapping[str, Any]) -> Response:
+    return Response(json.dumps(body), mimetype="application/json")
+
+
+def _error(name: str, status: int, message: str) -> Response:
+    """An error as AWS's REST-JSON protocol writes it."""
+    return Response(
+        json.dumps({"message": message}),
+        status=status,
+        headers={"X-Amzn-Errortype": name},
+        mimetype="application/json",
+    )
