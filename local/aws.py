@@ -107,6 +107,10 @@ def note(resources: Resources, endpoints: Endpoints) -> None:
 def _create_stack(resources: Resources, endpoints: Endpoints, kinds: frozenset[str]) -> None:
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
+        "Parameters": {
+            name: {"Type": "String", "Default": str(value)}
+            for name, value in resources.parameters.items()
+        },
         "Resources": {
             name: resource for name, resource in resources.all.items() if resource["Type"] in kinds
         },

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
+import time
+import uuid
 from io import StringIO
 from typing import Any
 
@@ -19,6 +22,25 @@ from local.paths import ROOT, TEMPLATE
 __all__ = ["Gateway"]
 
 
+class _Runner:
+    """Hands requests to functions; each with an id and a time of its own, which SAM CLI's gateway
+    gives only once, when it is imported (and the time in seconds, where API Gateway's are
+    milliseconds).
+    """
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self.is_debugging = functions.is_debugging
+
+    def invoke(self, function_identifier: str, event: str, **more: Any) -> None:
+        request = json.loads(event)
+        context = request.get("requestContext")
+        if context:
+            context["requestId"] = str(uuid.uuid4())
+            context["timeEpoch"] = time.time_ns() // 1_000_000
+        self._functions.invoke(function_identifier, json.dumps(request), **more)
+
+
 class Gateway:
     """Serves the routes of the template on a port."""
 
@@ -28,7 +50,7 @@ class Gateway:
         stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE))
         service = LocalApigwService(
             api=ApiProvider(stacks, cwd=str(ROOT)).api,
-            lambda_runner=functions,
+            lambda_runner=_Runner(functions),
             port=port,
             host=host,
             stderr=StreamWriter(StringIO()),
@@ -37,7 +59,6 @@ class Gateway:
         # Its own `run` takes over the process's signals, so the application is served from here.
         app: Any = service._app  # noqa: SLF001
         self._server: BaseWSGIServer = make_server(host, port, app, threaded=True)
-        self.url = f"http://{host}:{self._server.server_port}"
 
     def start(self) -> None:
         """Serves, in a thread."""

@@ -11,7 +11,7 @@ import boto3
 from local.aws import Endpoints, note
 from local.functions import FunctionError, Functions
 from local.stack import StackError, read
-from local.template import load
+from local.template import load, parameters_here
 from sendtrail.domain.times import now
 from sendtrail.keys import Scope, new_key
 
@@ -29,8 +29,9 @@ def invoke(function: str, event: Mapping[str, Any]) -> Any:
     Raises:
         StackError: no stack runs, there is no such function, or it raised.
     """
-    endpoints = endpoints_of(read())
-    resources = load()
+    state = read()
+    endpoints = endpoints_of(state)
+    resources = load(parameters_here(state["gateway"]))
     note(resources, endpoints)
     known = resources.functions()
     if function not in known:

@@ -24,7 +24,7 @@ from local.gateway import Gateway
 from local.mailboxes import OUTBOX, Mailboxes
 from local.paths import LOGS, ROOT, STACK_FILE, STATE
 from local.sources import Poller, poller_of
-from local.template import REGION, Resources, load
+from local.template import REGION, Resources, load, parameters_here
 
 __all__ = ["Options", "StackError", "read", "start_detached", "stop", "up"]
 
@@ -105,16 +105,18 @@ def up(options: Options, *, demo: Demo | None = None) -> None:
 
     reach = "127.0.0.1" if options.host == "0.0.0.0" else options.host  # noqa: S104 -- a comparison
     aws_port = options.aws_port or free_ports(1)[0]
+    port = options.port or free_ports(1)[0]
+    url = f"http://{reach}:{port}"
     server = _start_aws(options.host, aws_port)
     functions: Functions | None = None
     gateway: Gateway | None = None
     try:
         endpoints = aws.Endpoints(f"http://{reach}:{aws_port}", options.dynamodb)
         aws.wait_until_up(endpoints)
-        resources = load()
+        resources = load(parameters_here(url))
         aws.build(resources, endpoints)
         functions = Functions(resources.functions(), endpoints.environment())
-        gateway = Gateway(functions, options.host, options.port)
+        gateway = Gateway(functions, options.host, port)
         gateway.start()
         pollers: list[Poller] = [
             poller_of(mapping, functions.call, endpoints) for mapping in resources.mappings()
@@ -122,7 +124,6 @@ def up(options: Options, *, demo: Demo | None = None) -> None:
         pollers.append(Mailboxes(endpoints, resources.physical["SesTopic", ""]))
         for poller in pollers:
             threading.Thread(target=poller.run, args=(stopping,), daemon=True).start()
-        url = gateway.url.replace("0.0.0.0", reach)  # noqa: S104
         state = _state(resources, endpoints, url)
         _write(state)
         if demo:
@@ -147,7 +148,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             SecretId=resources.physical["FirstApiKey", ""]
         )["SecretString"]
     )
-    state = {
+    return {
         "gateway": gateway,
         "aws_endpoint": endpoints.aws,
         "dynamodb_endpoint": endpoints.dynamodb,
@@ -156,6 +157,8 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
         "topic_arn": resources.physical["SesTopic", ""],
         "ingest_queue_url": resources.physical["IngestQueue", ""],
         "ingest_dlq_url": resources.physical["IngestDlq", ""],
+        "dispatch_queue_url": resources.physical["DispatchQueue", ""],
+        "dispatch_dlq_url": resources.physical["DispatchDlq", ""],
         "folds_dlq_url": resources.physical["FoldsDlq", ""],
         "api_keys_secret": resources.physical["ApiKeys", ""],
         "outbox": f"{endpoints.aws}{OUTBOX}",
@@ -163,10 +166,9 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             name.removesuffix("Table"): resources.physical[name, ""]
             for name in resources.of_type("AWS::DynamoDB::Table")
         },
+        "bodies_bucket": resources.physical["BodiesBucket", ""],
         "pid": os.getpid(),
     }
-    bodies = resources.physical.get(("BodiesBucket", ""))
-    return state | ({"bodies_bucket": bodies} if bodies else {})
 
 
 def start_detached(arguments: list[str]) -> dict[str, Any]:

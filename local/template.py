@@ -17,7 +17,16 @@ from samtranslator.translator.transform import transform
 
 from local.paths import ROOT, TEMPLATE
 
-__all__ = ["ACCOUNT", "REGION", "STACK_NAME", "Function", "SourceMapping", "Resources", "load"]
+__all__ = [
+    "ACCOUNT",
+    "REGION",
+    "STACK_NAME",
+    "Function",
+    "Resources",
+    "SourceMapping",
+    "load",
+    "parameters_here",
+]
 
 STACK_NAME: Final = "sendtrail"
 REGION: Final = "eu-west-1"
@@ -68,6 +77,7 @@ class Resources:
         all: logical id → resource, each that can have a name being given one:
             ``sendtrail-<logical id>``.
         parameters: the template's parameters, by their defaults.
+        conditions: the template's conditions.
         physical: what `Ref` and `Fn::GetAtt` give: (logical id, attribute) → value; the attribute
             of `Ref` is empty.
     """
@@ -75,6 +85,7 @@ class Resources:
     all: dict[str, dict[str, Any]]
     parameters: dict[str, Any]
     codes: dict[str, str]
+    conditions: dict[str, Any] = field(default_factory=dict)
     physical: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
@@ -131,9 +142,23 @@ class Resources:
             if name == "Fn::GetAtt":
                 parts = argument.split(".") if isinstance(argument, str) else argument
                 return self._reference(parts[0], parts[1])
+            if name == "Fn::If":
+                condition, then, otherwise = argument
+                return self.resolve(then if self._holds({"Condition": condition}) else otherwise)
             if name == "Fn::Sub" and isinstance(argument, str):
                 return _SUBSTITUTION.sub(lambda found: str(self._substitute(found[1])), argument)
         return {name: self.resolve(entry) for name, entry in value.items()}
+
+    def _holds(self, condition: Mapping[str, Any]) -> bool:
+        ((name, argument),) = condition.items()
+        if name == "Condition":
+            return self._holds(self.conditions[argument])
+        if name == "Fn::Not":
+            return not self._holds(argument[0])
+        if name == "Fn::Equals":
+            one, other = argument
+            return bool(self.resolve(one) == self.resolve(other))
+        raise LookupError(f"the local stack does not understand the condition {name}")
 
     def _substitute(self, name: str) -> Any:
         logical_id, _, attribute = name.partition(".")
@@ -163,6 +188,19 @@ _PSEUDO: Final = {
 }
 
 
+def parameters_here(gateway_url: str) -> dict[str, str]:
+    """The template's parameters as they are on this machine.
+
+    Sending is as fast as it goes, and the time of doubt as short as a call of SES can last.
+    """
+    return {
+        "PublicUrl": gateway_url,
+        "SenderAddress": "The Society <news@society.example>",
+        "SendRate": "400",
+        "DoubtSeconds": "15",
+    }
+
+
 def load(parameters: Mapping[str, str] | None = None) -> Resources:
     """Reads and transforms the template.
 
@@ -183,7 +221,9 @@ def load(parameters: Mapping[str, str] | None = None) -> Resources:
     # The translator asks a boto3 session for the region, and gets it from here.
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     transformed = transform(template, values, _NoManagedPolicies())
-    resources = Resources(transformed["Resources"], values, codes)
+    resources = Resources(
+        transformed["Resources"], values, codes, transformed.get("Conditions", {})
+    )
     for name, resource in resources.all.items():
         name_property = _NAME_PROPERTY.get(resource["Type"])
         if name_property:

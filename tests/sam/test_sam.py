@@ -162,8 +162,8 @@ def test_sam_validate_finds_nothing_wrong(tree: Path) -> None:
 
 def test_env_json_names_what_the_local_stack_makes() -> None:
     """Each variable that refers to a resource is there, as the local stack has it; nothing else."""
-    resources = load()
-    for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"):
+    resources = load({"PublicUrl": "http://127.0.0.1:3000"})
+    for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::S3::Bucket"):
         for name in resources.of_type(kind):
             resources.physical[name, ""] = resources.physical_name(name)
     for name in resources.of_type("AWS::SQS::Queue"):

@@ -24,13 +24,16 @@ ALLOWED = {
     "config": {"errors"},
     "keys": {"domain"},
     "tokens": {"domain", "errors"},
+    "mail": {"mail", "errors"},
     "aws": {"aws", "errors"},
     "ses": {"ses", "domain", "errors"},
     "storage": {"storage", "domain", "aws", "errors"},
-    "services": {"services", "storage", "ses", "domain", "aws", "errors"},
-    "runtime": {"aws", "config", "storage"},
+    "services": {"services", "storage", "ses", "mail", "domain", "aws", "tokens", "errors"},
+    "runtime": {"aws", "config", "storage", "tokens", "errors"},
+    "public": {"public", "services", "domain"},
     "api": {
         "api",
+        "mail",
         "services",
         "storage",
         "domain",
@@ -78,7 +81,15 @@ def test_the_domain_imports_no_aws_library() -> None:
 
 def test_ingest_and_the_folds_start_without_an_sdk() -> None:
     """No boto3, botocore, PynamoDB or Pydantic in the import path of a function in a hurry."""
-    for function in ("ingest", "fold_messages", "fold_participants", "fold_communications"):
+    for function in (
+        "ingest",
+        "track",
+        "preferences",
+        "sweep",
+        "fold_messages",
+        "fold_participants",
+        "fold_communications",
+    ):
         code = "import sys, app; print(*sys.modules)"
         environment = {
             "PYTHONPATH": f"{ROOT / 'functions' / function}:{ROOT / 'layers/sendtrail'}",

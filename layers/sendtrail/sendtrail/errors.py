@@ -13,6 +13,7 @@ SendtrailError
 └── AwsError                      an AWS service refused or did not answer
     ├── ThrottledError            … because of the rate; trying again later helps
     ├── ConditionFailedError      … because a condition on the write did not hold
+    ├── BusyError                 … because somebody else is at it, or nobody knows what came of it
     ├── RefusedError              … because it can never be taken: too large, not valid
     └── UnreachableError          … no answer: refused connection, time-out, broken reply
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 __all__ = [
     "AwsError",
+    "BusyError",
     "ConditionFailedError",
     "ConfigurationError",
     "ForbiddenError",
@@ -116,6 +118,10 @@ class ThrottledError(AwsError):
 
 class ConditionFailedError(AwsError):
     """A conditional write found the item in another state."""
+
+
+class BusyError(AwsError):
+    """What was asked for may be happening, or may have happened; time will tell."""
 
 
 class RefusedError(AwsError):

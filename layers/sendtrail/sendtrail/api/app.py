@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from sendtrail import __version__
-from sendtrail.api import communications, participants, problems, suppressions
+from sendtrail.api import communications, participants, problems, sending, suppressions
 from sendtrail.api.services import Services
 
 __all__ = ["create"]
@@ -28,6 +28,7 @@ def create(services: Services, logger: Logger) -> APIGatewayHttpResolver:
     problems.register(app, logger)
     participants.add_routes(app, services)
     communications.add_routes(app, services)
+    sending.add_routes(app, services)
     suppressions.add_routes(app, services)
 
     @cache

@@ -14,7 +14,7 @@ from sendtrail.api.problems import problem
 __all__ = ["JSON", "checked"]
 
 JSON: Final = "application/json"
-_MOST: Final = 256 * 1024
+_MOST: Final = 2 * 1024 * 1024
 
 
 def checked(event: dict[str, Any]) -> Response[str] | None:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from sendtrail.api.schemas import GatewayMessage, Problem
+from sendtrail.api.schemas import ID, GatewayMessage, Problem
 from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
 from sendtrail.errors import ForbiddenError, InvalidInputError
 from sendtrail.keys import Scope
@@ -22,20 +22,31 @@ __all__ = [
     "Cursor",
     "Limit",
     "MessageId",
+    "IdempotencyKey",
     "ParticipantId",
+    "TemplateId",
     "address_of",
     "answers",
+    "caller_of",
     "needs",
     "past_time",
     "time_bound",
 ]
 
-_ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
-
 Limit = Annotated[int, Query(ge=1, le=100, description="how many at most")]
 Cursor = Annotated[str | None, Query(max_length=4096, description="next_cursor of the part before")]
-ParticipantId = Annotated[str, Path(pattern=_ID)]
-CommunicationId = Annotated[str, Path(pattern=_ID)]
+ParticipantId = Annotated[str, Path(pattern=ID)]
+CommunicationId = Annotated[str, Path(pattern=ID)]
+TemplateId = Annotated[str, Path(pattern=ID)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="idempotency-key",
+        min_length=1,
+        max_length=255,
+        description="the same key with the same body is the same request, and answered as that was",
+    ),
+]
 MessageId = Annotated[str, Path(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="a ULID")]
 AddressPath = Annotated[str, Path(max_length=1000, description="an email address")]
 
@@ -64,12 +75,20 @@ def needs(scope: Scope) -> Callable[[APIGatewayHttpResolver, Any], Any]:
     return check
 
 
-def answers(model: Any, *statuses: int) -> dict[int, Any]:
+def caller_of(app: APIGatewayHttpResolver) -> str:
+    """Whose API key a request carries."""
+    authorizer = app.current_event.request_context.authorizer
+    given = (authorizer.get_lambda if authorizer else None) or {}
+    return str(given.get("name", ""))
+
+
+def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:
     """What a route may answer with, for its OpenAPI description.
 
     Args:
-        model: of a 200; None for a 204, which has no body.
+        model: of the answer when all is well; None for one without a body.
         statuses: of the problems beyond those that any route has.
+        good: the status when all is well.
     """
     said = {
         400: "The cursor is not one of ours, or of another list",
@@ -81,15 +100,13 @@ def answers(model: Any, *statuses: int) -> dict[int, Any]:
         503: "A service behind this one did not answer",
     }
     problem = {"application/problem+json": {"model": Problem}}
-    good: dict[int, Any] = (
-        {200: {"description": "Done", "content": {"application/json": {"model": model}}}}
-        if model
-        else {204: {"description": "Done"}}
-    )
+    done: dict[int, Any] = {good: {"description": "Done"}}
+    if model:
+        done[good]["content"] = {"application/json": {"model": model}}
     # API Gateway's own answers, before the function is asked, are {"message"}.
     gateway = {"application/json": {"model": GatewayMessage}}
     contents = {401: gateway, 403: gateway | problem}
-    return good | {
+    return done | {
         status: {"description": said[status], "content": contents.get(status, problem)}
         for status in sorted({401, 403, 415, 422, 503, *statuses})
     }

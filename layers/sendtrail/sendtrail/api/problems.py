@@ -17,6 +17,8 @@ from sendtrail.errors import (
     ForbiddenError,
     InvalidCursorError,
     InvalidInputError,
+    InvalidTemplateError,
+    MissingFieldError,
     NotFoundError,
 )
 
@@ -28,6 +30,8 @@ _RETRY_SECONDS: Final = "1"
 _STATUS: Final[dict[type[Exception], HTTPStatus]] = {
     InvalidCursorError: HTTPStatus.BAD_REQUEST,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidTemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    MissingFieldError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
 }

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.hits import Actor
-from sendtrail.domain.message import Status
+from sendtrail.domain.message import DropReason, Status
 
 __all__ = [
+    "ID",
+    "AcceptedCommunication",
+    "AcceptedMessage",
     "Address",
+    "Addressee",
     "Communication",
+    "CommunicationDraft",
+    "CommunicationPreview",
     "CommunicationSummary",
     "GatewayMessage",
     "Interaction",
+    "LiftedSuppression",
     "Message",
+    "MessageDraft",
     "MessageWithTrail",
     "Page",
     "Participant",
@@ -27,11 +35,22 @@ __all__ = [
     "Subscription",
     "Suppress",
     "Suppression",
+    "Template",
+    "TemplateDraft",
 ]
 
 T = TypeVar("T")
+ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
+"""What participants, communications and templates are named by."""
+
 Time = Annotated[
     str, Field(description="UTC, ISO 8601, with Z", examples=["2026-11-24T09:30:00.000Z"])
+]
+
+
+Kind = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="your own word for what it is"),
 ]
 
 
@@ -85,6 +104,14 @@ class Suppression(Evidence):
     """An address that is not to be mailed."""
 
     address: str
+
+
+class LiftedSuppression(BaseModel):
+    """Which lists an address was taken off."""
+
+    address: str
+    lifted: bool = Field(description="It was suppressed here")
+    removed_from_ses: bool = Field(description="It was on SES's suppression list of the account")
 
 
 class Participant(BaseModel):
@@ -273,6 +300,150 @@ class Recipient(BaseModel):
     address: str | None
     status: Status
     last_changed_at: Time | None
+
+
+class TemplateDraft(BaseModel):
+    """A version of a template to be: sources in Jinja2, and HTML or text or both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: Annotated[str, Field(min_length=1, max_length=1000)]
+    html: Annotated[str | None, Field(min_length=1)] = None
+    text: Annotated[
+        str | None, Field(min_length=1, description="made from the HTML, if left out")
+    ] = None
+
+
+class Template(BaseModel):
+    """A version of a template, which never changes."""
+
+    template_id: str
+    version: int
+    subject: str
+    html: str | None
+    text: str | None
+    fields: list[str] = Field(description="The merge fields that its recipients' data must have")
+    created_at: Time
+
+
+class Addressee(BaseModel):
+    """Somebody to write to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    participant_id: Annotated[str, Field(pattern=ID)]
+    address: Annotated[
+        str | None,
+        Field(min_length=1, max_length=320, description="their current one, if left out"),
+    ] = None
+    data: Annotated[dict[str, Any], Field(description="the merge fields")] = {}
+
+
+class _Sendable(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    template_id: Annotated[str | None, Field(pattern=ID)] = None
+    template_version: Annotated[int | None, Field(ge=1, description="the newest, if left out")] = (
+        None
+    )
+    subject: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
+    html: Annotated[str | None, Field(min_length=1)] = None
+    text: Annotated[str | None, Field(min_length=1)] = None
+    tracking: Annotated[bool, Field(description="whether it has a pixel and tracked links")] = True
+    reply_to: Annotated[str | None, Field(min_length=3, max_length=320)] = None
+    copy_to: Annotated[
+        list[Annotated[str, Field(min_length=3, max_length=320)]],
+        Field(max_length=10, description="your own addresses: a copy each, in no figure"),
+    ] = []
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        own = self.subject or self.html or self.text
+        if self.template_id and own:
+            raise ValueError("give a template_id, or subject and html or text; not both")
+        if not self.template_id and not (self.subject and (self.html or self.text)):
+            raise ValueError("give a template_id, or subject and html or text")
+        if self.template_version and not self.template_id:
+            raise ValueError("template_version: of which template?")
+        return self
+
+
+class CommunicationDraft(_Sendable):
+    """A mailing to be sent. What it says is a template, or its own subject and body, in Jinja2."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Kind = "newsletter"
+    recipients: Annotated[list[Addressee], Field(min_length=1)]
+    allow_likely_spam: Annotated[bool, Field(description="send it even if it looks like spam")] = (
+        False
+    )
+
+
+class MessageDraft(Addressee, _Sendable):
+    """A message to one participant: for them alone, so it goes out also if they unsubscribed."""
+
+    kind: Kind = "direct"
+
+
+class SpamFinding(BaseModel):
+    """Something that mailbox providers are known to mind."""
+
+    rule: str
+    points: float
+    what: str
+
+
+class Spam(BaseModel):
+    """How a mail looks to a spam filter."""
+
+    points: float
+    threshold: float
+    likely_spam: bool = Field(description="true: it is not sent, every message of it is dropped")
+    findings: list[SpamFinding]
+
+
+class AcceptedCommunication(BaseModel):
+    """A mailing that was taken for sending."""
+
+    communication_id: str
+    created_at: Time
+    recipients: int
+    template_id: str | None
+    template_version: int | None
+    spam: Spam
+
+
+class AcceptedMessage(BaseModel):
+    """A message that was taken for sending."""
+
+    message_id: str
+    participant_id: str
+    address: str
+    template_id: str | None
+    template_version: int | None
+    spam: Spam
+
+
+class WouldBeDropped(BaseModel):
+    """A recipient who would not be mailed now, and why."""
+
+    participant_id: str
+    address: str
+    drop_reason: DropReason
+    evidence: dict[str, Any]
+
+
+class CommunicationPreview(BaseModel):
+    """A mailing as one of its recipients would read it, and what would become of it."""
+
+    participant_id: str
+    address: str
+    subject: str
+    html: str | None
+    text: str
+    recipients: int
+    would_be_dropped: list[WouldBeDropped]
+    spam: Spam
 
 
 class Interaction(BaseModel):

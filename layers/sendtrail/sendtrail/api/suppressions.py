@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, answers, needs
-from sendtrail.api.schemas import Page, Suppress, Suppression
+from sendtrail.api.schemas import LiftedSuppression, Page, Suppress, Suppression
 from sendtrail.api.services import Services
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
@@ -72,15 +73,20 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     @app.delete(
         "/v1/suppressions/<address>",
         summary="Lift a suppression, whatever its reason",
-        description="What happened until now is kept, and no longer holds against the address.",
+        description=(
+            "What happened until now is kept, and no longer holds against the address. It is taken "
+            "off SES's suppression list of the account, too; the answer says which lists it was on."
+        ),
         tags=_TAG,
         operation_id="liftSuppression",
-        responses=answers(None, 404),
+        responses=answers(LiftedSuppression, 404),
         middlewares=[needs(Scope.ADMIN)],
     )
-    def lift(address: AddressPath) -> Response[Any]:
-        services.recording.lift(address_of(address), now())
-        return Response(status_code=204)
+    def lift(address: AddressPath) -> LiftedSuppression:
+        written = address_of(address)
+        return LiftedSuppression.model_validate(
+            {"address": written, **asdict(services.recording.lift(written, now()))}
+        )
 
 
 def _standing(address: str) -> Suppression:

@@ -19,7 +19,11 @@ COPY: Final = "copy"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sent: a version of a template, or a body of its own; sources, in Jinja2."""
+    """What is sent: a version of a template by its name, or a body of its own.
+
+    Attributes:
+        subject, html, text: sources in Jinja2; all None where a template is named.
+    """
 
     template_id: str | None = None
     template_version: int | None = None
@@ -63,7 +67,7 @@ class Plan:
     """What was taken for sending by one request.
 
     Attributes:
-        plan_id: the communication's id; of a direct message, its own.
+        plan_id: also the communication's id, if it is one.
         accepted_at: when it was taken: the time in the ids of its messages.
         request: a digest of the request, by which the same one told again is known.
         communication_id: None for a direct message.

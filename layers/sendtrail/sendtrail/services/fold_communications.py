@@ -7,6 +7,7 @@ from functools import partial
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.communication import About, Stats
+from sendtrail.domain.events import Event
 from sendtrail.domain.message import Message
 from sendtrail.services.stream import Record
 from sendtrail.storage.items import (
@@ -81,6 +82,20 @@ class FoldCommunications:
     def over(cls, db: DynamoDB, table: str) -> FoldCommunications:
         """The fold into that table Communications."""
         return cls(stats_rows(db, table), about_rows(db, table), partial(note_month, db, table))
+
+    def post(self, posted: Event) -> None:
+        """Keeps the definition of a communication, so that it can be read back at once.
+
+        Raises:
+            AwsError: it may have been kept; to do it again is harmless.
+        """
+
+        def defined(known: Folded[About]) -> Folded[About]:
+            return Folded(known.state.as_posted(posted), known.marks)
+
+        self._about.change(
+            {(posted.communication_id or "", ABOUT): defined}, before_write=self._list
+        )
 
     def take(self, records: Iterable[Record[Message]]) -> int:
         """Counts the new changes of a batch.

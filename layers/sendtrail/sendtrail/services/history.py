@@ -19,7 +19,15 @@ from sendtrail.services.views import (
 )
 from sendtrail.storage import queries
 
-__all__ = ["MessageFilter", "address", "addresses", "message", "messages", "profile"]
+__all__ = [
+    "MessageFilter",
+    "address",
+    "addresses",
+    "find_message",
+    "message",
+    "messages",
+    "profile",
+]
 
 View = dict[str, Any]
 
@@ -112,15 +120,25 @@ def message(participant_id: str, message_id: str) -> View:
     Raises:
         NotFoundError: it is not in their history.
     """
-    found = queries.message(_partitions(participant_id), message_id)
-    if found is None:
-        raise NotFoundError(f"participant {participant_id} has no message {message_id}")
+    found = find_message(participant_id, message_id)
     events, more = queries.trail(message_id)
     return message_view(found) | {
         "links": link_views(found),
         "events": [event_view(event, found) for event in events],
         "events_truncated": more,
     }
+
+
+def find_message(participant_id: str, message_id: str) -> Message:
+    """One message of a participant's history.
+
+    Raises:
+        NotFoundError: it is not in their history.
+    """
+    found = queries.message(_partitions(participant_id), message_id)
+    if found is None:
+        raise NotFoundError(f"participant {participant_id} has no message {message_id}")
+    return found
 
 
 def _known(participant_id: str) -> tuple[Participant, list[AddressUse]]:

@@ -6,6 +6,7 @@ recorded it can read it back. The stream folds it again, which changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from sendtrail.domain.events import Event
@@ -14,16 +15,18 @@ from sendtrail.domain.participant import MOST_OWNERS
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.services.provider_list import ProviderList
 from sendtrail.storage import queries
 from sendtrail.storage.event_log import EventLog
 
-__all__ = ["MOST_REGISTERED", "Recording", "checked_address"]
+__all__ = ["MOST_REGISTERED", "Lifted", "Recording", "checked_address"]
 
 MOST_REGISTERED: Final = 20
 """How many addresses may be registered to a participant: their history is read from as many
 partitions."""
 
 _MOST_ADDRESS: Final = 320
+_MOST_SPELLINGS: Final = 25
 _MOST_ADDRESS_BYTES: Final = 640  # it is part of a sort key, which may have 1,024
 
 
@@ -52,12 +55,21 @@ def checked_address(address: str) -> str:
     return address
 
 
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """Which lists an address was taken off: ours, and SES's of the account."""
+
+    lifted: bool
+    removed_from_ses: bool
+
+
 class Recording:
     """Appends to the log and folds at once."""
 
-    def __init__(self, log: EventLog, fold: FoldParticipants) -> None:
+    def __init__(self, log: EventLog, fold: FoldParticipants, provider_list: ProviderList) -> None:
         self._log = log
         self._fold = fold
+        self._provider_list = provider_list
 
     def interaction(
         self, participant_id: str, *, kind: str, at: Timestamp, reference: str | None
@@ -101,15 +113,24 @@ class Recording:
         """
         self._record(Event.suppressed(checked_address(address), at, note))
 
-    def lift(self, address: str, at: Timestamp) -> None:
-        """Takes an address off the suppression list, whatever the reason.
+    def lift(self, address: str, at: Timestamp) -> Lifted:
+        """Takes an address off the suppression list, whatever the reason; and off SES's own list
+        of the account, so that mail to it is tried again.
 
         Raises:
-            NotFoundError: nothing holds against it.
+            NotFoundError: it is on neither.
+            AwsError: SES did not answer; nothing was lifted here.
         """
-        if queries.suppression(address) is None:
-            raise NotFoundError(f"{address} is not suppressed")
-        self._record(Event.suppression_lifted(address, at))
+        uses = queries.participants_of_address(address, None, _MOST_SPELLINGS).items
+        there = self._provider_list.remove(
+            [address, normal_address(address), *(use.address for use in uses)]
+        )
+        here = queries.suppression(address) is not None
+        if not here and not there:
+            raise NotFoundError(f"{address} is not suppressed, here or by SES")
+        if here:
+            self._record(Event.suppression_lifted(address, at))
+        return Lifted(lifted=here, removed_from_ses=there)
 
     def _record(self, event: Event) -> None:
         self._log.append([event])

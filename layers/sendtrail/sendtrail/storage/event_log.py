@@ -7,7 +7,8 @@ from typing import Any
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event
-from sendtrail.storage.items import event_to_item
+from sendtrail.errors import ConditionFailedError
+from sendtrail.storage.items import event_from_item, event_to_item
 
 __all__ = ["EventLog"]
 
@@ -31,3 +32,28 @@ class EventLog:
             item = event_to_item(event, self._retention_days)
             items[item["message_id"], item["event_key"]] = item
         self._db.put_all(self._table, list(items.values()))
+
+    def append_once(self, event: Event) -> bool:
+        """Writes an event whose content could come out otherwise if it were made again.
+
+        Returns:
+            whether it was written; an event of its key that is there already stays as it is.
+
+        Raises:
+            AwsError: it may have been written.
+        """
+        try:
+            self._db.put(
+                self._table,
+                event_to_item(event, self._retention_days),
+                condition="attribute_not_exists(#key)",
+                names={"#key": "message_id"},
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def beginning(self, message_id: str) -> list[Event]:
+        """The first events of a message, one page of them, as the log has them now."""
+        items, _ = self._db.query(self._table, ("message_id", message_id))
+        return [event_from_item(item) for item in items]

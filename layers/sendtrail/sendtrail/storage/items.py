@@ -23,15 +23,18 @@ from sendtrail.domain.times import Timestamp, epoch_ms
 
 __all__ = [
     "ABOUT",
+    "ACTIVITY_SHARDS",
     "ADDRESS_PREFIX",
     "MONTHS",
     "MONTHS_ID",
     "PROFILE",
     "STATS_PREFIX",
     "STATS_ROWS",
+    "SWEEP_ID",
     "about_from_item",
     "about_to_item",
     "activity_day",
+    "activity_key",
     "address_part",
     "address_use_from_item",
     "address_use_to_item",
@@ -60,7 +63,10 @@ STATS_ROWS: Final = 16
 MONTHS: Final = "months"
 MONTHS_ID: Final = "#months"
 """No communication's id: the row that names the months which have communications."""
-_ACTIVITY_SHARDS: Final = 4
+ACTIVITY_SHARDS: Final = 4
+"""Over how many partitions of the index a day's participants are spread."""
+SWEEP_ID: Final = "#sweep"
+"""No participant's id: the row that says which day was swept last."""
 
 
 # --- events ----------------------------------------------------------------------------------
@@ -232,8 +238,13 @@ def address_part(address: str) -> str:
 
 
 def activity_day(active_at: Timestamp, participant_id: str) -> str:
-    """A key of the index ``by_activity_day``: the day, and one of 4 shards of it."""
-    return f"{active_at[:10]}#{crc32(participant_id.encode()) % _ACTIVITY_SHARDS}"
+    """Where a participant stands in the index ``by_activity_day``."""
+    return activity_key(active_at[:10], crc32(participant_id.encode()) % ACTIVITY_SHARDS)
+
+
+def activity_key(day: str, shard: int) -> str:
+    """A key of the index ``by_activity_day``: a day, and one of its shards."""
+    return f"{day}#{shard}"
 
 
 def participant_to_item(participant: Participant) -> Item:

@@ -217,6 +217,7 @@ class ProfileOrAddress(Model):
     inactivity = PlainMapAttribute(null=True)
     linked_to = UnicodeSetAttribute(null=True)
     activity_day = UnicodeAttribute(null=True)
+    finished_day = UnicodeAttribute(null=True)
     address = UnicodeAttribute(null=True)
     written = UnicodeAttribute(null=True)
     first_used_at = UnicodeAttribute(null=True)

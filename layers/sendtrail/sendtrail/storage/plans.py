@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,8 +19,8 @@ _MOST_KEPT: Final = 8
 class Plans:
     """The bucket of plans. One that was read is kept for a while: it never changes."""
 
-    def __init__(self, s3: Any, bucket: str) -> None:
-        """Takes a boto3 client of S3."""
+    def __init__(self, s3: Callable[[], Any], bucket: str) -> None:
+        """Takes what gives a boto3 client of S3 when it is first needed."""
         self._s3 = s3
         self._bucket = bucket
         self.get = lru_cache(maxsize=_MOST_KEPT)(self._get)
@@ -34,7 +35,7 @@ class Plans:
 
         body = json.dumps(plan.to_json(), separators=(",", ":")).encode()
         try:
-            self._s3.put_object(
+            self._s3().put_object(
                 Bucket=self._bucket,
                 Key=_key(plan.plan_id),
                 Body=body,
@@ -74,7 +75,7 @@ class Plans:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=_key(plan_id))
+            answer = self._s3().get_object(Bucket=self._bucket, Key=_key(plan_id))
             content = answer["Body"].read()
         except ClientError as error:
             code = str(error.response["Error"]["Code"])

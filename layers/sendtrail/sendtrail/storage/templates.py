@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.domain.plan import Content
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError, ThrottledError
 
@@ -26,17 +25,6 @@ class TemplateVersion:
     html: str | None
     text: str | None
     created_at: Timestamp
-
-    @property
-    def content(self) -> Content:
-        """What a plan names when it is sent by this version."""
-        return Content(
-            template_id=self.template_id,
-            template_version=self.version,
-            subject=self.subject,
-            html=self.html,
-            text=self.text,
-        )
 
 
 class Templates:

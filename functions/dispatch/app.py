@@ -1,0 +1,135 @@
+"""Dispatch: what stands in the queue is sent, or dropped with its reason."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.aws.sqs import Sqs
+from sendtrail.config import Settings, environment
+from sendtrail.errors import AwsError, SendtrailError, ThrottledError
+from sendtrail.runtime import database, event_log, link_keys, s3, ses
+from sendtrail.services.dispatch import Dispatch, Job, PublicLinks
+from sendtrail.services.once import once
+from sendtrail.services.postman import Pace, Postman
+from sendtrail.services.refusals import Refusals
+from sendtrail.services.rendering import Rendering
+from sendtrail.storage.plans import Plans
+from sendtrail.storage.templates import Templates
+
+logger = Logger()
+metrics = Metrics()
+
+_RESERVE_MS: Final = 20_000
+"""A job that is begun with less time than this left might be cut off in the middle."""
+_FIRST_WAIT: Final = 2.0
+_LONGEST_WAIT: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What jobs are done with.
+
+    Attributes:
+        send: message id, plan id, number → what came of it, at most once for each message.
+        put_off: has a message, by its receipt handle, come again after that many seconds.
+    """
+
+    dispatch: Dispatch
+    send: Callable[[str, str, int], str]
+    put_off: Callable[[str, int], None]
+
+
+@cache
+def worker() -> Worker:
+    """Everything, made at the first batch."""
+    settings, db = Settings.from_environment(), database()
+    sqs, queue = Sqs(environment()), settings.dispatch_queue_url
+    dispatch = Dispatch(
+        plans=Plans(s3, settings.bodies_bucket),
+        rendering=Rendering(Templates(db, settings.templates_table)),
+        log=event_log(),
+        refusals=Refusals(db, settings.participants_table, settings.suppressions_table),
+        postman=Postman(
+            ses(),
+            sender=settings.sender_address,
+            configuration_set=settings.configuration_set,
+            pace=Pace(settings.sends_per_second),
+        ),
+        links=lambda: PublicLinks(settings.public_url, link_keys().tokens()),
+        enqueue=partial(sqs.send_all, queue),
+    )
+    send = once(
+        dispatch.send, table=settings.idempotency_table, doubt_seconds=settings.doubt_seconds
+    )
+    return Worker(dispatch, send, partial(sqs.put_off, queue))
+
+
+class Batch:
+    """The jobs of one invocation, done one after another, until SES asks to slow down."""
+
+    def __init__(self, worker: Worker, context: LambdaContext) -> None:
+        self._worker = worker
+        self._context = context
+        self._slow_down: ThrottledError | None = None
+
+    def do(self, record: SQSRecord) -> None:
+        """Does one job.
+
+        Raises:
+            SendtrailError: it was not done; the message comes again, later each time.
+        """
+        try:
+            outcome = self._do(Job.of_text(record.body))
+        except SendtrailError as error:
+            if isinstance(error, ThrottledError):
+                self._slow_down = error
+            self._put_off(record, error)
+            raise
+        metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
+
+    def _do(self, job: Job) -> str:
+        if self._slow_down:
+            raise self._slow_down
+        if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
+            raise ThrottledError("NoTime", "no time is left for this batch")
+        if job.number is None:
+            return self._worker.dispatch.expand(job.plan_id).value
+        message_id = self._worker.dispatch.message_id(job)
+        return self._worker.send(message_id, job.plan_id, job.number)
+
+    def _put_off(self, record: SQSRecord, error: SendtrailError) -> None:
+        """Has the message come again after a time that grows with the number of its attempts."""
+        attempts = int(record.attributes.approximate_receive_count or 1)
+        most = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
+        seconds = round(most * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
+        logger.warning(
+            "not done",
+            extra={"why": str(error), "attempts": attempts, "again_in": seconds},
+        )
+        metrics.add_metric(name="PutOff", unit=MetricUnit.Count, value=1)
+        try:
+            self._worker.put_off(record.receipt_handle, seconds)
+        except AwsError as refused:  # it comes when its visibility timeout is over
+            logger.warning("could not put off", extra={"why": str(refused)})
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Does a batch of jobs; says which are to come again."""
+    batch = Batch(worker(), context)
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(records=event["Records"], handler=batch.do):
+        processor.process()
+    return processor.response()

@@ -1,0 +1,94 @@
+"""Sweep: who has been silent for years is found inactive, daily."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from functools import cache
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.aws.sqs import Sqs
+from sendtrail.config import Settings, environment
+from sendtrail.domain.times import now
+from sendtrail.runtime import database, event_log
+from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.services.sweep import Place, Sweep, Swept
+
+logger = Logger()
+metrics = Metrics()
+
+_RESERVE_MS: Final = 10_000
+"""A page and the word to go on take less."""
+_MOST_SAID: Final = 1_000
+
+
+@cache
+def sweep() -> Sweep:
+    """The service, made at the first event."""
+    settings, db = Settings.from_environment(), database()
+    fold = FoldParticipants.over(db, settings.participants_table, settings.suppressions_table)
+    return Sweep(
+        db, settings.participants_table, event_log(), fold, years=settings.inactivity_years
+    )
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Sweeps the days that are due; goes on by way of a queue when its time is over.
+
+    Args:
+        event: of the schedule; or from the queue, where an earlier part stopped; or by hand
+            ``{"dry_run": true}``, which says who would be marked, and ``{"since": "2024-11-24"}``,
+            to begin with that day.
+
+    Raises:
+        InvalidInputError: `since` is no day.
+        AwsError: the sweep could not be finished; the next begins where it was.
+    """
+    orders = [json.loads(record["body"]) for record in event.get("Records", [])] or [event]
+    return [run(order, context) for order in orders][-1]
+
+
+def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Does one order, and says what came of it."""
+    dry = order.get("dry_run") is True
+    place = order.get("place")
+    swept = sweep().run(
+        now(),
+        has_time=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS,
+        place=Place(**place) if place else None,
+        since=order.get("since"),
+        dry=dry,
+        most=_MOST_SAID,
+    )
+    if swept.place and not dry:
+        go_on(swept.place)
+    report(swept, dry=dry)
+    return asdict(swept)
+
+
+def go_on(place: Place) -> None:
+    """Has another invocation continue."""
+    url = Settings.from_environment().sweep_queue_url
+    Sqs(environment()).send(url, json.dumps({"place": asdict(place)}))
+
+
+def report(swept: Swept, *, dry: bool) -> None:
+    """Logs and counts what came of it."""
+    logger.info(
+        "swept",
+        extra={
+            "first_day": swept.first_day,
+            "last_day": swept.last_day,
+            "due": swept.count,
+            "dry_run": dry,
+            "finished": swept.place is None,
+        },
+    )
+    if not dry:
+        metrics.add_metric(name="Inactivated", unit=MetricUnit.Count, value=swept.count)

@@ -1,0 +1,317 @@
+"""Composing: what somebody asks to be sent becomes a plan, once everything about it is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+from sendtrail.domain.ids import (
+    digest,
+    new_message_id,
+    participant_of_address,
+)
+from sendtrail.domain.participant import current_address
+from sendtrail.domain.plan import Content, Letter, Plan, SpamReport
+from sendtrail.domain.refusal import Refusal
+from sendtrail.domain.times import Timestamp
+from sendtrail.errors import InvalidInputError, MissingFieldError, NotFoundError
+from sendtrail.mail.spam import score
+from sendtrail.mail.templates import Rendered
+from sendtrail.services.fold_communications import FoldCommunications
+from sendtrail.services.refusals import Refusals
+from sendtrail.services.rendering import Rendering
+from sendtrail.storage import queries
+from sendtrail.storage.event_log import EventLog
+from sendtrail.storage.plans import Plans
+from sendtrail.storage.templates import Templates
+
+__all__ = ["Addressee", "Composing", "Draft", "Prepared", "Request"]
+
+_MOST_DATA: Final = 16_384  # bytes, of one recipient's
+_READERS: Final = 8
+_SOMEWHERE: Final = "https://unsubscribe.example/"
+"""Where the unsubscribe link leads while a mail is looked at as a spam filter does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Somebody to write to.
+
+    Attributes:
+        address: None for the one that they are written to now.
+        data: the merge fields.
+    """
+
+    participant_id: str
+    address: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody asks to be sent.
+
+    Attributes:
+        content: a template without a version stands for its newest.
+        name: of a communication; None for a direct message.
+        copy_to: the sender's own addresses, for a copy each.
+    """
+
+    content: Content
+    kind: str
+    recipients: Sequence[Addressee]
+    name: str | None = None
+    tracked: bool = True
+    allow_likely_spam: bool = False
+    reply_to: str | None = None
+    copy_to: Sequence[str] = ()
+
+    @property
+    def is_communication(self) -> bool:
+        """Whether it is a mailing, and no direct message."""
+        return self.name is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks for it, when, and by which ``Idempotency-Key``, if any."""
+
+    caller: str
+    at: Timestamp
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that is checked and not kept.
+
+    Attributes:
+        rendered: its letters as they would be read.
+        refusals: of each letter why it would be dropped now, or None.
+    """
+
+    plan: Plan
+    rendered: Sequence[Rendered]
+    refusals: Sequence[Refusal | None] = ()
+
+
+class Composing:
+    """Checks drafts, and takes them for sending."""
+
+    def __init__(
+        self,
+        *,
+        plans: Plans,
+        templates: Templates,
+        rendering: Rendering,
+        log: EventLog,
+        communications: FoldCommunications,
+        refusals: Refusals,
+        enqueue: Callable[[str], None],
+        most_recipients: int,
+        spam_threshold: float,
+    ) -> None:
+        """Takes what it works with.
+
+        Args:
+            enqueue: sends the id of a plan to the dispatch queue.
+            most_recipients: of one communication.
+            spam_threshold: the score from which on a communication is not sent.
+        """
+        self._plans = plans
+        self._templates = templates
+        self._rendering = rendering
+        self._log = log
+        self._communications = communications
+        self._refusals = refusals
+        self._enqueue = enqueue
+        self._most_recipients = most_recipients
+        self.spam_threshold = spam_threshold
+
+    def take(self, draft: Draft, request: Request) -> Plan:
+        """Takes a draft for sending; nothing of it is sent unless all of it can be.
+
+        The plan is written first and never changed, and the queue is told last: whoever repeats a
+        request with the same key, after whatever failure, goes on with the first one's plan.
+
+        Raises:
+            InvalidInputError: something in it is not allowed or missing; the message says where.
+            NotFoundError: there is no such template.
+            AwsError: it may have been taken; with an ``Idempotency-Key`` it can be asked for again.
+        """
+        known = self._plans.find(_plan_id(draft, request)) if request.idempotency_key else None
+        plan = known or self._plans.put(self.prepare(draft, request).plan)
+        if plan.request != _digest(draft):
+            raise InvalidInputError(
+                "this Idempotency-Key was used before, with another body; use a new one"
+            )
+        posted = plan.posted()
+        if posted:
+            self._log.append([posted])
+            self._communications.post(posted)
+        self._enqueue(plan.plan_id)
+        return plan
+
+    def preview(self, draft: Draft, request: Request) -> Prepared:
+        """What would be sent, and to whom it would not; nothing is written.
+
+        Raises:
+            InvalidInputError, NotFoundError, AwsError: as for `take`.
+        """
+        prepared = self.prepare(draft, request)
+        letters = prepared.plan.letters
+        refusals = self._refusals.of(
+            [(letter.participant_id, letter.address) for letter in letters],
+            of_communication=draft.is_communication,
+        )
+        return replace(prepared, refusals=refusals)
+
+    def prepare(self, draft: Draft, request: Request) -> Prepared:
+        """The plan of a draft, checked.
+
+        Raises:
+            InvalidInputError, NotFoundError, AwsError: as for `take`.
+        """
+        self._check(draft)
+        content = self._content(draft.content)
+        letters = [
+            Letter(
+                message_id=new_message_id(request.at),
+                participant_id=addressee.participant_id,
+                address=address,
+                subject="",
+                data=addressee.data,
+            )
+            for addressee, address in zip(
+                draft.recipients, _addresses(draft.recipients), strict=True
+            )
+        ]
+        rendered = [
+            self._rendered(content, letter, number) for number, letter in enumerate(letters)
+        ]
+        letters = [
+            replace(letter, subject=each.subject)
+            for letter, each in zip(letters, rendered, strict=True)
+        ]
+        plan_id = _plan_id(draft, request)
+        plan = Plan(
+            plan_id=plan_id,
+            accepted_at=request.at,
+            request=_digest(draft),
+            kind=draft.kind,
+            content=content,
+            spam=self._spam(draft, rendered, text_was_given=self._has_text(content)),
+            letters=letters,
+            communication_id=plan_id if draft.is_communication else None,
+            name=draft.name,
+            tracked=draft.tracked,
+            reply_to=draft.reply_to,
+            copies=[
+                replace(
+                    letters[0],
+                    message_id=new_message_id(request.at),
+                    participant_id=participant_of_address(address),
+                    address=address,
+                )
+                for address in draft.copy_to
+            ],
+        )
+        return Prepared(plan, rendered)
+
+    def _check(self, draft: Draft) -> None:
+        count = len(draft.recipients)
+        if count > self._most_recipients:
+            raise InvalidInputError(
+                f"recipients: {count}; at most {self._most_recipients} are allowed"
+            )
+        first: dict[str, int] = {}
+        for number, addressee in enumerate(draft.recipients):
+            same = first.setdefault(addressee.participant_id, number)
+            if same != number:
+                raise InvalidInputError(
+                    f"recipients[{number}]: {addressee.participant_id} is recipients[{same}] "
+                    "already"
+                )
+            size = len(json.dumps(addressee.data).encode())
+            if size > _MOST_DATA:
+                raise InvalidInputError(
+                    f"recipients[{number}].data: {size} bytes; at most {_MOST_DATA} are allowed"
+                )
+
+    def _content(self, content: Content) -> Content:
+        """The content with the version that holds now."""
+        if content.template_id is None or content.template_version is not None:
+            return content
+        newest = self._templates.get(content.template_id)
+        if newest is None:
+            raise NotFoundError(f"there is no template {content.template_id}")
+        return replace(content, template_version=newest.version)
+
+    def _rendered(self, content: Content, letter: Letter, number: int) -> Rendered:
+        try:
+            return self._rendering.letter(content, letter, _SOMEWHERE)
+        except MissingFieldError as error:
+            raise MissingFieldError(
+                f"recipients[{number}].data ({letter.participant_id}): {error.field} is missing",
+                field=error.field,
+            ) from None
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"recipients[{number}] ({letter.participant_id}): {error}"
+            ) from None
+
+    def _has_text(self, content: Content) -> bool:
+        return self._rendering.template(content).has_text
+
+    def _spam(
+        self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
+    ) -> SpamReport:
+        """The report on the worst of the letters."""
+        worst = max(
+            (
+                score(each.subject, each.html, each.text, text_was_given=text_was_given)
+                for each in rendered
+            ),
+            key=lambda each: each.points,
+        )
+        likely = worst.points >= self.spam_threshold
+        return SpamReport(
+            points=worst.points,
+            findings=[asdict(finding) for finding in worst.findings],
+            likely=likely and draft.is_communication and not draft.allow_likely_spam,
+        )
+
+
+def _plan_id(draft: Draft, request: Request) -> str:
+    """The plan's id: the same for the same key of the same caller, else a new one."""
+    if request.idempotency_key is None:
+        return new_message_id(request.at)
+    of_what = "communication" if draft.is_communication else "message"
+    return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
+
+
+def _digest(draft: Draft) -> str:
+    return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
+
+
+def _addresses(recipients: Sequence[Addressee]) -> list[str]:
+    """The address of each recipient, looked up where it is not given."""
+
+    def address(number_and_addressee: tuple[int, Addressee]) -> str:
+        number, addressee = number_and_addressee
+        if addressee.address is not None:
+            return addressee.address
+        _, uses = queries.participant(addressee.participant_id)
+        use = current_address(uses)
+        if use is None:
+            raise InvalidInputError(
+                f"recipients[{number}].address: none is known of {addressee.participant_id}; "
+                "give one, or register it"
+            )
+        return use.address
+
+    with ThreadPoolExecutor(max_workers=_READERS) as readers:
+        return list(readers.map(address, enumerate(recipients)))

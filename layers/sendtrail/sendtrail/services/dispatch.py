@@ -1,0 +1,246 @@
+"""Dispatch: a plan becomes messages, and each message is sent, or dropped with its reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sendtrail.domain.events import EventType
+from sendtrail.domain.message import DropReason
+from sendtrail.domain.plan import Plan
+from sendtrail.domain.refusal import Refusal
+from sendtrail.errors import InvalidInputError, RefusedError, RejectedRecordError
+from sendtrail.mail.markup import with_links, with_pixel
+from sendtrail.mail.templates import Rendered
+from sendtrail.services.postman import Mail, Postman
+from sendtrail.services.refusals import Refusals, sendable_address
+from sendtrail.services.rendering import NO_UNSUBSCRIBING, Rendering
+from sendtrail.storage.event_log import EventLog
+from sendtrail.storage.plans import Plans
+from sendtrail.tokens import LinkTokens
+
+__all__ = ["Dispatch", "Job", "Outcome", "PublicLinks"]
+
+MOST_TRACKED_URL: Final = 4_000
+"""Longer links stay as they are: API Gateway takes 10,240 bytes of request line and headers."""
+
+
+class Outcome(StrEnum):
+    """What came of a job."""
+
+    EXPANDED = "Expanded"
+    SENT = "Sent"
+    DROPPED = "Dropped"
+    REJECTED = "Rejected"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What stands in the dispatch queue: a plan, or one letter of it.
+
+    Attributes:
+        number: of the letter; None for the plan itself, whose letters are to be queued.
+    """
+
+    plan_id: str
+    number: int | None = None
+
+    def to_text(self) -> str:
+        """As a message of the queue."""
+        return json.dumps({"plan": self.plan_id, "letter": self.number})
+
+    @classmethod
+    def of_text(cls, text: str) -> Job:
+        """The job that a message of the queue is.
+
+        Raises:
+            RejectedRecordError: it is none.
+        """
+        try:
+            value = json.loads(text)
+            plan_id, number = value["plan"], value.get("letter")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RejectedRecordError(f"no job: {error!r}") from None
+        if not isinstance(plan_id, str) or not (number is None or isinstance(number, int)):
+            raise RejectedRecordError(f"no job: plan {plan_id!r:.80}, letter {number!r:.20}")
+        return cls(plan_id, number)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicLinks:
+    """The links that our mail carries.
+
+    Attributes:
+        url: what they begin with.
+    """
+
+    url: str
+    tokens: LinkTokens
+
+    def unsubscribe(self, plan: Plan, number: int) -> str:
+        """Where a reader unsubscribes."""
+        if plan.is_copy(number):
+            return NO_UNSUBSCRIBING
+        return f"{self.url}/u/{self.tokens.unsubscribe(plan.recipient(number))}"
+
+    def tracked(self, html: str, plan: Plan, number: int) -> str:
+        """The HTML with our pixel, and our links in the place of its own."""
+        recipient, ours = plan.recipient(number), f"{self.url}/"
+
+        def link(position: int, url: str) -> str | None:
+            if url.startswith(ours) or len(url) > MOST_TRACKED_URL:
+                return None
+            return f"{ours}c/{self.tokens.click(recipient, position, url)}"
+
+        return with_pixel(with_links(html, link), f"{ours}o/{self.tokens.open(recipient)}.gif")
+
+
+class Dispatch:
+    """Does what the dispatch queue says. Whatever is done twice has the effect of once."""
+
+    def __init__(
+        self,
+        *,
+        plans: Plans,
+        rendering: Rendering,
+        log: EventLog,
+        refusals: Refusals,
+        postman: Postman,
+        links: Callable[[], PublicLinks],
+        enqueue: Callable[[Sequence[str]], None],
+    ) -> None:
+        """Takes what it works with.
+
+        Args:
+            enqueue: sends texts to the dispatch queue.
+        """
+        self._plans = plans
+        self._rendering = rendering
+        self._log = log
+        self._refusals = refusals
+        self._postman = postman
+        self._links = links
+        self._enqueue = enqueue
+
+    def message_id(self, job: Job) -> str:
+        """The message that a letter's job is about.
+
+        Raises:
+            RejectedRecordError: its plan has no such letter.
+            AwsError: the plan cannot be read.
+        """
+        letters = self._plans.get(job.plan_id).all_letters
+        if job.number is None or not 0 <= job.number < len(letters):
+            raise RejectedRecordError(f"plan {job.plan_id} has no letter {job.number}")
+        return letters[job.number].message_id
+
+    def expand(self, plan_id: str) -> Outcome:
+        """Puts into the log that each letter was taken, and each letter into the queue; or, of a
+        plan that is likely spam, that each was dropped.
+
+        Raises:
+            AwsError: some of it may have been done; the plan may be expanded again.
+        """
+        plan = self._plans.get(plan_id)
+        self._log.append(plan.accepted())
+        if plan.spam.likely:
+            found = {"points": plan.spam.points, "rules": [f["rule"] for f in plan.spam.findings]}
+            detail = Refusal(DropReason.LIKELY_SPAM, found).detail()
+            numbers = range(len(plan.all_letters))
+            self._log.append(plan.event(EventType.DROPPED, number, detail) for number in numbers)
+            return Outcome.DROPPED
+        self._enqueue([Job(plan_id, number).to_text() for number in range(len(plan.all_letters))])
+        return Outcome.EXPANDED
+
+    def send(self, plan_id: str, number: int) -> Outcome:
+        """Sends one letter, unless the log says that it was sent, or there is a reason not to.
+
+        Raises:
+            ThrottledError, AwsError: it was not sent, and may be later.
+            BusyError: nobody knows whether it was sent.
+        """
+        plan = self._plans.get(plan_id)
+        letter = plan.all_letters[number]
+        done = self._done(letter.message_id)
+        if done:
+            return done
+        (refusal,) = self._refusals.of(
+            [(letter.participant_id, letter.address)],
+            of_communication=plan.recipient(number).communication_id is not None,
+        )
+        if refusal:
+            self._log.append_once(plan.event(EventType.DROPPED, number, refusal.detail()))
+            return Outcome.DROPPED
+        try:
+            mail = self._mail(plan, number)
+        except InvalidInputError as error:
+            self._log.append_once(
+                plan.event(EventType.RENDERING_FAILURE, number, {"error": str(error)})
+            )
+            return Outcome.FAILED
+        try:
+            self._postman.send(mail)
+        except RefusedError as error:
+            self._log.append_once(plan.event(EventType.REJECT, number, {"reason": str(error)}))
+            return Outcome.REJECTED
+        return Outcome.SENT
+
+    def _done(self, message_id: str) -> Outcome | None:
+        """What the log says has come of a message, if anything has."""
+        for event in self._log.beginning(message_id):
+            outcome = _OUTCOMES.get(event.type)
+            if outcome:
+                return outcome
+        return None
+
+    def _mail(self, plan: Plan, number: int) -> Mail:
+        letter, links, recipient = plan.all_letters[number], self._links(), plan.recipient(number)
+        unsubscribe = links.unsubscribe(plan, number)
+        rendered: Rendered = self._rendering.letter(plan.content, letter, unsubscribe)
+        html, tracked = rendered.html, plan.tracked and not plan.is_copy(number)
+        if tracked and html is not None:
+            html = links.tracked(html, plan, number)
+        tags = {
+            "message_id": recipient.message_id,
+            "participant_id": recipient.participant_id,
+            "communication_id": recipient.communication_id,
+            "kind": plan.kind_of(number),
+            "tracked": "yes" if tracked and html is not None else "no",
+        }
+        headers: Mapping[str, Any] = {}
+        if recipient.communication_id:
+            headers = {
+                "List-Unsubscribe": f"<{unsubscribe}>",
+                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            }
+        return Mail(
+            to=sendable_address(letter.address),
+            subject=rendered.subject,
+            html=html,
+            text=rendered.text,
+            reply_to=[plan.reply_to] if plan.reply_to else [],
+            headers=headers,
+            tags={name: value for name, value in tags.items() if value},
+        )
+
+
+_OUTCOMES: Final[Mapping[EventType, Outcome]] = {
+    EventType.DROPPED: Outcome.DROPPED,
+    EventType.REJECT: Outcome.REJECTED,
+    EventType.RENDERING_FAILURE: Outcome.FAILED,
+} | dict.fromkeys(
+    (
+        EventType.SEND,
+        EventType.DELIVERY,
+        EventType.BOUNCE,
+        EventType.COMPLAINT,
+        EventType.DELIVERY_DELAY,
+    ),
+    Outcome.SENT,
+)
+"""What an event says has come of a message. Only SES tells of the last five, and of no mail that it
+did not take."""

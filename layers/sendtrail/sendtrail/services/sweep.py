@@ -1,0 +1,227 @@
+"""The sweep: once a day, who has been silent for years is found inactive.
+
+Who is silent stands in the index ``by_activity_day`` under the day of their last activity, until
+they are found. So a sweep reads the days that have become due since the last one that it finished,
+and nothing else, however many participants there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.events import Event
+from sendtrail.domain.participant import Participant
+from sendtrail.domain.times import Timestamp, years_after
+from sendtrail.errors import InvalidInputError
+from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.storage.event_log import EventLog
+from sendtrail.storage.items import (
+    ACTIVITY_SHARDS,
+    PROFILE,
+    SWEEP_ID,
+    activity_key,
+    participant_from_item,
+)
+
+__all__ = ["Due", "Place", "Sweep", "Swept"]
+
+INDEX: Final = "by_activity_day"
+PAGE: Final = 100
+"""How many participants are read, and marked, together: a BatchGetItem."""
+
+FIRST_REACH: Final = timedelta(days=400)
+"""How far back the very first sweep looks; no event of the log is older, unless it is set so."""
+
+_STATE: Final = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a sweep has come.
+
+    Attributes:
+        day: the day that it is at: ``YYYY-MM-DD``.
+        shard: of that day.
+        after: the participant whom it has read last, if it is within a shard.
+    """
+
+    day: str
+    shard: int = 0
+    after: str | None = None
+
+    def next(self) -> Place:
+        """The beginning of the next shard, or day."""
+        if self.shard + 1 < ACTIVITY_SHARDS:
+            return Place(self.day, self.shard + 1)
+        return Place((date.fromisoformat(self.day) + timedelta(days=1)).isoformat())
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Somebody who is due.
+
+    Attributes:
+        since: when their years of silence were over.
+    """
+
+    participant_id: str
+    last_active_at: Timestamp
+    since: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did.
+
+    Attributes:
+        first_day, last_day: the days that it was to read, both included; empty if none is due.
+        found: whom it found, in a dry run; a real one only counts them.
+        place: where it goes on, if its time was over.
+    """
+
+    first_day: str
+    last_day: str
+    count: int = 0
+    found: list[Due] = field(default_factory=list)
+    place: Place | None = None
+
+
+class Sweep:
+    """Finds those who are due, page by page."""
+
+    def __init__(
+        self,
+        db: DynamoDB,
+        participants: str,
+        log: EventLog,
+        fold: FoldParticipants,
+        *,
+        years: int,
+    ) -> None:
+        """Takes what it works with.
+
+        Args:
+            participants: the table.
+            years: how long somebody is silent to be inactive.
+        """
+        self._db = db
+        self._table = participants
+        self._log = log
+        self._fold = fold
+        self._years = years
+
+    def run(
+        self,
+        now: Timestamp,
+        *,
+        has_time: Callable[[], bool],
+        place: Place | None = None,
+        since: str | None = None,
+        dry: bool = False,
+        most: int | None = None,
+    ) -> Swept:
+        """Sweeps until it is done, or its time is over.
+
+        Args:
+            has_time: asked after each page whether to go on.
+            place: where an earlier part of it stopped.
+            since: a day to begin with, other than the one after the last that was finished; for
+                activity that became known only after its day was swept.
+            dry: only say who is due.
+            most: in a dry run, how many at most are said.
+
+        Raises:
+            InvalidInputError: `since` is no day.
+            AwsError: some may have been marked; a sweep again goes on from the last finished day.
+        """
+        last_day = self.last_due_day(now)
+        at = place or Place(self._first_day(since, last_day))
+        swept = Swept(at.day, last_day)
+        if at.day > last_day:
+            return replace(swept, first_day="", last_day="")
+        more = True
+        while more and at.day <= last_day:
+            due, at = self._page(at, now)
+            if dry:
+                room = len(due) if most is None else most - len(swept.found)
+                swept.found.extend(due[:room])
+            else:
+                self._mark(due)
+            swept = replace(swept, count=swept.count + len(due))
+            more = has_time()
+        if not dry and at.day > swept.first_day:
+            self._finish((date.fromisoformat(at.day) - timedelta(days=1)).isoformat())
+        return replace(swept, place=at if at.day <= last_day else None)
+
+    def last_due_day(self, now: Timestamp) -> str:
+        """The last day whose activity was, all of it, that many years ago."""
+        today = date.fromisoformat(years_after(now, -self._years)[:10])
+        return (today - timedelta(days=1)).isoformat()
+
+    def due(self, now: Timestamp, *, most: int) -> list[Due]:
+        """Whom a sweep now would mark: at most so many of them, and of two days' pages."""
+        pages = iter(range(2 * ACTIVITY_SHARDS - 1))
+        swept = self.run(now, has_time=lambda: next(pages, None) is not None, dry=True, most=most)
+        return swept.found
+
+    def _first_day(self, since: str | None, last_day: str) -> str:
+        if since is not None:
+            try:
+                return date.fromisoformat(since).isoformat()
+            except ValueError:
+                raise InvalidInputError(
+                    f"since: {since!r:.40} is no day; write 2024-11-24"
+                ) from None
+        state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
+        if state:
+            return (date.fromisoformat(state["finished_day"]) + timedelta(days=1)).isoformat()
+        return (date.fromisoformat(last_day) - FIRST_REACH).isoformat()
+
+    def _page(self, at: Place, now: Timestamp) -> tuple[list[Due], Place]:
+        """Who of the next page is due, and where to go on."""
+        key = activity_key(at.day, at.shard)
+        start = None
+        if at.after is not None:
+            start = {"activity_day": key, "participant_id": at.after, "part": PROFILE}
+        items, last = self._db.query(
+            self._table, ("activity_day", key), index=INDEX, start=start, limit=PAGE
+        )
+        following = replace(at, after=last["participant_id"]) if last else at.next()
+        return list(self._due([item["participant_id"] for item in items], now)), following
+
+    def _due(self, participant_ids: list[str], now: Timestamp) -> Iterator[Due]:
+        """Those who are due by their own rows: an index may be a moment behind."""
+        keys = [{"participant_id": each, "part": PROFILE} for each in participant_ids]
+        for item in self._db.get_all(self._table, keys):
+            found = self._finding(participant_from_item(item))
+            if found and found.since <= now:
+                yield found
+
+    def _finding(self, participant: Participant) -> Due | None:
+        active_at = participant.active_at
+        if active_at is None or participant.inactive_since:
+            return None
+        return Due(participant.participant_id, active_at, years_after(active_at, self._years))
+
+    def _mark(self, due: list[Due]) -> None:
+        events = [
+            Event.inactivated(each.participant_id, each.since, last_active_at=each.last_active_at)
+            for each in due
+        ]
+        if events:
+            self._log.append(events)
+            self._fold.take(events)
+
+    def _finish(self, day: str) -> None:
+        """Notes that a day was swept, so that the next sweep begins after it."""
+        self._db.update(
+            self._table,
+            {"participant_id": SWEEP_ID, "part": _STATE},
+            update="SET #day = :day, #revision = if_not_exists(#revision, :one)",
+            names={"#day": "finished_day", "#revision": "revision"},
+            values={":day": day, ":one": 1},
+        )
