@@ -59,8 +59,23 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("function", metavar="FUNCTION", nargs="?", help="one of them")
     logs.set_defaults(run=_logs)
 
-    redrive = commands.add_parser("redrive", help="bring back what the dead-letter queue holds")
+    redrive = commands.add_parser("redrive", help="bring back what the dead-letter queues hold")
     redrive.set_defaults(run=_redrive)
+
+    recover = commands.add_parser(
+        "recover", help="bring back events that a function could keep only in its log"
+    )
+    recover.add_argument(
+        "files",
+        metavar="FILE",
+        type=Path,
+        nargs="*",
+        help="logs (.gz too); the stack's own if none",
+    )
+    recover.add_argument(
+        "--aws", metavar="STACK", help="for the stack of that name in AWS, not here"
+    )
+    recover.set_defaults(run=_recover)
 
     key = commands.add_parser("key", help="make an API key")
     key.add_argument("scope", choices=["read", "send", "admin"])
@@ -133,6 +148,12 @@ def _redrive(_options: argparse.Namespace, _given: list[str]) -> None:
     from local.operations import redrive
 
     print(f"{redrive(stack.read())} brought back")
+
+
+def _recover(options: argparse.Namespace, _given: list[str]) -> None:
+    from local.operations import recover
+
+    print(f"{recover(options.files, options.aws)} brought back")
 
 
 def _key(options: argparse.Namespace, _given: list[str]) -> None:

@@ -1,21 +1,27 @@
-"""What an operator does with a running stack: invoke a function, redrive a queue, make a key."""
+"""What an operator does with a running stack: invoke a function, redrive the queues, recover what
+only a log holds, make a key.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
 
 from local.aws import Endpoints, note
 from local.functions import FunctionError, Functions
+from local.paths import LOGS
 from local.stack import StackError, read
 from local.template import load, parameters_here
 from sendtrail.domain.times import now
 from sendtrail.keys import Scope, new_key
+from sendtrail.services.recovery import unsaved
 
-__all__ = ["invoke", "make_key", "redrive"]
+__all__ = ["invoke", "make_key", "recover", "redrive"]
 
 
 def endpoints_of(state: Mapping[str, Any]) -> Endpoints:
@@ -46,25 +52,64 @@ def invoke(function: str, event: Mapping[str, Any]) -> Any:
 
 
 def redrive(state: Mapping[str, Any]) -> int:
-    """Moves what is in ingest's dead-letter queue back into its queue, as SQS's redrive does.
+    """Moves what is in the dead-letter queues of ingest and dispatch back into their queues, as
+    SQS's redrive does.
 
     Returns:
         how many messages were moved.
     """
     sqs = endpoints_of(state).client("sqs")
+    return sum(
+        _redrive(sqs, state[f"{name}_dlq_url"], state[f"{name}_queue_url"])
+        for name in ("ingest", "dispatch")
+    )
+
+
+def _redrive(sqs: Any, dead: str, alive: str) -> int:
     moved = 0
     while True:
         found = sqs.receive_message(
-            QueueUrl=state["ingest_dlq_url"], MaxNumberOfMessages=10, VisibilityTimeout=30
+            QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=30
         ).get("Messages", [])
         if not found:
             return moved
         for message in found:
-            sqs.send_message(QueueUrl=state["ingest_queue_url"], MessageBody=message["Body"])
-            sqs.delete_message(
-                QueueUrl=state["ingest_dlq_url"], ReceiptHandle=message["ReceiptHandle"]
-            )
+            sqs.send_message(QueueUrl=alive, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
+
+
+def recover(files: Sequence[Path], aws_stack: str | None) -> int:
+    """Sends to the ingest queue what functions could keep only in their logs. To do it again
+    changes nothing.
+
+    Args:
+        files: logs, also compressed by gzip; the stack's own if there are none.
+        aws_stack: the CloudFormation stack in AWS, by the caller's own credentials; None for the
+            stack on this machine.
+
+    Returns:
+        how many events were sent.
+    """
+    if aws_stack:
+        url, sqs = outputs_of(aws_stack)["IngestQueueUrl"], boto3.client("sqs")
+    else:
+        state = read()
+        url, sqs = state["ingest_queue_url"], endpoints_of(state).client("sqs")
+    sent = 0
+    for path in files or sorted(LOGS.glob("*.log")):
+        open_file = gzip.open if path.suffix == ".gz" else open
+        with open_file(path, "rt", encoding="utf-8", errors="replace") as lines:
+            for text in unsaved(lines):
+                sqs.send_message(QueueUrl=url, MessageBody=text)
+                sent += 1
+    return sent
+
+
+def outputs_of(aws_stack: str) -> dict[str, str]:
+    """The outputs of a CloudFormation stack in AWS."""
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=aws_stack)["Stacks"]
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in stacks[0]["Outputs"]}
 
 
 def make_key(scope: str, name: str, aws_stack: str | None) -> str:
@@ -75,9 +120,8 @@ def make_key(scope: str, name: str, aws_stack: str | None) -> str:
             stack on this machine.
     """
     if aws_stack:
-        stacks = boto3.client("cloudformation").describe_stacks(StackName=aws_stack)["Stacks"]
-        outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in stacks[0]["Outputs"]}
-        secret, client = outputs["ApiKeysSecret"], boto3.client("secretsmanager")
+        secret = outputs_of(aws_stack)["ApiKeysSecret"]
+        client = boto3.client("secretsmanager")
     else:
         state = read()
         secret, client = state["api_keys_secret"], endpoints_of(state).client("secretsmanager")

@@ -85,7 +85,11 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
         report("Clicks", tracking().clicked(link, hit_of(event)))
     return {
         "statusCode": 302,
-        "headers": {"Location": in_a_header(link.url), "Cache-Control": "no-store"},
+        "headers": {
+            "Location": in_a_header(link.url),
+            "Content-Type": "text/plain; charset=utf-8",
+            "Cache-Control": "no-store",
+        },
         "body": "",
     }
 

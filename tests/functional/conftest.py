@@ -19,6 +19,7 @@ from local import aws
 from local.functions import free_ports
 from local.template import Resources, load
 from sendtrail.aws.dynamodb import DynamoDB
+from tests.functional.world import Api, World
 from tests.support import ROOT, missing
 
 JAR = "DynamoDBLocal.jar"
@@ -123,6 +124,18 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     """The one, then the other."""
     made: Backend = request.getfixturevalue(f"{request.param.replace('-', '_')}_backend")
     return made
+
+
+@pytest.fixture
+def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Everything, empty."""
+    return World(backend, monkeypatch)
+
+
+@pytest.fixture
+def api(world: World) -> Api:
+    """A caller with an admin key."""
+    return Api(world)
 
 
 def _made(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -19,73 +18,11 @@ from sendtrail.domain.times import from_epoch_ms
 from sendtrail.storage.items import message_to_item
 from sendtrail.storage.models import MessageRow, ProfileOrAddress
 from tests.functional.conftest import Backend
-from tests.functional.world import World
+from tests.functional.world import Api, World
 from tests.support import load_event
 
 NOON = 1_795_170_600_000
 THUNDERBIRD = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
-
-
-class Api:
-    """A caller of the routes, with a key of some scope."""
-
-    def __init__(self, world: World, scope: str | None = "admin") -> None:
-        self.world = world
-        self.scope = scope
-
-    def __call__(
-        self,
-        path: str,
-        method: str = "GET",
-        body: Any = None,
-        accept: str = "application/json",
-        **query: Any,
-    ) -> dict[str, Any]:
-        """Calls a route; Lambda's answer, with `json` where it has a JSON body."""
-        path, _, given = path.partition("?")
-        event = load_event("http-communication")
-        event["rawPath"] = event["requestContext"]["http"]["path"] = path
-        event["requestContext"]["http"]["method"] = method
-        event["queryStringParameters"] = dict(parse_qsl(given)) | {
-            name.rstrip("_"): str(value) for name, value in query.items() if value is not None
-        }
-        event["rawQueryString"] = urlencode(event["queryStringParameters"])
-        event["headers"] |= {"accept": accept, "content-type": "application/json"}
-        if self.scope is None:
-            del event["requestContext"]["authorizer"]
-        else:
-            event["requestContext"]["authorizer"]["lambda"]["scope"] = self.scope
-        if body is not None:
-            event["body"] = body if isinstance(body, str) else json.dumps(body)
-        answer: dict[str, Any] = self.world.call("api", event)
-        kind = (answer.get("headers") or {}).get("Content-Type", "")
-        if "json" in kind and answer.get("body"):
-            answer["json"] = json.loads(answer["body"])
-        return answer
-
-    def everything(self, path: str, **query: Any) -> list[Any]:
-        """All items of a list, by its cursors."""
-        items: list[Any] = []
-        cursor = None
-        for _ in range(1000):
-            found = self(path, cursor=cursor, **query)["json"]
-            items += found["items"]
-            cursor = found["next_cursor"]
-            if cursor is None:
-                return items
-        raise AssertionError("the list does not end")
-
-
-@pytest.fixture
-def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Everything, empty."""
-    return World(backend, monkeypatch)
-
-
-@pytest.fixture
-def api(world: World) -> Api:
-    """A caller with an admin key."""
-    return Api(world)
 
 
 def mail(number: int, person: str = "ann", *, tagged: bool = True, news: str = "news") -> Mail:

@@ -22,12 +22,6 @@ SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
 INGESTED = [name for name in SAMPLES if name.startswith(("sqs-", "sns-", "eventbridge-"))]
 
 
-@pytest.fixture
-def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Everything, empty."""
-    return World(backend, monkeypatch)
-
-
 def log(world: World) -> list[Any]:
     """All events in the log."""
     client = world.backend.endpoints.client("dynamodb")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from local.sources import _lambda_record
-from tests.functional.conftest import Backend
-from tests.support import load_function
+from tests.support import load_event, load_function
 
-__all__ = ["Context", "World"]
+if TYPE_CHECKING:
+    from tests.functional.conftest import Backend
+
+__all__ = ["Api", "Context", "World", "sqs_event"]
 
 
 class Context:
@@ -40,8 +43,9 @@ class World:
                 monkeypatch.setenv(name, value)
         from sendtrail import runtime
 
-        for made in (runtime.database, runtime.event_log, runtime._set_aside):
-            made.cache_clear()
+        for made in vars(runtime).values():
+            if hasattr(made, "cache_clear"):
+                made.cache_clear()
         self._functions: dict[str, ModuleType] = {}
         self._iterators: dict[tuple[str, str], str] = {}
 
@@ -88,6 +92,56 @@ class World:
                 records = [_lambda_record(record, arn) for record in answer["Records"]]
                 event = {"Records": records, "shardId": shard["ShardId"]}
                 assert self.call(function, event) == {"state": {}, "batchItemFailures": []}
+
+
+class Api:
+    """A caller of the routes, with a key of some scope."""
+
+    def __init__(self, world: World, scope: str | None = "admin") -> None:
+        self.world = world
+        self.scope = scope
+
+    def __call__(
+        self,
+        path: str,
+        method: str = "GET",
+        body: Any = None,
+        accept: str = "application/json",
+        **query: Any,
+    ) -> dict[str, Any]:
+        """Calls a route; Lambda's answer, with `json` where it has a JSON body."""
+        path, _, given = path.partition("?")
+        event = load_event("http-communication")
+        event["rawPath"] = event["requestContext"]["http"]["path"] = path
+        event["requestContext"]["http"]["method"] = method
+        event["queryStringParameters"] = dict(parse_qsl(given)) | {
+            name.rstrip("_"): str(value) for name, value in query.items() if value is not None
+        }
+        event["rawQueryString"] = urlencode(event["queryStringParameters"])
+        event["headers"] |= {"accept": accept, "content-type": "application/json"}
+        if self.scope is None:
+            del event["requestContext"]["authorizer"]
+        else:
+            event["requestContext"]["authorizer"]["lambda"]["scope"] = self.scope
+        if body is not None:
+            event["body"] = body if isinstance(body, str) else json.dumps(body)
+        answer: dict[str, Any] = self.world.call("api", event)
+        kind = (answer.get("headers") or {}).get("Content-Type", "")
+        if "json" in kind and answer.get("body"):
+            answer["json"] = json.loads(answer["body"])
+        return answer
+
+    def everything(self, path: str, **query: Any) -> list[Any]:
+        """All items of a list, by its cursors."""
+        items: list[Any] = []
+        cursor = None
+        for _ in range(1000):
+            found = self(path, cursor=cursor, **query)["json"]
+            items += found["items"]
+            cursor = found["next_cursor"]
+            if cursor is None:
+                return items
+        raise AssertionError("the list does not end")
 
 
 def sqs_event(bodies: list[str]) -> dict[str, Any]:

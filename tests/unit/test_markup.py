@@ -255,8 +255,8 @@ def test_the_text_of_a_mail_reads_well() -> None:
     assert as_text(html) == (
         "Preview\n\nThe garden\n==========\n\nDear Ann & Ben,\n\nwe_met on *Monday*.\nAll came.\n\n"
         "- Tea\n- Cake: the recipe (https://a.example/?x=1&y=2)\n\nDay | Hour\nMonday | 9\n\n"
-        "> Very good\n\n3. x\n4. y\n\nLast\n\nOur shop (https://b.example/) c@example.org\n"
-        "www.d.example (https://www.d.example/) Up\n\nsoft"
+        "> Very good\n\n3. x\n4. y\n\nLast\n\nOur shop (https://b.example/) c@example.org "
+        "https://www.d.example/ Up\n\nsoft"
     )
 
 

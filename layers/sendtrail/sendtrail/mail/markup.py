@@ -322,6 +322,7 @@ _SOFT = dict.fromkeys(map(ord, "\u00ad\u034f\u180e\u200b\u2060\ufeff"))
 _SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x2007], " ")
 _CONTROLS = dict.fromkeys([*range(9), 11, *range(14, 32), 0x7F])
 _TIDY = {**_SOFT, **_SPACES, **_CONTROLS}
+_SPACES_AND_LINES = re.compile(rf"[{_SPACE}]+")
 # A joiner matters within a word and within an emoji; beside white space it pads a preview.
 _LOOSE_JOINER = re.compile("(?<!\\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\\S)")
 
@@ -369,6 +370,8 @@ class _Plain(Scanner):
 
     def on_text(self, text: str) -> None:
         if self._silent is None:
+            # A line of the source is no line of the page.
+            text = text if "pre" in self._open else _SPACES_AND_LINES.sub(" ", text)
             self._parts.append(escape(_tidied(text), quote=False))
 
     def _close_implied(self, tag: str) -> None:

@@ -164,7 +164,7 @@ _PHRASE = re.compile(
       | earn\s+\S+\s+(?:a|per)\s+(?:day|week|month) | work\s+from\s+home | make\s+money
       | get\s+rich | no\s+(?:obligation|credit\s+check|fees) | lowest\s+price
       | once\s+in\s+a\s+lifetime | click\s+here | guaranteed | miracle | weight\s+loss
-      | viagra | cialis | casino | bitcoin | gewonnen | gewinnspiel | kostenlos | gratuit | gratis | gagn[ée]
+      | viagra | cialis | casino | bitcoin | gewinnspiel | kostenlos | gratuit | gratis | gagn[ée]
     )\b
     """,
     re.IGNORECASE | re.VERBOSE,

@@ -177,6 +177,7 @@ class Composing:
         """
         self._check(draft)
         content = self._content(draft.content)
+        self._rendering.template(content)  # its own faults are no recipient's
         letters = [
             Letter(
                 message_id=new_message_id(request.at),
