@@ -51,8 +51,13 @@ class World:
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
         """Calls a handler."""
-        module = self._functions.setdefault(function, load_function(function))
-        return module.handler(event, Context())
+        return self.function(function).handler(event, Context())
+
+    def function(self, name: str) -> ModuleType:
+        """A function's module, loaded once for this world."""
+        if name not in self._functions:
+            self._functions[name] = load_function(name)
+        return self._functions[name]
 
     def ingest(self, notifications: Iterable[Any], size: int = 100) -> list[Any]:
         """Hands ingest batches of notifications, as SQS brings them; its answers."""
@@ -107,6 +112,7 @@ class Api:
         method: str = "GET",
         body: Any = None,
         accept: str = "application/json",
+        headers: dict[str, str] | None = None,
         **query: Any,
     ) -> dict[str, Any]:
         """Calls a route; Lambda's answer, with `json` where it has a JSON body."""
@@ -119,6 +125,7 @@ class Api:
         }
         event["rawQueryString"] = urlencode(event["queryStringParameters"])
         event["headers"] |= {"accept": accept, "content-type": "application/json"}
+        event["headers"] |= headers or {}
         if self.scope is None:
             del event["requestContext"]["authorizer"]
         else:

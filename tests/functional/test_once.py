@@ -1,0 +1,245 @@
+"""Sending at most once, and not less: workers that are killed, two at a time, answers that are lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.endpoint import Endpoint
+
+from sendtrail.aws.service import Service
+from sendtrail.errors import BusyError
+from sendtrail.services.dispatch import Job
+from sendtrail.services.once import once
+from tests.functional.conftest import Backend
+from tests.functional.sending import NEWS, Post, answered, outbox, people
+from tests.functional.world import World
+
+DOUBT = 0.4
+ADDRESS = "success@simulator.amazonses.com"
+
+
+class KilledError(BaseException):
+    """The process is gone: nothing catches it, and nothing is cleaned up."""
+
+
+class Axe:
+    """Counts the calls to AWS, and kills at one of them, before or after it has happened."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.at: int | None = None
+        self.after = False
+        self._lock = threading.Lock()
+
+    def around(self, name: str, call: Callable[[], Any]) -> Any:
+        """Does a call, unless it is the one."""
+        with self._lock:
+            self.calls.append(name)
+            now = len(self.calls) - 1 == self.at
+        if now and not self.after:
+            raise KilledError(name)
+        answer = call()
+        if now:
+            raise KilledError(name)
+        return answer
+
+
+@contextmanager
+def killing(monkeypatch: pytest.MonkeyPatch, at: int | None, *, after: bool) -> Iterator[Axe]:
+    """Kills at that call to AWS, by whichever client."""
+    axe = Axe()
+    axe.at, axe.after = at, after
+    ours, theirs = Service._attempt, Endpoint._send_request
+
+    def our_call(self: Service, operation: str, *rest: Any) -> Any:
+        return axe.around(operation, lambda: ours(self, operation, *rest))
+
+    def their_call(self: Any, request: Any, model: Any) -> Any:
+        return axe.around(model.name, lambda: theirs(self, request, model))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Service, "_attempt", our_call)
+        patch.setattr(Endpoint, "_send_request", their_call)
+        yield axe
+
+
+@pytest.fixture
+def post(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Post:
+    """Somebody who sends, with a short time of doubt."""
+    made = Post(World(moto_backend, monkeypatch))
+    made.send(recipients=people(ADDRESS), **NEWS)
+    made.world.call("dispatch", {"Records": made.jobs()})
+    doubt(made, DOUBT)
+    return made
+
+
+def doubt(post: Post, seconds: float) -> None:
+    """A new worker, as after a cold start, with that time of doubt."""
+    module: Any = post.world.function("dispatch")
+    module.worker.cache_clear()
+    made = module.worker()
+    send = once(
+        made.dispatch.send, table=post.world.backend.table("Idempotency"), doubt_seconds=seconds
+    )
+    worker = module.Worker(made.dispatch, send, made.put_off)
+    module.worker = Cached(worker)
+
+
+class Cached:
+    """A function that returns one thing, and can be asked to forget it, as `functools.cache` does."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __call__(self) -> Any:
+        """The thing."""
+        return self._value
+
+    def cache_clear(self) -> None:
+        """Nothing to forget."""
+
+
+def deliver(post: Post, records: list[dict[str, Any]]) -> bool:
+    """Hands the letter to dispatch once; whether that says that it is done."""
+    answer = post.world.call("dispatch", {"Records": records})
+    return not answer["batchItemFailures"]
+
+
+def until_done(post: Post, records: list[dict[str, Any]]) -> None:
+    """As the queue does: again and again, while what SES says arrives."""
+    deadline = time.monotonic() + 10
+    while not deliver(post, records):
+        assert time.monotonic() < deadline
+        post.answer()
+        time.sleep(0.1)
+
+
+def calls_of_a_sending(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls to AWS that one sending makes."""
+    records = post.jobs()
+    with killing(monkeypatch, None, after=False) as axe:
+        assert deliver(post, records)
+    return axe.calls
+
+
+POINTS = [(at, after) for at in range(7) for after in (False, True)]
+
+
+def test_a_sending_is_of_seven_calls(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between which it is killed below; one for SES, one for the refusals."""
+    doubt(post, DOUBT)
+    calls = calls_of_a_sending(post, monkeypatch)
+    assert [name for name in calls if name != "GetSecretValue"] == [
+        "GetObject",
+        "PutItem",
+        "Query",
+        "BatchGetItem",
+        "SendEmail",
+        "UpdateItem",
+    ]
+    assert len(calls) == len(POINTS) // 2
+
+
+@pytest.mark.parametrize(("at", "after"), POINTS)
+def test_a_worker_killed_at_any_point_sends_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool
+) -> None:
+    """Before or after each call to AWS; the message comes again until it is done."""
+    records = post.jobs()
+    with killing(monkeypatch, at, after=after) as axe, pytest.raises(KilledError):
+        deliver(post, records)
+    assert len(axe.calls) == at + 1
+    doubt(post, DOUBT)
+    until_done(post, records)
+    for _ in range(2):
+        post.answer()
+        assert deliver(post, records)
+    assert len(outbox(post.world)) == 1
+    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert message["status"] == "delivered"
+
+
+def test_after_the_record_is_gone_the_log_still_knows(post: Post) -> None:
+    """A message that comes again after weeks, or by a redrive, is not sent again."""
+    records = post.jobs()
+    assert deliver(post, records)
+    post.answer()
+    table = post.world.backend.table("Idempotency")
+    dynamodb = post.world.backend.endpoints.client("dynamodb")
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
+    assert deliver(post, records)
+    assert len(outbox(post.world)) == 1
+
+
+def test_two_workers_at_once_send_once(post: Post) -> None:
+    """The one that is second waits for the first to be done."""
+    records = post.jobs()
+    doubt(post, 30)
+    job = Job.of_text(records[0]["body"])
+    made = post.world.function("dispatch").worker()
+    message_id = made.dispatch.message_id(job)
+    answers: list[str] = []
+
+    def work() -> None:
+        try:
+            answers.append(made.send(message_id, job.plan_id, job.number))
+        except BusyError:
+            answers.append("busy")
+
+    with answered(post.world, {"hang": 0.5, "taken": True}):
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert sorted(answers) == ["Sent", "busy", "busy", "busy"]
+    assert deliver(post, records)
+    assert len(outbox(post.world)) == 1
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_answer_that_is_lost_leaves_it_to_the_log(post: Post, *, taken: bool) -> None:
+    """SES took the mail, or did not, and nobody was told: the Send is in the log, or it is sent."""
+    records = post.jobs()
+    with answered(post.world, {"error": "InternalFailure", "status": 500, "taken": taken}):
+        assert not deliver(post, records)
+    assert not deliver(post, records)
+    assert len(outbox(post.world)) == int(taken)
+    until_done(post, records)
+    assert len(outbox(post.world)) == 1
+
+
+def test_a_throttled_sending_may_follow_at_once(post: Post) -> None:
+    """SES said that it did not take it: there is no doubt."""
+    doubt(post, 30)
+    records = post.jobs()
+    with answered(post.world, {"error": "TooManyRequestsException", "status": 429}):
+        assert not deliver(post, records)
+    assert deliver(post, records)
+    assert len(outbox(post.world)) == 1
+
+
+def test_a_plan_expanded_twice_is_sent_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between any two of its writes, too."""
+    post.jobs()
+    said = post.send(recipients=people("a@example.com", "b@example.com"), **NEWS)
+    (record,) = post.jobs()
+    for at in range(4):
+        with killing(monkeypatch, at, after=True):
+            try:
+                post.world.call("dispatch", {"Records": [record]})
+            except KilledError:
+                continue
+    post.world.call("dispatch", {"Records": [record]})
+    post.dispatch()
+    post.answer()
+    mails = [each["destination"][0] for each in outbox(post.world)]
+    assert sorted(mails) == ["a@example.com", "b@example.com"]
+    found = post.api(f"/v1/communications/{said['communication_id']}")["json"]
+    assert (found["recipients"], found["sent"], found["delivered"]) == (2, 2, 2)

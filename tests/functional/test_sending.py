@@ -1,0 +1,433 @@
+"""What is sent: templates, communications, direct messages; who is dropped, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sendtrail.domain.times import now
+from tests.functional.sending import NEWS, Post, answered, outbox, people
+from tests.functional.world import Api, World
+
+SIMULATOR = "simulator.amazonses.com"
+
+
+@pytest.fixture
+def post(world: World) -> Post:
+    """Somebody who sends."""
+    return Post(world)
+
+
+def statuses(api: Api, communication_id: str) -> dict[str, str]:
+    """Participant → status, of a communication."""
+    found = api.everything(f"/v1/communications/{communication_id}/recipients")
+    return {each["participant_id"]: each["status"] for each in found}
+
+
+def test_every_put_of_a_template_is_a_new_version_that_never_changes(api: Api) -> None:
+    """The newest, or the one asked for."""
+    first = api("/v1/templates/news", "PUT", NEWS)["json"]
+    second = api("/v1/templates/news", "PUT", {"subject": "Other", "text": "{{ word }}"})["json"]
+    assert (first["version"], first["fields"]) == (1, ["name"])
+    assert (second["version"], second["fields"], second["html"]) == (2, ["word"], None)
+    assert api("/v1/templates/news")["json"] == second
+    assert api("/v1/templates/news", version=1)["json"] == first
+    assert api("/v1/templates/news", version=3)["statusCode"] == 404
+    assert api("/v1/templates/none")["statusCode"] == 404
+
+
+@pytest.mark.parametrize(
+    ("draft", "said"),
+    [
+        ({"subject": "x", "html": "<p>\n{{ a"}, "html, line 2"),
+        ({"subject": "{{ x.__class__ }}", "text": "t"}, "subject, line 1"),
+        ({"subject": "x", "text": "a\nb\n{% include 'c' %}"}, "text, line 3"),
+        ({"subject": "x", "text": "{% for a in b %}"}, "text, line 1"),
+        ({"subject": "x"}, "html"),
+        ({"subject": "x", "text": "t", "other": 1}, "other"),
+    ],
+)
+def test_a_template_that_cannot_be_is_refused_with_its_line(
+    api: Api, draft: dict[str, Any], said: str
+) -> None:
+    """And none is made."""
+    answer = api("/v1/templates/bad", "PUT", draft)
+    assert answer["statusCode"] == 422
+    assert said in answer["json"]["detail"]
+    assert api("/v1/templates/bad")["statusCode"] == 404
+
+
+def test_a_mailing_goes_out_and_its_figures_are_a_plain_count(post: Post) -> None:
+    """To each once, with our pixel, links, headers and tags."""
+    post.api("/v1/templates/news", "PUT", NEWS)
+    names = ("success+1", "success+2", "bounce", "complaint", "ooto", "suppressionlist")
+    addresses = [f"{name}@{SIMULATOR}" for name in names]
+    said = post.send(
+        template_id="news", recipients=people(*addresses), copy_to=["Boss@society.example"]
+    )
+    assert said["recipients"] == 6
+    assert not said["spam"]["likely_spam"]
+    post.run()
+    mails = outbox(post.world)
+    assert sorted(each["destination"][0] for each in mails) == sorted(
+        [*addresses, "Boss@society.example"]
+    )
+    mail = next(each for each in mails if each["destination"] == [addresses[0]])
+    assert mail["subject"] == "News for N0"
+    assert mail["html"].count("/c/") == 1
+    assert "mailto:us@society.example" in mail["html"]
+    assert "https://society.example" not in mail["html"]
+    assert mail["html"].index("/o/") > mail["html"].index("/u/")
+    assert "what we did this year (https://society.example/a?x=1&y=2)" in mail["text"]
+    headers = {each["name"]: each["value"] for each in mail["headers"]}
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert headers["List-Unsubscribe"][1:-1] in mail["html"]
+    communication_id = said["communication_id"]
+    assert mail["tags"] == {
+        "message_id": mail["tags"]["message_id"],
+        "participant_id": "p0",
+        "communication_id": communication_id,
+        "kind": "newsletter",
+        "tracked": "yes",
+    }
+    (copy,) = [each for each in mails if each["destination"] == ["Boss@society.example"]]
+    assert "/o/" not in copy["html"]
+    assert "/u/" not in copy["html"]
+    assert "communication_id" not in copy["tags"]
+    found = post.api(f"/v1/communications/{communication_id}")["json"]
+    counted = {
+        name: found[name]
+        for name in ("recipients", "sent", "delivered", "bounced", "spammed", "dropped")
+    }
+    assert counted == {
+        "recipients": 6,
+        "sent": 6,
+        "delivered": 4,
+        "bounced": 1,
+        "spammed": 1,
+        "dropped": 1,
+    }
+    assert found["dropped_by_reason"] == {"provider_suppressed": 1}
+    assert (found["name"], found["template_id"], found["template_version"]) == ("News", "news", 1)
+    assert statuses(post.api, communication_id) == {
+        "p0": "delivered",
+        "p1": "delivered",
+        "p2": "bounced",
+        "p3": "spammed",
+        "p4": "delivered",
+        "p5": "dropped",
+    }
+
+
+def test_whoever_may_not_be_mailed_is_dropped_with_reason_and_evidence(post: Post) -> None:
+    """Bounced, complained, unsubscribed, by hand, no address; direct messages mind the address
+    alone.
+    """
+    api = post.api
+    addresses = [f"{name}@{SIMULATOR}" for name in ("bounce", "complaint", "a", "b", "c")]
+    post.send(recipients=people(*addresses, "no address"), **NEWS)
+    post.run()
+    api("/v1/participants/p2/subscription", "PUT", {"subscribed": False})
+    api(f"/v1/suppressions/B@{SIMULATOR}", "PUT", {"note": "asked by phone"})
+    before = len(outbox(post.world))
+    said = post.send(recipients=people(*addresses, "no address"), **NEWS)
+    post.run()
+    reasons = {}
+    for number in range(6):
+        history = api(f"/v1/participants/p{number}/messages", limit=1)["json"]["items"][0]
+        assert history["communication_id"] == said["communication_id"]
+        reasons[number] = history["drop_reason"]
+        trail = api(f"/v1/participants/p{number}/messages/{history['message_id']}")["json"]
+        dropped = [each for each in trail["events"] if each["type"] == "Dropped"]
+        if reasons[number]:
+            assert history["status"] == "dropped"
+            assert history["dropped_at"] == said["created_at"]
+            assert dropped[0]["detail"]["evidence"]
+    assert reasons == {
+        0: "previously_bounced",
+        1: "previously_spammed",
+        2: "unsubscribed",
+        3: "manual",
+        4: None,
+        5: "invalid_address",
+    }
+    assert len(outbox(post.world)) == before + 1
+    for number in (0, 2):
+        draft = {"participant_id": f"p{number}", "subject": "Your invoice", "text": "Here it is."}
+        assert api("/v1/messages", "POST", draft)["statusCode"] == 202
+    post.run()
+    assert [each["subject"] for each in outbox(post.world)[before + 1 :]] == ["Your invoice"]
+    assert api("/v1/participants/p2/messages", limit=1)["json"]["items"][0]["kind"] == "direct"
+
+
+def test_who_unsubscribed_at_an_address_gets_no_mailing_there_under_another_name(
+    post: Post,
+) -> None:
+    """What is known of the address counts for whoever is written to there."""
+    from local.notifications import Mail
+
+    mail = Mail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
+    post.world.ingest([mail.subscription("2026-11-20T09:31:00.000Z", unsubscribed=True)])
+    post.world.fold()
+    post.send(recipients=people("zoe@example.com"), **NEWS)
+    post.run()
+    assert outbox(post.world) == []
+    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert message["drop_reason"] == "unsubscribed"
+
+
+def test_a_direct_message_is_in_the_history_and_in_no_communication(post: Post) -> None:
+    """With its own body, its preview, and without an unsubscribe header."""
+    draft = {
+        "participant_id": "ann",
+        "address": f"success@{SIMULATOR}",
+        "kind": "contract",
+        "subject": "Contract {{ number }}",
+        "html": '<p>Sign <a href="https://society.example/sign">here</a></p>',
+        "data": {"number": 7},
+        "reply_to": "office@society.example",
+    }
+    answer = post.api("/v1/messages", "POST", draft)
+    assert answer["statusCode"] == 202
+    post.run()
+    (message,) = post.api("/v1/participants/ann/messages")["json"]["items"]
+    assert message["message_id"] == answer["json"]["message_id"]
+    assert (message["subject"], message["kind"]) == ("Contract 7", "contract")
+    assert (message["status"], message["communication_id"]) == ("delivered", None)
+    (mail,) = outbox(post.world)
+    assert mail["headers"] == []
+    assert mail["reply_to"] == ["office@society.example"]
+    assert post.api("/v1/communications")["json"]["items"] == []
+    path = f"/v1/participants/ann/messages/{message['message_id']}/preview"
+    preview = post.api(path)
+    assert preview["body"] == '<p>Sign <a href="https://society.example/sign">here</a></p>'
+    assert "default-src 'none'" in preview["headers"]["Content-Security-Policy"]
+    assert "sandbox" in preview["headers"]["Content-Security-Policy"]
+    assert preview["headers"]["Sendtrail-Spam"]
+    post.world.fold()
+    assert post.api("/v1/participants/ann/messages")["json"]["items"] == [message]
+
+
+def test_a_preview_has_the_original_links_and_no_pixel(post: Post) -> None:
+    """And of mail that something else sent, none."""
+    post.api("/v1/templates/news", "PUT", NEWS)
+    post.send(template_id="news", recipients=people(f"success@{SIMULATOR}"))
+    post.run()
+    post.api("/v1/templates/news", "PUT", {"subject": "Changed", "text": "Changed"})
+    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    body = post.api(f"/v1/participants/p0/messages/{message['message_id']}/preview")["body"]
+    assert body == (
+        NEWS["html"].replace("{{ name }}", "N0").replace("{{ unsubscribe_url }}", "#unsubscribe")
+    )
+    from tests.functional.test_api import mail
+
+    post.world.ingest([mail(1).send()])
+    post.world.fold()
+    (other,) = post.api("/v1/participants/ann/messages")["json"]["items"]
+    answer = post.api(f"/v1/participants/ann/messages/{other['message_id']}/preview")
+    assert answer["statusCode"] == 404
+    assert "did not send" in answer["json"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("draft", "said"),
+    [
+        (
+            {"recipients": [*people("a@example.com"), {"participant_id": "q"}]},
+            "recipients[1].address",
+        ),
+        ({"recipients": [{"participant_id": "p", "address": "a@b.example"}]}, "name is missing"),
+        ({"recipients": people(*["a@b.example"] * 151)}, "at most 150"),
+        ({"recipients": people("a@b.example") * 2}, "recipients[1]"),
+        ({"recipients": []}, "recipients"),
+        ({"recipients": people("a@b.example"), "kind": "no kind"}, "kind"),
+        ({"recipients": people("a@b.example", x="y" * 20_000)}, "data"),
+        ({"recipients": people("a@b.example"), "template_id": "news"}, "not both"),
+        ({"recipients": people("a@b.example"), "subject": "{{"}, "subject, line 1"),
+    ],
+)
+def test_nothing_is_sent_of_what_is_not_right_as_a_whole(
+    post: Post, draft: dict[str, Any], said: str
+) -> None:
+    """The answer says where; and nothing is kept."""
+    answer = post.api("/v1/communications", "POST", {"name": "News", **NEWS, **draft})
+    assert answer["statusCode"] == 422
+    assert said in answer["json"]["detail"]
+    assert post.jobs() == []
+    assert post.api("/v1/communications")["json"]["items"] == []
+
+
+def test_a_repeated_request_with_the_same_key_is_the_first_one(post: Post) -> None:
+    """The same answer, and one mail; another body with the same key is refused."""
+    body = {"name": "News", "recipients": people(f"success@{SIMULATOR}"), **NEWS}
+    key = {"idempotency-key": "november"}
+    first = post.api("/v1/communications", "POST", body, headers=key)
+    again = post.api("/v1/communications", "POST", body, headers=key)
+    assert first["statusCode"] == again["statusCode"] == 202
+    assert first["json"] == again["json"]
+    other = post.api("/v1/communications", "POST", body | {"name": "Other"}, headers=key)
+    assert other["statusCode"] == 422
+    assert "Idempotency-Key" in other["json"]["detail"]
+    post.run()
+    post.api("/v1/communications", "POST", body, headers=key)
+    post.run()
+    assert len(outbox(post.world)) == 1
+    assert len(post.api("/v1/communications")["json"]["items"]) == 1
+    direct = {"participant_id": "p0", "subject": "s", "text": "t"}
+    one = post.api("/v1/messages", "POST", direct, headers=key)["json"]
+    two = post.api("/v1/messages", "POST", direct, headers=key)["json"]
+    assert one["message_id"] == two["message_id"]
+
+
+def test_likely_spam_is_dropped_whole_unless_the_sender_insists(post: Post) -> None:
+    """The answer says what scored."""
+    loud = {
+        "subject": "FREE MONEY!!! ACT NOW",
+        "html": '<img src="https://pics.example/a.png"><a href="http://bit.ly/x">bank.example</a>',
+        "recipients": people(f"success@{SIMULATOR}", f"success+2@{SIMULATOR}"),
+    }
+    look = post.api("/v1/communications/preview", "POST", {"name": "News", **loud})["json"]
+    assert look["spam"]["likely_spam"]
+    said = post.send(**loud)
+    assert said["spam"] == look["spam"]
+    assert said["spam"]["points"] >= said["spam"]["threshold"]
+    assert {"SUBJECT_CAPITALS"} <= {each["rule"] for each in said["spam"]["findings"]}
+    post.run()
+    found = post.api(f"/v1/communications/{said['communication_id']}")["json"]
+    assert (found["dropped_by_reason"], found["sent"]) == ({"likely_spam": 2}, 0)
+    assert outbox(post.world) == []
+    assert not post.send(**loud, allow_likely_spam=True)["spam"]["likely_spam"]
+    post.run()
+    assert len(outbox(post.world)) == 2
+
+
+def test_a_preview_of_a_draft_says_who_would_be_dropped_and_writes_nothing(post: Post) -> None:
+    """As any of its recipients would read it."""
+    post.api(f"/v1/suppressions/b@{SIMULATOR}", "PUT", {"note": "asked"})
+    draft = {"name": "x", "recipients": people(f"a@{SIMULATOR}", f"b@{SIMULATOR}"), **NEWS}
+    look = post.api("/v1/communications/preview?recipient=1", "POST", draft)["json"]
+    assert (look["subject"], look["recipients"]) == ("News for N1", 2)
+    (dropped,) = look["would_be_dropped"]
+    assert (dropped["participant_id"], dropped["drop_reason"]) == ("p1", "manual")
+    assert post.api("/v1/communications/preview?recipient=2", "POST", draft)["statusCode"] == 422
+    assert post.jobs() == []
+    assert post.api("/v1/communications")["json"]["items"] == []
+
+
+def test_tracking_can_be_switched_off_for_a_mailing(post: Post) -> None:
+    """Its links are as they were written, and it has no pixel; it can be unsubscribed from."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), tracking=False, **NEWS)
+    post.run()
+    (mail,) = outbox(post.world)
+    assert 'href="https://society.example/a?x=1&amp;y=2"' in mail["html"]
+    assert "/o/" not in mail["html"]
+    assert "/u/" in mail["html"]
+    assert mail["tags"]["tracked"] == "no"
+
+
+def test_sending_slows_down_when_ses_says_so(post: Post) -> None:
+    """The rest of the batch goes back to the queue, later each time."""
+    post.send(recipients=people(*[f"success+{n}@{SIMULATOR}" for n in range(4)]), **NEWS)
+    post.world.call("dispatch", {"Records": post.jobs()})
+    records = post.jobs()
+    slow = {"error": "TooManyRequestsException", "status": 429, "message": "Maximum sending rate"}
+    with answered(post.world, {}, slow):
+        answer = post.world.call("dispatch", {"Records": records})
+    failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+    assert failed == {record["messageId"] for record in records[1:]}
+    assert len(outbox(post.world)) == 1
+    again = [record for record in records if record["messageId"] in failed]
+    assert post.world.call("dispatch", {"Records": again}) == {"batchItemFailures": []}
+    assert len(outbox(post.world)) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [("MessageRejected", 400), ("BadRequestException", 400)]
+)
+def test_what_ses_never_takes_is_rejected_with_its_reason(
+    post: Post, error: str, status: int
+) -> None:
+    """It is in the history, and not tried again."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    with answered(post.world, {"error": error, "status": status, "message": "Address blacklisted"}):
+        post.dispatch()
+    post.run()
+    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert message["status"] == "rejected"
+    trail = post.api(f"/v1/participants/p0/messages/{message['message_id']}")["json"]["events"]
+    (rejected,) = [each for each in trail if each["type"] == "Reject"]
+    assert "Address blacklisted" in rejected["detail"]["reason"]
+    assert outbox(post.world) == []
+
+
+@pytest.mark.parametrize("error", ["SendingPausedException", "AccountSuspendedException"])
+def test_what_ses_does_not_take_now_comes_again(post: Post, error: str) -> None:
+    """Nothing is dropped for it."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    post.world.call("dispatch", {"Records": post.jobs()})
+    records = post.jobs()
+    with answered(post.world, {"error": error, "status": 400, "message": "not now"}):
+        answer = post.world.call("dispatch", {"Records": records})
+    assert len(answer["batchItemFailures"]) == 1
+    assert post.world.call("dispatch", {"Records": records}) == {"batchItemFailures": []}
+    assert len(outbox(post.world)) == 1
+
+
+def test_a_job_that_is_none_fails_alone(post: Post) -> None:
+    """And goes, after its tries, to the dead-letter queue."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    (record,) = post.jobs()
+    bad = [record | {"messageId": f"bad-{n}", "body": body} for n, body in enumerate(BAD_JOBS)]
+    answer = post.world.call("dispatch", {"Records": [*bad, record]})
+    failed = [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+    assert failed == [each["messageId"] for each in bad]
+
+
+BAD_JOBS = ["", "no json", "[]", '{"plan": 1}', '{"plan": "none"}', '{"plan": "x", "letter": "y"}']
+
+
+def test_lifting_a_suppression_takes_the_address_off_sess_list_too(post: Post) -> None:
+    """In the spelling that SES has; and the answer says which lists it was on."""
+    ses = post.world.backend.endpoints.client("sesv2")
+    written = "Zoe.Quirk@example.com"
+    ses.put_suppressed_destination(EmailAddress=written, Reason="BOUNCE")
+    post.api(f"/v1/participants/zoe/addresses/{written}", "PUT")
+    post.send(recipients=[{"participant_id": "zoe", "data": {"name": "Zoe"}}], **NEWS)
+    post.run()
+    (message,) = post.api("/v1/participants/zoe/messages")["json"]["items"]
+    assert (message["status"], message["drop_reason"]) == ("dropped", "provider_suppressed")
+    lifted = post.api(f"/v1/suppressions/{written.lower()}", "DELETE")
+    assert lifted["json"]["removed_from_ses"]
+    assert not lifted["json"]["lifted"]
+    assert post.api(f"/v1/suppressions/{written}", "DELETE")["statusCode"] == 404
+    post.send(recipients=[{"participant_id": "zoe", "data": {"name": "Zoe"}}], **NEWS)
+    post.run()
+    newest = post.api("/v1/participants/zoe/messages", limit=1)["json"]["items"][0]
+    assert newest["status"] == "delivered"
+
+
+def test_the_inactive_get_no_mailings_until_they_interact(post: Post) -> None:
+    """Direct messages they get."""
+    from sendtrail.domain.events import Event
+    from sendtrail.runtime import database, event_log
+    from sendtrail.services.fold_participants import FoldParticipants
+
+    tables = post.world.backend.table
+    address = f"success@{SIMULATOR}"
+    post.send(recipients=people(address), **NEWS)
+    post.run()
+    found = Event.inactivated("p0", now(), last_active_at=now())
+    event_log().append([found])
+    FoldParticipants.over(database(), tables("Participants"), tables("Suppressions")).take([found])
+    assert post.api("/v1/participants/p0")["json"]["inactive_since"] == found.at
+    post.send(recipients=people(address), **NEWS)
+    post.run()
+    newest = post.api("/v1/participants/p0/messages", limit=1)["json"]["items"][0]
+    assert newest["drop_reason"] == "inactive"
+    post.api("/v1/participants/p0/interactions", "POST", {"kind": "donation"})
+    assert post.api("/v1/participants/p0")["json"]["inactive_since"] is None
+    post.send(recipients=people(address), **NEWS)
+    post.run()
+    newest = post.api("/v1/participants/p0/messages", limit=1)["json"]["items"][0]
+    assert newest["status"] == "delivered"
