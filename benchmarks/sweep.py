@@ -18,8 +18,9 @@ Beside it is the usual way to find those who are due: a Scan of the table with a
 consistent, which is the cheapest. It only looks for them, and marks nobody. The tables hold nothing
 but profiles; in real ones the Scan reads every participant's addresses as well.
 
-Units are those that DynamoDB Local reports, which agrees with AWS's rules; those of an index's are
-in them. They do not vary from run to run, so nothing here is repeated.
+Units are those that DynamoDB Local reports, by AWS's rules, an index's included; only for a Query
+that finds nothing it reports none, where AWS has a minimum of half a unit. They do not vary from
+run to run, so nothing here is repeated.
 
     python benchmarks/sweep.py [--few 1000] [--many 100000]
 
@@ -251,7 +252,8 @@ def report(found: Mapping[str, Costs], numbers: Mapping[str, int]) -> bool:
 
 def line(name: str, figures: list[float]) -> None:
     """Prints a line of the table."""
-    print(f"{name:40}" + "".join(f"{figure:16,.1f}" for figure in figures))
+    texts = [f"{figure:,.1f}".removesuffix(".0") for figure in figures]
+    print(f"{name:40}" + "".join(f"{text:>16}" for text in texts))
 
 
 def main() -> int:

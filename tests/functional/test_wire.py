@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,6 +28,7 @@ from sendtrail.errors import (
     ThrottledError,
     UnreachableError,
 )
+from tests.functional.scripted import Scripted, served
 
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s"}
 HASTY = Patience(attempts=3, timeout=0.3, first_wait=0.001)
@@ -91,52 +90,6 @@ def test_requests_are_signed_as_botocore_signs_them(token: str | None, url: str 
     string = signer.string_to_sign(request, signer.canonical_request(request))
     assert ours["Authorization"].endswith(f"Signature={signer.signature(string, request)}")
     assert ours.get("X-Amz-Security-Token") == token
-
-
-class Scripted:
-    """A server that answers what it is told to, and remembers what it was asked."""
-
-    def __init__(self, *answers: tuple[int, str] | None) -> None:
-        self.answers = list(answers)
-        self.asked: list[dict[str, Any]] = []
-        self.connections = 0
-
-
-@contextmanager
-def served(script: Scripted) -> Iterator[str]:
-    """A scripted server's URL; a None in the script hangs up."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def setup(self) -> None:
-            super().setup()
-            script.connections += 1
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            script.asked.append({"target": self.headers["X-Amz-Target"], "body": json.loads(body)})
-            answer = script.answers.pop(0) if script.answers else (200, "{}")
-            if answer is None:
-                self.close_connection = True
-                self.connection.close()
-                return
-            status, text = answer
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def client(url: str) -> DynamoDB:
