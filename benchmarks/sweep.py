@@ -31,6 +31,7 @@ sweep costs otherwise among many than among few.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import threading
 from collections import Counter
@@ -246,7 +247,7 @@ def report(found: Mapping[str, Costs], numbers: Mapping[str, int]) -> bool:
         line("  write units", [cost.write_units for cost in costs])
     few, many = found["few"], found["many"]
     share = many["today"].read_units / many["scan"].read_units
-    print(f"to find and mark them reads {share:.4f} of what a Scan among many reads to find them")
+    print(f"read units of today's sweep / of the Scan, among many: {share:.3f}")
     return all(few[step] == many[step] for step in ("today", "again", "anew"))
 
 
@@ -262,6 +263,7 @@ def main() -> int:
     parser.add_argument("--few", type=int, default=1_000, help="participants (1000)")
     parser.add_argument("--many", type=int, default=100_000, help="participants (100000)")
     options = parser.parse_args()
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it misses metrics of its own
     numbers = {"few": options.few, "many": options.many}
     with dynamodb_local() as url:
         endpoints = aws.Endpoints(url)

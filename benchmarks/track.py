@@ -15,12 +15,12 @@ The first three write the same item for the same request, and answer the same GI
 is checked: answers as they come, the tables at the end.
 
 Each runs as on Lambda: in a process of AWS's Runtime Interface Emulator, with AWS's runtime client
-for Python, and the template's variables, started by `local.functions`. The database is DynamoDB
-Local, the signing keys are in moto. Measured is the processor time of the runtime's process, all
-threads, user and system, with what it may have started; not the emulator's, nor the servers'. There
-is no TLS, whose handshakes at start-up cost all but the echo about the same, and no trace is
-sampled, as in production most are not. All code is byte-compiled: each is started once before
-anything counts.
+for Python, and the template's variables, started as `local.functions` starts it. The database is
+DynamoDB Local, the signing keys are in moto. Measured is the processor time of the runtime's
+process, all threads, user and system, with what it may have started; not the emulator's, nor the
+servers'. There is no TLS; each of the first three would make two such connections at start-up. No
+trace is sampled, as in production most are not. All code is byte-compiled: each is started once
+before anything counts.
 
     start-up  from the process's start to its first answer: the interpreter, the runtime client, the
               handler's imports, the signing keys, one write
@@ -40,6 +40,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -469,6 +470,7 @@ def main() -> int:
     parser.add_argument("--starts", type=int, default=11, help="that count (11)")
     parser.add_argument("--rounds", type=int, default=30, help="warm ones that count (30)")
     options = parser.parse_args()
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it misses metrics of its own
     found = measure(options.starts, options.rounds)
     print("client CPU of the function `track`")
     titles = {
