@@ -304,7 +304,7 @@ def rounds() -> Iterator[tuple[list[str], list[int]]]:
     from sendtrail.aws.dynamodb import to_attributes
     from sendtrail.domain.ids import new_message_id
     from sendtrail.ses.parser import events_of
-    from sendtrail.storage.items import event_to_item
+    from sendtrail.storage.event_items import event_to_item
 
     agent = (
         "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"

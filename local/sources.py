@@ -206,18 +206,24 @@ class StreamPoller:
             request["ExclusiveStartShardId"] = last
 
     def _run_shard(self, shard: str, stop: threading.Event) -> None:
-        iterator = None
+        iterator = last = None
         while not stop.is_set():
             try:
                 if iterator is None:
-                    iterator = self._streams.get_shard_iterator(
-                        StreamArn=self._arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-                    )["ShardIterator"]
+                    iterator = self._iterator(shard, last)
                 answer = self._streams.get_records(ShardIterator=iterator, Limit=self._size)
+            except self._streams.exceptions.TrimmedDataAccessException:
+                # DynamoDB Local says so of an iterator that is older than the shard's first record.
+                iterator = last = None
+                stop.wait(_IDLE)
+                continue
             except Exception:
                 log.exception("reading %s of %s", shard, self._arn)
+                iterator = None
                 stop.wait(_AGAIN)
                 continue
+            if answer["Records"]:
+                last = answer["Records"][-1]["dynamodb"]["SequenceNumber"]
             records = [_lambda_record(record, self._arn) for record in answer["Records"]]
             records = [
                 record
@@ -231,6 +237,16 @@ class StreamPoller:
                 return
             if not answer["Records"]:
                 stop.wait(_IDLE)
+
+    def _iterator(self, shard: str, last: str | None) -> str:
+        """An iterator of a shard: behind the record read last, or at its beginning."""
+        where = (
+            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+            if last
+            else {"ShardIteratorType": "TRIM_HORIZON"}
+        )
+        answer = self._streams.get_shard_iterator(StreamArn=self._arn, ShardId=shard, **where)
+        return str(answer["ShardIterator"])
 
     def _deliver(self, shard: str, records: list[dict[str, Any]], stop: threading.Event) -> None:
         attempt = 0

@@ -13,7 +13,7 @@ from sendtrail.config import Settings
 from sendtrail.runtime import database, set_aside
 from sendtrail.services.fold_messages import FoldMessages
 from sendtrail.services.stream import INSERTS, consume
-from sendtrail.storage.items import event_from_item
+from sendtrail.storage.event_items import event_from_item
 
 logger = Logger()
 metrics = Metrics()

@@ -15,7 +15,7 @@ from sendtrail.domain.events import Event
 from sendtrail.runtime import database, set_aside
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.stream import INSERTS, Record, consume
-from sendtrail.storage.items import event_from_item
+from sendtrail.storage.event_items import event_from_item
 
 logger = Logger()
 metrics = Metrics()

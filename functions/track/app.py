@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.config import Settings
 from sendtrail.errors import AwsError, InvalidTokenError
-from sendtrail.public.pages import page
 from sendtrail.public.requests import hit_of, method_of, token_of
 from sendtrail.runtime import hasty_event_log, link_keys, to_ingest_queue
 from sendtrail.services.keeping import Keeper, Kept, write_line
@@ -74,13 +73,14 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
         link = link_keys().read(lambda tokens: tokens.read_click(token_of(event)))
     except InvalidTokenError:
         count("InvalidTokens")
-        text = (
-            "It may have been cut off. Copy it whole from the message, or ask who sent it to you."
+        return explain(
+            404,
+            "This link leads nowhere",
+            "It may have been cut off. Copy it whole from the message, or ask who sent it to you.",
         )
-        return page(404, "This link leads nowhere", text)
     except AwsError:
         logger.exception("the signing keys cannot be read")
-        return page(503, "One moment", "This link cannot be followed just now. Please try again.")
+        return explain(503, "One moment", "This link cannot be followed just now. Try again.")
     if counted:
         report("Clicks", tracking().clicked(link, hit_of(event)))
     return {
@@ -92,6 +92,13 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
         },
         "body": "",
     }
+
+
+def explain(status: int, title: str, text: str) -> dict[str, Any]:
+    """A page that says why there is no redirect; what makes it is loaded only then."""
+    from sendtrail.public.pages import page
+
+    return page(status, title, text)
 
 
 def in_a_header(url: str) -> str:

@@ -59,7 +59,7 @@ class Backend:
 
 
 @contextmanager
-def running(command: list[str], port: int, cwd: Path) -> Iterator[None]:
+def running(command: list[str], port: int, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A server, from when it takes connections."""
     process = subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -75,7 +75,7 @@ def running(command: list[str], port: int, cwd: Path) -> Iterator[None]:
                 time.sleep(0.1)
             else:
                 break
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()

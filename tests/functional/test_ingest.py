@@ -11,7 +11,7 @@ import pytest
 from local.notifications import Mail, sns_envelope
 from sendtrail.domain.events import EventType
 from sendtrail.errors import RejectedRecordError
-from sendtrail.storage.items import event_from_item
+from sendtrail.storage.event_items import event_from_item
 from tests.functional.conftest import Backend
 from tests.functional.world import World, sqs_event
 from tests.support import ROOT, load_event

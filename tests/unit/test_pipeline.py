@@ -22,9 +22,9 @@ from sendtrail.services.fold_messages import FoldMessages
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.stream import EVERY_CHANGE, INSERTS, consume
 from sendtrail.ses.parser import events_of
+from sendtrail.storage.event_items import event_from_item
 from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.items import (
-    event_from_item,
     message_from_item,
     participant_from_item,
     stats_from_item,

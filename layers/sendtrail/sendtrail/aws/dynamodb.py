@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sendtrail.aws.service import Patience, Service
 from sendtrail.errors import ThrottledError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["DynamoDB", "from_attributes", "to_attributes"]
 
@@ -57,6 +59,8 @@ class DynamoDB:
         if len(arguments) <= 1:
             return [do(argument) for argument in arguments]
         if self._workers is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._workers = ThreadPoolExecutor(max_workers=_WORKERS)
         return list(self._workers.map(do, arguments))
 

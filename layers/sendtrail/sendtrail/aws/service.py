@@ -73,6 +73,15 @@ class Patience:
         return jitter * min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
 
 
+class _Request(AWSRequest):
+    """A request that is made for one signing: the signer copies what it is given, which costs as
+    much as signing does.
+    """
+
+    def __deepcopy__(self, memo: object = None) -> _Request:
+        return self
+
+
 class Service:
     """A client of one service. Threads may share it: each has a connection of its own."""
 
@@ -149,7 +158,7 @@ class Service:
             date: ``YYYYMMDDTHHMMSSZ``; now, if None.
         """
         endpoint = self._endpoint
-        request = AWSRequest(
+        request = _Request(
             method="POST",
             destination=URI(
                 scheme=endpoint.scheme,

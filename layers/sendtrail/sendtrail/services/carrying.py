@@ -9,7 +9,7 @@ from typing import Final
 
 from sendtrail.domain.events import Event
 from sendtrail.errors import RejectedRecordError
-from sendtrail.storage.items import event_from_item, event_to_item
+from sendtrail.storage.event_items import event_from_item, event_to_item
 
 __all__ = ["carried", "is_carried", "unpacked"]
 

@@ -70,5 +70,5 @@ def shortened(ip: str) -> str:
         address = ipaddress.ip_address(ip)
     except ValueError:
         return ""
-    bits = _KEPT_BITS[address.version]
-    return str(ipaddress.ip_network((address, bits), strict=False).network_address)
+    dropped = address.max_prefixlen - _KEPT_BITS[address.version]
+    return str(type(address)(int(address) >> dropped << dropped))

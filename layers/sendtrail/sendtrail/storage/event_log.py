@@ -8,7 +8,7 @@ from typing import Any
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event
 from sendtrail.errors import ConditionFailedError
-from sendtrail.storage.items import event_from_item, event_to_item
+from sendtrail.storage.event_items import event_from_item, event_to_item
 
 __all__ = ["EventLog"]
 

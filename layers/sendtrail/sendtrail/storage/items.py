@@ -13,13 +13,13 @@ from zlib import crc32
 
 from sendtrail.domain.bounces import Bounce
 from sendtrail.domain.communication import About, Stats, Tally
-from sendtrail.domain.events import Event, EventType, Source, SuppressionReason
+from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.marks import Mark, Marks
 from sendtrail.domain.message import PROBLEMS, Choice, Drop, Hits, Link, Message
 from sendtrail.domain.participant import AddressUse, Inactivity, Participant
 from sendtrail.domain.suppression import Evidence, Suppression
-from sendtrail.domain.times import Timestamp, epoch_ms
+from sendtrail.domain.times import Timestamp
 
 __all__ = [
     "ABOUT",
@@ -38,8 +38,6 @@ __all__ = [
     "address_part",
     "address_use_from_item",
     "address_use_to_item",
-    "event_from_item",
-    "event_to_item",
     "marks_from_item",
     "marks_to_item",
     "message_from_item",
@@ -67,66 +65,6 @@ ACTIVITY_SHARDS: Final = 4
 """Over how many partitions of the index a day's participants are spread."""
 SWEEP_ID: Final = "#sweep"
 """No participant's id: the row that says which day was swept last."""
-
-
-# --- events ----------------------------------------------------------------------------------
-
-
-def event_to_item(event: Event, retention_days: int) -> Item:
-    """The event in the log.
-
-    Args:
-        retention_days: what happened to a message expires that long after it happened; what the
-            organisation recorded about a participant or an address stays.
-    """
-    item: Item = {
-        "message_id": event.message_id,
-        "event_key": event.key,
-        "source": event.source.value,
-    }
-    for name in _EVENT_TEXTS:
-        value = getattr(event, name)
-        if value:
-            item[name] = value
-    if event.detail:
-        item["detail"] = dict(event.detail)
-    if event.is_of_message:
-        item["expires_at"] = epoch_ms(event.at) // 1000 + retention_days * 24 * 3600
-    return item
-
-
-def event_from_item(item: Mapping[str, Any]) -> Event:
-    """The event that an item of the log is.
-
-    Raises:
-        KeyError, ValueError: it is none.
-    """
-    key = item["event_key"]
-    at, event_type, identity = key.split("#", 2)
-    return Event(
-        message_id=item["message_id"],
-        type=EventType(event_type),
-        at=at,
-        identity=identity,
-        participant_id=item.get("participant_id", ""),
-        communication_id=item.get("communication_id"),
-        address=item.get("address"),
-        kind=item.get("kind"),
-        subject=item.get("subject"),
-        sent_at=item.get("sent_at"),
-        source=Source(item["source"]),
-        detail=item.get("detail", {}),
-    )
-
-
-_EVENT_TEXTS: Final = (
-    "participant_id",
-    "communication_id",
-    "address",
-    "kind",
-    "subject",
-    "sent_at",
-)
 
 
 # --- messages --------------------------------------------------------------------------------

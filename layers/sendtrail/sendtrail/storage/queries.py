@@ -19,6 +19,7 @@ from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import PROBLEMS, Message, Status
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
+from sendtrail.storage.event_items import event_from_item
 from sendtrail.storage.items import (
     ABOUT,
     ADDRESS_PREFIX,
@@ -29,7 +30,6 @@ from sendtrail.storage.items import (
     about_from_item,
     address_part,
     address_use_from_item,
-    event_from_item,
     message_from_item,
     participant_from_item,
     stats_from_item,

@@ -130,7 +130,14 @@ class Rows(Generic[S]):
         if new.marks.by_shard:
             item[_MARKS] = marks_to_item(new.marks)
         try:
-            if row:
+            if row and row.revision == 0:  # written by other hands
+                self._db.put(
+                    self._table,
+                    item,
+                    condition="attribute_not_exists(#revision)",
+                    names={"#revision": _REVISION},
+                )
+            elif row:
                 self._db.put(
                     self._table,
                     item,
