@@ -130,7 +130,8 @@ def usual() -> Handler:
     @app.get("/o/<token>")
     @tracer.capture_method
     def open_pixel(token: str) -> Response[Any]:
-        keep("Open", opens.loads(token.removesuffix(".gif")), {})
+        *recipient, sent_ms = opens.loads(token.removesuffix(".gif"))
+        keep("Open", recipient, {"sent_at": iso(sent_ms)})
         metrics.add_metric(name="Opens", unit=MetricUnit.Count, value=1)
         return Response(
             status_code=200,
@@ -142,10 +143,14 @@ def usual() -> Handler:
     @app.get("/c/<token>")
     @tracer.capture_method
     def follow_link(token: str) -> Response[Any]:
-        *recipient, position, url = clicks.loads(token)
-        keep("Click", recipient, {"link": url, "position": position})
+        *recipient, sent_ms, position, url = clicks.loads(token)
+        keep("Click", recipient, {"sent_at": iso(sent_ms), "link": url, "position": position})
         metrics.add_metric(name="Clicks", unit=MetricUnit.Count, value=1)
         return Response(status_code=302, headers={"Location": url, "Cache-Control": "no-store"})
+
+    def iso(milliseconds: int) -> str:
+        at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def keep(event_type: str, recipient: list[str], detail: dict[str, Any]) -> None:
         message_id, participant_id, communication_id = recipient
@@ -153,8 +158,7 @@ def usual() -> Handler:
         address = ipaddress.ip_address(context.http.source_ip)
         bits = 24 if address.version == 4 else 48
         network = ipaddress.ip_network(f"{address}/{bits}", strict=False)
-        at = datetime.fromtimestamp(context.time_epoch / 1000, UTC)
-        written = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        written = iso(context.time_epoch)
         identity = sha256(context.request_id.encode()).hexdigest()[:20]
         table.put_item(
             Item={
@@ -217,7 +221,8 @@ def requests(kind: str, tokens: LinkTokens) -> Iterator[Request]:
         recipient = Recipient(
             new_message_id(at), f"member-{number % 10_000:04}", "newsletter-2026-11"
         )
-        token = tokens.open(recipient) if kind == "o" else tokens.click(recipient, 3, LINK)
+        at = "2026-11-24T09:30:00.000Z"
+        token = tokens.open(recipient, at) if kind == "o" else tokens.click(recipient, at, 3, LINK)
         request_id = f"{kind}{number:08}AAEJKig="
         event = http_event(kind, token, request_id, ADDRESSES[number % 2], epoch_ms(at))
         yield Request(event, *((200, None) if kind == "o" else (302, LINK)))

@@ -17,7 +17,6 @@ from local.members import SILENT_FOR
 from local.paths import STACK_FILE
 from local.people import People
 from local.society import Office
-from local.template import STACK_NAME
 from local.year import notifications
 
 __all__ = ["notifications", "play"]
@@ -53,7 +52,7 @@ def _play(state: dict[str, Any], idle: Callable[[], bool]) -> None:
     people = People(state["outbox"], state["gateway"], office.interests)
     office.keep_records()
     office.put_templates()
-    _sweep(endpoints)
+    _sweep(endpoints.client("sqs"), state["sweep_queue_url"])
     office.send_directly()
     office.send_raffle()
     office.send_invitation()
@@ -89,10 +88,8 @@ def _play_the_past(state: dict[str, Any], endpoints: Endpoints, idle: Callable[[
     return len(played)
 
 
-def _sweep(endpoints: Endpoints) -> None:
+def _sweep(sqs: Any, url: str) -> None:
     """Has those found who have been silent for years, as the schedule does daily in AWS."""
-    sqs = endpoints.client("sqs")
-    url = sqs.get_queue_url(QueueName=f"{STACK_NAME}-SweepQueue")["QueueUrl"]
     silent_since = datetime.now(UTC) - SILENT_FOR
     order = {"since": f"{silent_since - timedelta(days=1):%Y-%m-%d}"}
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(order))

@@ -159,6 +159,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
         "ingest_dlq_url": resources.physical["IngestDlq", ""],
         "dispatch_queue_url": resources.physical["DispatchQueue", ""],
         "dispatch_dlq_url": resources.physical["DispatchDlq", ""],
+        "sweep_queue_url": resources.physical["SweepQueue", ""],
         "folds_dlq_url": resources.physical["FoldsDlq", ""],
         "api_keys_secret": resources.physical["ApiKeys", ""],
         "outbox": f"{endpoints.aws}{OUTBOX}",

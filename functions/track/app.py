@@ -56,8 +56,8 @@ def open_pixel(event: dict[str, Any]) -> None:
     """Keeps that a pixel was loaded; whatever goes wrong, whoever loads it gets it."""
     token = token_of(event).removesuffix(".gif")
     try:
-        recipient = link_keys().read(lambda tokens: tokens.read_open(token))
-        kept = tracking().opened(recipient, hit_of(event))
+        pixel = link_keys().read(lambda tokens: tokens.read_open(token))
+        kept = tracking().opened(pixel, hit_of(event))
     except InvalidTokenError:
         count("InvalidTokens")
     except Exception:

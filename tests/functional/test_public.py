@@ -31,6 +31,7 @@ from tests.support import load_event
 
 SIMULATOR = "simulator.amazonses.com"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+SENT = "2026-11-20T10:30:00.000Z"
 JANE = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", "news-1")
 
 
@@ -105,6 +106,7 @@ def test_pixels_and_links_are_counted_each_once(post: Post, reader: Reader) -> N
     assert [each["url"] for each in found["links"]] == ["https://society.example/a?x=1&y=2"]
     (click,) = [each for each in found["events"] if each["type"] == "Click"]
     assert click["detail"] == {
+        "sent_at": click["detail"]["sent_at"],
         "link": "https://society.example/a?x=1&y=2",
         "position": 0,
         "ip": "203.0.113.0",
@@ -146,7 +148,7 @@ def test_a_redirect_leads_where_the_link_led_and_nowhere_else(
 ) -> None:
     """What a header cannot hold is percent-encoded; all else is byte for byte."""
     world = World(moto_backend, monkeypatch)
-    answer = Reader(world)("c", tokens_of(moto_backend).click(JANE, 0, url))
+    answer = Reader(world)("c", tokens_of(moto_backend).click(JANE, SENT, 0, url))
     location = answer["headers"]["Location"]
     assert location.isascii()
     assert location.isprintable()
@@ -272,7 +274,7 @@ def test_newer_keys_sign_and_older_ones_still_verify(post: Post, reader: Reader)
     known = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
     rotated = {"older": [*known["older"], known["newest"]], "newest": "n" * 64}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(rotated))
-    fresh = tokens_of(backend).click(JANE, 0, "https://society.example/new")
+    fresh = tokens_of(backend).click(JANE, SENT, 0, "https://society.example/new")
     assert reader("c", fresh)["statusCode"] == 404
     link_keys()._read_at -= 61
     assert reader("c", fresh)["headers"]["Location"] == "https://society.example/new"
@@ -314,8 +316,8 @@ KEYS = ["an old key" * 4, "the newest key" * 4]
 TOKENS = LinkTokens(KEYS)
 LINK = "https://society.example/a?x=1&y=2"
 ALL = {
-    "open": (TOKENS.open(JANE), TOKENS.read_open),
-    "click": (TOKENS.click(JANE, 3, LINK), TOKENS.read_click),
+    "open": (TOKENS.open(JANE, SENT), TOKENS.read_open),
+    "click": (TOKENS.click(JANE, SENT, 3, LINK), TOKENS.read_click),
     "unsubscribe": (TOKENS.unsubscribe(JANE), TOKENS.read_unsubscribe),
 }
 
@@ -325,8 +327,8 @@ def test_ten_thousand_spoilt_tokens_are_all_refused() -> None:
     chance = random.Random(10)
     other = Recipient("01M7W83120VA77F8B88KYNEGC9", "jack", "news-2")
     others = {
-        "open": TOKENS.open(other),
-        "click": TOKENS.click(other, 0, "https://evil.example/"),
+        "open": TOKENS.open(other, SENT),
+        "click": TOKENS.click(other, SENT, 0, "https://evil.example/"),
         "unsubscribe": TOKENS.unsubscribe(other),
     }
     cursor = Cursors(KEYS).write({"a": 1}, "list")
@@ -348,8 +350,8 @@ def test_ten_thousand_spoilt_tokens_are_all_refused() -> None:
                 others[kind].rpartition(".")[0] + "." + token.rpartition(".")[2],
                 ALL[chance.choice([name for name in ALL if name != kind])][0],
                 cursor,
-                strangers.open(JANE),
-                strangers.click(JANE, 0, LINK),
+                strangers.open(JANE, SENT),
+                strangers.click(JANE, SENT, 0, LINK),
             ]
         )
         if spoilt == token:
@@ -391,8 +393,9 @@ def test_a_token_gives_back_what_it_was_made_of(
     recipient = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", communication)
     url = url.encode("utf-8", "replace").decode()
     for keys in (KEYS, KEYS[:1]):
-        link = TOKENS.read_click(LinkTokens(keys).click(recipient, position, url))
+        link = TOKENS.read_click(LinkTokens(keys).click(recipient, SENT, position, url))
         assert (link.recipient, link.position, link.url) == (recipient, position, url)
+        assert link.sent_at == SENT
 
 
 @pytest.mark.parametrize(
@@ -415,7 +418,7 @@ def test_whole_addresses_are_kept_where_the_setting_says_so(
     """`WHOLE_IP_ADDRESSES`."""
     world = World(moto_backend, monkeypatch)
     monkeypatch.setenv("WHOLE_IP_ADDRESSES", "yes")
-    Reader(world)("o", tokens_of(moto_backend).open(JANE) + ".gif")
+    Reader(world)("o", tokens_of(moto_backend).open(JANE, SENT) + ".gif")
     items = moto_backend.endpoints.client("dynamodb").scan(TableName=moto_backend.table("Events"))
     (item,) = items["Items"]
     assert item["detail"]["M"]["ip"] == {"S": "203.0.113.77"}

@@ -117,7 +117,7 @@ def test_what_the_readme_shows_of_a_running_stack_works(running: Path) -> None:
     assert {item["reason"] for item in suppressions["items"]} == {"bounced"}
     message = json.loads(outputs[1])
     assert message["links"][0]["clicks"] >= 1
-    assert message["events"][0]["type"] == "Send"
+    assert message["events"][0]["type"] == "Accepted"
     jane = json.loads(outputs[3])
     assert (jane["participant_id"], jane["suppression"]["reason"]) == ("jane", "bounced")
     template, figures, bo = documents(outputs[4])

@@ -17,9 +17,18 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from sendtrail.domain.events import Recipient
 from sendtrail.domain.ids import digest
+from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms
 from sendtrail.errors import ConfigurationError, InvalidCursorError, InvalidTokenError
 
-__all__ = ["ClickedLink", "Cursors", "LinkTokens", "Purpose", "serializer", "signing_keys"]
+__all__ = [
+    "ClickedLink",
+    "Cursors",
+    "LinkTokens",
+    "LoadedPixel",
+    "Purpose",
+    "serializer",
+    "signing_keys",
+]
 
 
 class Purpose(StrEnum):
@@ -93,14 +102,28 @@ class Cursors:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedPixel:
+    """What an open token carries.
+
+    Attributes:
+        sent_at: when the message was made, right before it was sent.
+    """
+
+    recipient: Recipient
+    sent_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
 class ClickedLink:
     """What a click token carries.
 
     Attributes:
+        sent_at: when the message was made, right before it was sent.
         position: which link of the message it is, from 0.
     """
 
     recipient: Recipient
+    sent_at: Timestamp
     position: int
     url: str
 
@@ -115,25 +138,26 @@ class LinkTokens:
         self._click = serializer(keys, Purpose.CLICK)
         self._unsubscribe = serializer(keys, Purpose.UNSUBSCRIBE)
 
-    def open(self, recipient: Recipient) -> str:
+    def open(self, recipient: Recipient, sent_at: Timestamp) -> str:
         """For the pixel."""
-        return _signed(self._open, _ids(recipient))
+        return _signed(self._open, [*_ids(recipient), epoch_ms(sent_at)])
 
-    def click(self, recipient: Recipient, position: int, url: str) -> str:
+    def click(self, recipient: Recipient, sent_at: Timestamp, position: int, url: str) -> str:
         """For a link to `url`."""
-        return _signed(self._click, [*_ids(recipient), position, url])
+        return _signed(self._click, [*_ids(recipient), epoch_ms(sent_at), position, url])
 
     def unsubscribe(self, recipient: Recipient) -> str:
         """For the preferences page."""
         return _signed(self._unsubscribe, _ids(recipient))
 
-    def read_open(self, token: str) -> Recipient:
+    def read_open(self, token: str) -> LoadedPixel:
         """Whose pixel it is.
 
         Raises:
             InvalidTokenError: we did not sign it for this.
         """
-        return Recipient(*_verified(self._open, token))
+        *ids, sent_ms = _verified(self._open, token)
+        return LoadedPixel(Recipient(*ids), from_epoch_ms(sent_ms))
 
     def read_click(self, token: str) -> ClickedLink:
         """Whose link it is, and where to.
@@ -141,8 +165,8 @@ class LinkTokens:
         Raises:
             InvalidTokenError: we did not sign it for this.
         """
-        *ids, position, url = _verified(self._click, token)
-        return ClickedLink(Recipient(*ids), position, url)
+        *ids, sent_ms, position, url = _verified(self._click, token)
+        return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, url)
 
     def read_unsubscribe(self, token: str) -> Recipient:
         """Whose page it is.

@@ -83,7 +83,7 @@ def classify(*, hit_at: Timestamp, sent_at: Timestamp, user_agent: str | None) -
 
     Args:
         hit_at: when the pixel was loaded or the link followed.
-        sent_at: when the message was sent, from its message id.
+        sent_at: when the message was sent.
         user_agent: the ``User-Agent`` of the request, as it was sent.
     """
     if epoch_ms(hit_at) - epoch_ms(sent_at) < SCAN_SECONDS * 1000:

@@ -260,10 +260,14 @@ class Message:
 
 
 def verdict_of(event: Event) -> Verdict:
-    """Whether a person or a machine is behind an Open or Click event."""
+    """Whether a person or a machine is behind an Open or Click event.
+
+    When the message was sent is told by the event: by the token of our own pixel or link, or by
+    SES. The time in the message's id is when we took it for sending, which may be well before.
+    """
     return classify(
         hit_at=event.at,
-        sent_at=sent_time(event.message_id),
+        sent_at=event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id),
         user_agent=event.detail.get("user_agent"),
     )
 

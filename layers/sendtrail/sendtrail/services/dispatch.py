@@ -12,6 +12,7 @@ from sendtrail.domain.events import EventType
 from sendtrail.domain.message import DropReason
 from sendtrail.domain.plan import Plan
 from sendtrail.domain.refusal import Refusal
+from sendtrail.domain.times import Timestamp, now
 from sendtrail.errors import InvalidInputError, RefusedError, RejectedRecordError
 from sendtrail.mail.markup import with_links, with_pixel
 from sendtrail.mail.templates import Rendered
@@ -87,16 +88,17 @@ class PublicLinks:
             return NO_UNSUBSCRIBING
         return f"{self.url}/u/{self.tokens.unsubscribe(plan.recipient(number))}"
 
-    def tracked(self, html: str, plan: Plan, number: int) -> str:
+    def tracked(self, html: str, plan: Plan, number: int, sent_at: Timestamp) -> str:
         """The HTML with our pixel, and our links in the place of its own."""
         recipient, ours = plan.recipient(number), f"{self.url}/"
 
         def link(position: int, url: str) -> str | None:
             if url.startswith(ours) or len(url) > MOST_TRACKED_URL:
                 return None
-            return f"{ours}c/{self.tokens.click(recipient, position, url)}"
+            return f"{ours}c/{self.tokens.click(recipient, sent_at, position, url)}"
 
-        return with_pixel(with_links(html, link), f"{ours}o/{self.tokens.open(recipient)}.gif")
+        pixel = f"{ours}o/{self.tokens.open(recipient, sent_at)}.gif"
+        return with_pixel(with_links(html, link), pixel)
 
 
 class Dispatch:
@@ -203,7 +205,7 @@ class Dispatch:
         rendered: Rendered = self._rendering.letter(plan.content, letter, unsubscribe)
         html, tracked = rendered.html, plan.tracked and not plan.is_copy(number)
         if tracked and html is not None:
-            html = links.tracked(html, plan, number)
+            html = links.tracked(html, plan, number, now())
         tags = {
             "message_id": recipient.message_id,
             "participant_id": recipient.participant_id,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.times import Timestamp
 from sendtrail.services.keeping import Keeper, Kept
-from sendtrail.tokens import ClickedLink
+from sendtrail.tokens import ClickedLink, LoadedPixel
 
 __all__ = ["Hit", "Tracking", "shortened"]
 
@@ -40,13 +40,13 @@ class Tracking:
         self._keeper = keeper
         self._whole = whole_ip_addresses
 
-    def opened(self, recipient: Recipient, hit: Hit) -> Kept:
+    def opened(self, pixel: LoadedPixel, hit: Hit) -> Kept:
         """Keeps that a pixel was loaded."""
-        return self._keep(EventType.OPEN, recipient, hit, {})
+        return self._keep(EventType.OPEN, pixel.recipient, hit, {"sent_at": pixel.sent_at})
 
     def clicked(self, link: ClickedLink, hit: Hit) -> Kept:
         """Keeps that a link was followed."""
-        detail = {"link": link.url, "position": link.position}
+        detail = {"sent_at": link.sent_at, "link": link.url, "position": link.position}
         return self._keep(EventType.CLICK, link.recipient, hit, detail)
 
     def _keep(
