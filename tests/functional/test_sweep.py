@@ -250,7 +250,7 @@ def test_the_function_continues_itself_by_its_queue(
             break
         parts += 1
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
-        event = load_event("sqs-sweep-continues")
+        event = load_event("sweep-continues")
         event["Records"][0]["body"] = found[0]["Body"]
         assert set(json.loads(found[0]["Body"])) == {"place"}
         handler(event, Hurry())

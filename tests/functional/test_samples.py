@@ -1,0 +1,56 @@
+"""The sample events: each file of `events/` is taken by the function that it is for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.functional.conftest import Backend
+from tests.functional.world import World
+from tests.support import ROOT, load_event
+
+SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
+
+FUNCTIONS = {
+    "authorizer-request": "authorize",
+    "dispatch-jobs": "dispatch",
+    "http-click": "track",
+    "http-openapi": "api",
+    "http-open": "track",
+    "http-preferences": "preferences",
+    "http-preferences-one-click": "preferences",
+    "http-": "api",
+    "schedule-sweep": "sweep",
+    "stream-events-inserted": "fold_messages",
+    "stream-messages-changed": "fold_communications",
+    "stream-window-ends": "fold_participants",
+    "sweep-": "sweep",
+    "": "ingest",
+}
+"""How a sample's name begins → the function that it is for; the first that fits."""
+
+REFUSED = {"dispatch-jobs", "sqs-batch-with-one-poison-record"}
+"""What is taken and given back: a plan that is not there, and a record that is no event."""
+
+STATUSES = {
+    "http-click": 404,  # its token is not signed by any key
+    "http-communication": 404,
+    "http-preferences": 404,
+    "http-preferences-one-click": 404,
+    "http-send-communication": 202,
+}
+
+
+def test_every_sample_is_taken_by_its_function(
+    moto_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And answered as its kind of event is."""
+    world = World(moto_backend, monkeypatch)
+    for name in SAMPLES:
+        function = next(each for start, each in FUNCTIONS.items() if name.startswith(start))
+        answer: Any = world.call(function, load_event(name)) or {}
+        failures = answer.get("batchItemFailures", [])
+        assert bool(failures) == (name in REFUSED), name
+        if name.startswith("http-"):
+            assert answer["statusCode"] == STATUSES.get(name, 200), name
