@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from sendtrail.api.parameters import CommunicationId, Cursor, Limit, answers, needs
+from sendtrail.api.parameters import CommunicationId, Cursor, Limit, answers
 from sendtrail.api.schemas import Communication, CommunicationSummary, Page, Recipient
+from sendtrail.api.scopes import Needs
 from sendtrail.api.services import Services
 from sendtrail.domain.communication import About
 from sendtrail.domain.message import Status
@@ -43,7 +44,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="listCommunications",
         responses=answers(Page[CommunicationSummary], 400),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def several(
         month: Annotated[
@@ -77,7 +78,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="getCommunication",
         responses=answers(Communication, 404),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def one(communication_id: CommunicationId) -> Communication:
         found = queries.communication(communication_id)
@@ -96,7 +97,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="listRecipients",
         responses=_RECIPIENTS,
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def recipients(
         communication_id: CommunicationId,

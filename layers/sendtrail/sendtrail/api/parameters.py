@@ -1,19 +1,16 @@
-"""The parameters that routes share, and the scope that each route needs."""
+"""The parameters that routes share, and what they may answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from sendtrail.api.schemas import ID, GatewayMessage, Problem
 from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
-from sendtrail.errors import ForbiddenError, InvalidInputError
-from sendtrail.keys import Scope
+from sendtrail.errors import InvalidInputError
 from sendtrail.services.recording import checked_address
 
 __all__ = [
@@ -27,8 +24,6 @@ __all__ = [
     "TemplateId",
     "address_of",
     "answers",
-    "caller_of",
-    "needs",
     "past_time",
     "time_bound",
 ]
@@ -51,35 +46,6 @@ MessageId = Annotated[str, Path(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", descri
 AddressPath = Annotated[str, Path(max_length=1000, description="an email address")]
 
 _CLOCK_SKEW_MS: Final = int(timedelta(minutes=5) / timedelta(milliseconds=1))
-
-
-def needs(scope: Scope) -> Callable[[APIGatewayHttpResolver, Any], Any]:
-    """A middleware that lets through only callers whose key has this scope.
-
-    The gateway's authorizer has said who calls; a request without its word is refused.
-    """
-
-    def check(app: APIGatewayHttpResolver, next_middleware: Any) -> Any:
-        authorizer = app.current_event.request_context.authorizer
-        given = (authorizer.get_lambda if authorizer else None) or {}
-        try:
-            allowed = Scope(given.get("scope", "")).allows(scope)
-        except ValueError:
-            allowed = False
-        if not allowed:
-            raise ForbiddenError(
-                f"this needs an API key of scope {scope.value}; yours is {given.get('scope')!r}"
-            )
-        return next_middleware(app)
-
-    return check
-
-
-def caller_of(app: APIGatewayHttpResolver) -> str:
-    """Whose API key a request carries."""
-    authorizer = app.current_event.request_context.authorizer
-    given = (authorizer.get_lambda if authorizer else None) or {}
-    return str(given.get("name", ""))
 
 
 def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:

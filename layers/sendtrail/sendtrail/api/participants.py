@@ -15,7 +15,6 @@ from sendtrail.api.parameters import (
     ParticipantId,
     address_of,
     answers,
-    needs,
     past_time,
     time_bound,
 )
@@ -29,6 +28,7 @@ from sendtrail.api.schemas import (
     ParticipantOfAddress,
     Subscription,
 )
+from sendtrail.api.scopes import Needs
 from sendtrail.api.services import Services
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import Status
@@ -53,7 +53,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="findParticipants",
         responses=answers(Page[ParticipantOfAddress], 400),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def of_address(
         address: Annotated[str, Query(max_length=320)],
@@ -83,7 +83,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="getParticipant",
         responses=answers(Participant, 404),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def one(participant_id: ParticipantId) -> Participant:
         return Participant.model_validate(history.profile(participant_id))
@@ -98,7 +98,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="listMessages",
         responses=answers(Page[Message], 400),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def messages(
         participant_id: ParticipantId,
@@ -132,7 +132,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="getMessage",
         responses=answers(MessageWithTrail, 404),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def message(participant_id: ParticipantId, message_id: MessageId) -> MessageWithTrail:
         return MessageWithTrail.model_validate(history.message(participant_id, message_id))
@@ -143,7 +143,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="listAddresses",
         responses=answers(Page[Address], 404),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def addresses(participant_id: ParticipantId) -> Page[Address]:
         return Page[Address].of(history.addresses(participant_id), None)
@@ -158,7 +158,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="registerAddress",
         responses=answers(Address),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def register(participant_id: ParticipantId, address: AddressPath) -> Address:
         written = address_of(address)
@@ -171,7 +171,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="recordInteraction",
         responses=answers(Participant),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def interact(participant_id: ParticipantId, interaction: Interaction) -> Participant:
         if interaction.reference and not interaction.at:
@@ -192,7 +192,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="setSubscription",
         responses=answers(Participant),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def subscribe(participant_id: ParticipantId, subscription: Subscription) -> Participant:
         services.recording.subscription(participant_id, now(), subscribed=subscription.subscribed)

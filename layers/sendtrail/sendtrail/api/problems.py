@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pynamodb.exceptions import PynamoDBException
 
+from sendtrail.api.scopes import check_scope
 from sendtrail.errors import (
     AwsError,
     ForbiddenError,
@@ -76,6 +77,10 @@ def register(app: APIGatewayHttpResolver, logger: Logger) -> None:
 
     @app.exception_handler(RequestValidationError)
     def not_valid(error: RequestValidationError) -> Response[str]:
+        try:
+            check_scope(app)  # what is wrong with a request is told to those who may make it
+        except ForbiddenError as forbidden:
+            return ours(forbidden)
         errors = [_error(entry) for entry in error.errors()]
         said = "; ".join(f"{each['name']}: {each['message']}" for each in errors)
         return problem(

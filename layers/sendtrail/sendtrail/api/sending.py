@@ -8,15 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from sendtrail.api.bodies import JSON
-from sendtrail.api.parameters import (
-    IdempotencyKey,
-    MessageId,
-    ParticipantId,
-    TemplateId,
-    answers,
-    caller_of,
-    needs,
-)
+from sendtrail.api.parameters import IdempotencyKey, MessageId, ParticipantId, TemplateId, answers
 from sendtrail.api.schemas import (
     AcceptedCommunication,
     AcceptedMessage,
@@ -26,6 +18,7 @@ from sendtrail.api.schemas import (
     Template,
     TemplateDraft,
 )
+from sendtrail.api.scopes import Needs, caller_of
 from sendtrail.api.services import Services
 from sendtrail.domain.plan import Content, Plan, SpamReport
 from sendtrail.domain.times import now
@@ -66,7 +59,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TEMPLATES,
         operation_id="putTemplate",
         responses=answers(Template),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def put(template_id: TemplateId, draft: TemplateDraft) -> Template:
         check(Body(draft.subject, draft.html, draft.text))
@@ -81,7 +74,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TEMPLATES,
         operation_id="getTemplate",
         responses=answers(Template, 404),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def get(
         template_id: TemplateId, version: Annotated[int | None, Query(ge=1)] = None
@@ -102,7 +95,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_SENDING,
         operation_id="sendCommunication",
         responses=answers(AcceptedCommunication, 404, good=202),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def send(
         draft: CommunicationDraft, idempotency_key: IdempotencyKey = None
@@ -122,7 +115,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_SENDING,
         operation_id="previewCommunication",
         responses=answers(CommunicationPreview, 404),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def look(
         draft: CommunicationDraft,
@@ -163,7 +156,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_SENDING,
         operation_id="sendMessage",
         responses=answers(AcceptedMessage, 404, good=202),
-        middlewares=[needs(Scope.SEND)],
+        middlewares=[Needs(Scope.SEND)],
     )
     def send_one(
         draft: MessageDraft, idempotency_key: IdempotencyKey = None
@@ -188,7 +181,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_SENDING,
         operation_id="previewMessage",
         responses=_preview_answers(),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def preview(participant_id: ParticipantId, message_id: MessageId) -> Any:
         rendered, spam = services.preview.of(participant_id, message_id)

@@ -8,8 +8,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, answers, needs
+from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, answers
 from sendtrail.api.schemas import LiftedSuppression, Page, Suppress, Suppression
+from sendtrail.api.scopes import Needs
 from sendtrail.api.services import Services
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
@@ -32,7 +33,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="listSuppressions",
         responses=answers(Page[Suppression], 400),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def several(
         reason: Annotated[SuppressionReason | None, Query()] = None,
@@ -52,7 +53,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="getSuppression",
         responses=answers(Suppression, 404),
-        middlewares=[needs(Scope.READ)],
+        middlewares=[Needs(Scope.READ)],
     )
     def one(address: AddressPath) -> Suppression:
         return _standing(address_of(address))
@@ -63,7 +64,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="suppressAddress",
         responses=answers(Suppression),
-        middlewares=[needs(Scope.ADMIN)],
+        middlewares=[Needs(Scope.ADMIN)],
     )
     def suppress(address: AddressPath, suppress: Suppress) -> Suppression:
         written = address_of(address)
@@ -80,7 +81,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         tags=_TAG,
         operation_id="liftSuppression",
         responses=answers(LiftedSuppression, 404),
-        middlewares=[needs(Scope.ADMIN)],
+        middlewares=[Needs(Scope.ADMIN)],
     )
     def lift(address: AddressPath) -> LiftedSuppression:
         written = address_of(address)

@@ -150,6 +150,9 @@ def _identity(
             detail.get("link", ""),
         )
     recipient = normal_address(finding.address or "")
+    if event_type is EventType.SUBSCRIPTION:  # two opposite choices may have one time
+        chosen = json.dumps(finding.detail.get("new_preferences"), sort_keys=True)
+        return digest(mail.ses_message_id, recipient, at, chosen)
     return digest(mail.ses_message_id, recipient, _text(body.get("feedbackId")) or at)
 
 

@@ -1,0 +1,66 @@
+"""Who may call a route: the scope that it needs, and the one that the caller's key has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+from sendtrail.errors import ForbiddenError
+from sendtrail.keys import Scope
+
+__all__ = ["Needs", "caller_of", "check_scope"]
+
+
+class Needs:
+    """A middleware that lets through only callers whose key has a scope.
+
+    The gateway's authorizer has said who calls; a request without its word is refused.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.__name__ = f"needs {scope.value}"  # Powertools asks middlewares for theirs
+
+    def __call__(self, app: APIGatewayHttpResolver, next_middleware: Any) -> Any:
+        """Goes on, if the caller may."""
+        self.check(app)
+        return next_middleware(app)
+
+    def check(self, app: APIGatewayHttpResolver) -> None:
+        """Checks who calls.
+
+        Raises:
+            ForbiddenError: the scope is too small, or none.
+        """
+        given = _authorized(app)
+        try:
+            allowed = Scope(given.get("scope", "")).allows(self._scope)
+        except ValueError:
+            allowed = False
+        if not allowed:
+            raise ForbiddenError(
+                f"this needs an API key of scope {self._scope.value}; "
+                f"yours is {given.get('scope')!r}"
+            )
+
+
+def check_scope(app: APIGatewayHttpResolver) -> None:
+    """Checks who calls the route that was found, for what comes before its middlewares.
+
+    Raises:
+        ForbiddenError: as `Needs.check` does.
+    """
+    for middleware in getattr(app.context.get("_route"), "middlewares", ()):
+        if isinstance(middleware, Needs):
+            middleware.check(app)
+
+
+def _authorized(app: APIGatewayHttpResolver) -> dict[str, Any]:
+    authorizer = app.current_event.request_context.authorizer
+    return (authorizer.get_lambda if authorizer else None) or {}
+
+
+def caller_of(app: APIGatewayHttpResolver) -> str:
+    """Whose API key a request carries."""
+    return str(_authorized(app).get("name", ""))
