@@ -1,8 +1,7 @@
 """Screenshots of every page of the console, at two widths and in two themes, from the demo.
 
-    python -m local up --detach --demo      # and wait until the demo has been played
-    python -m local.screenshots             # writes docs/console/<page>-<width>-<theme>.png
-
+`make screenshots`, with a stack running whose demo has been played: it writes
+`docs/console/<page>-<width>-<theme>.png`.
 """
 
 from __future__ import annotations

@@ -65,13 +65,13 @@ def funnel(figures: Mapping[str, Any]) -> Markup:
             people = figures[by_people]
             elements.append(_bar("people", _WIDTH * min(people / sent, 1), bar_top))
             text += f", {_count(people)} by people"
-        share = f"{count / sent:.1%}" if number and figures["sent"] else ""
+        share = f"{count / sent * 100:.1f}\u202f%" if number and figures["sent"] else ""
         elements += [
             svg.Text(class_=["label"], x=0, y=top + 14, text=label),
             svg.Text(class_=["figure"], x=_WIDTH, y=top + 14, text_anchor="end", text=text),
         ]
         if share:
-            elements.append(svg.Text(class_=["share"], x=76, y=top + 14, text=share))
+            elements.append(svg.Text(class_=["share"], x=82, y=top + 14, text=share))
         said.append(f"{label.lower()} {text}")
         before = width
     height = (len(_STAGES) - 1) * _STAGE + _BAR_TOP + _BAR
@@ -175,10 +175,10 @@ def _column(kind: str, left: float, width: float, share: float) -> svg.Element:
 
 
 def _ceiling(most: int) -> int:
-    """The least of 2, 4, 10, 20, 40, 100, … that is not less."""
+    """The least of 2, 4, 6, 8, 10, 20, 40, … that is not less."""
     scale = 1
     while True:
-        for step in (2, 4, 10):
+        for step in (2, 4, 6, 8, 10):
             if step * scale >= most:
                 return step * scale
         scale *= 10

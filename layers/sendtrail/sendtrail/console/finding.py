@@ -31,12 +31,8 @@ def add_pages(app: APIGatewayHttpResolver, visits: Visits) -> None:
             answer = desk.find(word)
         except InvalidInputError as error:
             return render("find", visit, status=422, word=word, answer=None, refused=str(error))
-        owners = {each["participant_id"] for each in answer.owners}
-        if answer.participant_id and answer.message_id:
-            return redirect(f"{_PARTICIPANTS}/{answer.participant_id}/messages/{answer.message_id}")
         if answer.participant_id:
-            return redirect(f"{_PARTICIPANTS}/{answer.participant_id}")
-        if len(owners) == 1:
-            return redirect(f"{_PARTICIPANTS}/{owners.pop()}")
-        status = 200 if owners or answer.suppression else 404
+            message = f"/messages/{answer.message_id}" if answer.message_id else ""
+            return redirect(f"{_PARTICIPANTS}/{answer.participant_id}{message}")
+        status = 200 if answer.owners or answer.suppression else 404
         return render("find", visit, status=status, word=word, answer=answer, refused="")

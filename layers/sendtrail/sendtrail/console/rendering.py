@@ -100,6 +100,7 @@ def _environment() -> Environment:
         "day": _day,
         "bounce": words.bounce_in_words,
         "drop": words.drop_in_words,
+        "evidence": words.evidence_in_words,
         "reason": words.reason_in_words,
         "status": words.status_in_words,
         "sentence": words.sentence,

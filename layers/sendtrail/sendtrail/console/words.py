@@ -25,6 +25,7 @@ __all__ = [
     "Tone",
     "bounce_in_words",
     "drop_in_words",
+    "evidence_in_words",
     "reason_in_words",
     "sentence",
     "status_in_words",
@@ -173,6 +174,13 @@ def drop_in_words(reason: str) -> str:
 def reason_in_words(reason: str) -> str:
     """Why an address is suppressed."""
     return _REASONS.get(reason, reason)
+
+
+def evidence_in_words(said: str) -> str:
+    """What shows that an address must not be mailed: a type of complaint in words; a server's
+    answer and staff's note as they are.
+    """
+    return _COMPLAINTS.get(said, said)
 
 
 def bounce_in_words(bounce: View, *, delivered: bool) -> str:

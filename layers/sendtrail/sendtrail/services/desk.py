@@ -99,8 +99,8 @@ class Answer:
     Attributes:
         participant_id: the one participant that was meant, if one was.
         message_id: the message of theirs that was meant.
-        owners: of an address, who has or had it: participant, and first and last use.
-        suppression: what holds against the address.
+        owners: of an address that several have or had: participant, and first and last use.
+        suppression: what holds against the address, where nobody or several have it.
         is_address: whether it was an address that was asked for.
     """
 
@@ -137,9 +137,11 @@ def find(word: str) -> Answer:
 
 def _of_address(address: str) -> Answer:
     found = queries.participants_of_address(address, None, _MOST_OWNERS)
-    holding = queries.suppression(address)
     stand_in = participant_of_address(address)
     owners = [use for use in found.items if use.participant_id != stand_in] or found.items
+    if len(owners) == 1:
+        return Answer(participant_id=owners[0].participant_id, is_address=True)
+    holding = queries.suppression(address)
     return Answer(
         is_address=True,
         owners=tuple(
