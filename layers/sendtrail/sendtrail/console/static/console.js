@@ -71,8 +71,7 @@ document.addEventListener("keydown", (event) => {
   for (const hint of document.querySelectorAll(".hint:hover, .hint:focus")) {
     hint.classList.add("hushed");
     const back = () => hint.classList.remove("hushed");
-    hint.addEventListener("mouseleave", back, { once: true });
-    hint.addEventListener("blur", back, { once: true });
+    for (const name of ["mouseleave", "focus", "blur"]) hint.addEventListener(name, back, { once: true });
   }
 });
 
