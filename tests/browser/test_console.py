@@ -138,7 +138,7 @@ def test_a_participant_is_found_and_a_message_opens_in_place(visit: Visit, word:
     expect(inside).to_contain_text("A click without an open is normal")
     expect(inside.get_by_role("table")).to_contain_text(LINK)
     frame = page.frame_locator("iframe[sandbox]")
-    expect(frame.get_by_role("heading")).to_contain_text("The body is not kept")
+    expect(frame.get_by_role("heading")).to_contain_text("There is nothing to show")
     assert page.url.endswith(JANE)
     link.click()
     expect(inside).to_be_hidden()

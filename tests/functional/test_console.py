@@ -18,9 +18,10 @@ from sendtrail.domain.times import from_epoch_ms
 from sendtrail.keys import Scope
 from sendtrail.services.desk import find
 from tests.functional.conftest import Backend
-from tests.functional.test_api import Api, _row
+from tests.functional.sending import NEWS, Post, people
+from tests.functional.test_api import _row
 from tests.functional.visitor import Reads, Visitor, make_key, revoke_keys
-from tests.functional.world import World
+from tests.functional.world import Api, World
 
 NOON = 1_795_170_600_000
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
@@ -416,9 +417,20 @@ def test_the_trail_is_told_in_words(world: World, admin: Visitor) -> None:
     assert "Out-of-office reply" in part
 
 
-def test_the_preview_can_do_nothing(world: World, admin: Visitor) -> None:
+def test_a_preview_shows_what_was_sent_and_can_do_nothing(world: World, admin: Visitor) -> None:
     """It may stand in our own frame; and it is sandboxed wherever it stands."""
-    page = admin.get(f"{ANN}/messages/{mail(1).tags['message_id']}/preview")
+    post = Post(world)
+    post.send(recipients=people("success@simulator.amazonses.com"), kind="news", **NEWS)
+    post.run()
+    found = post.api("/v1/participants/p0/messages")["json"]["items"][0]["message_id"]
+    page = admin.get(f"/console/participants/p0/messages/{found}/preview")
+    assert 'href="https://society.example/a?x=1&amp;y=2"' in page["body"]
+    assert "Dear N0" in page["body"]
+    other = admin.get(f"{ANN}/messages/{mail(1).tags['message_id']}/preview")
+    assert "There is nothing to show" in text_of(other)
+    assert (
+        other["headers"]["Content-Security-Policy"] == (page["headers"]["Content-Security-Policy"])
+    )
     policy = page["headers"]["Content-Security-Policy"]
     assert policy.startswith("sandbox; default-src 'none'")
     assert "frame-ancestors 'self'" in policy

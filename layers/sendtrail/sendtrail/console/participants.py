@@ -73,7 +73,7 @@ def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -
     @app.get(f"{_PATH}/messages/<message_id>/preview")
     @visits.needs(Scope.READ)
     def message_preview(visit: Visit, participant_id: str, message_id: str) -> Response[Any]:
-        return preview(visit, *_checked(participant_id, message_id))
+        return preview(visit, services.preview, *_checked(participant_id, message_id))
 
     @app.post(f"{_PATH}/subscription")
     @visits.needs(Scope.SEND)
