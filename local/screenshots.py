@@ -46,9 +46,10 @@ def _participant(page: Page) -> None:
 
 def _message(page: Page) -> None:
     _participant(page)
-    page.locator("a.opens").nth(3).click()
+    clicked = page.locator("td[data-label=Clicks] .cell", has_text=re.compile("[1-9]"))
+    page.locator("tbody tr").filter(has=clicked).first.get_by_role("link").click()
     page.locator(".trail").wait_for()
-    page.locator("tr.is-open").scroll_into_view_if_needed()
+    page.locator("tr.is-open").evaluate("(row) => row.scrollIntoView()")
 
 
 def _addresses(page: Page) -> None:

@@ -23,6 +23,13 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
 SCANNER = "Mozilla/5.0 (compatible; Barracuda Link Protection)"
 LINK = "https://society.example/donate?a=1&b=2"
 
+HOSTILE = """<html><body onload="parent.document.title='loaded'">
+  <script>top.document.title = 'script'; top.location = '/console/nothing'</script>
+  <img src="x" onerror="top.document.title = 'onerror'">
+  <a href="javascript:top.document.title='link'">Follow me</a>
+  <form action="/console/sign-out" method="post"><button>Send me</button></form>
+  <p>Dear {{ participant_id }}, good evening.</p></body></html>"""
+
 Visit = Callable[..., Page]
 
 
@@ -54,6 +61,9 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         said = list(mail())
         made.publish(said)
+        to = {"participant_id": "target", "address": "success@simulator.amazonses.com"}
+        body = to | {"subject": "Good evening <b>", "html": HOSTILE}
+        assert made.get("/v1/messages", method="POST", body=body)[0] == 202
         made.eventually(lambda: _is_folded(made), 120)
         yield made
     finally:
@@ -101,6 +111,9 @@ def _mail(day: int, person: str, mailing: str, subject: str = "News") -> Mail:
 def _is_folded(stack: Stack) -> bool:
     status, found = stack.get("/v1/communications/autumn-festival")
     if status != 200 or (found["sent"], found["bounced"], found["clicks"]) != (30, 2, 20):
+        return False
+    _, sent = stack.get("/v1/participants/target/messages")
+    if [each["status"] for each in sent["items"]] != ["delivered"]:
         return False
     _, found = stack.get("/v1/communications/mailing-31")
     _, held = stack.get("/v1/suppressions")

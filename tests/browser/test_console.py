@@ -146,25 +146,24 @@ def test_a_participant_is_found_and_a_message_opens_in_place(visit: Visit, word:
     expect(inside).to_be_visible()
 
 
-def test_a_frame_lets_nothing_out(visit: Visit) -> None:
-    """Whatever a message holds: no script runs, no form is sent, and the page stays where it is."""
-    page = visit(JANE, complains=True)
-    hostile = """<!doctype html><body onload="parent.document.title='loaded'">
-      <script>top.document.title = 'script'; top.location = '/console/nothing'</script>
-      <img src="x" onerror="top.document.title = 'onerror'">
-      <a id="a" href="javascript:top.document.title='link'">x</a>
-      <form id="f" action="/console/sign-out" method="post"><button>Send</button></form>"""
+def test_a_message_is_shown_and_can_do_nothing(visit: Visit) -> None:
+    """Whatever it holds: no script runs, no form is sent, and the page stays where it is."""
+    page = visit("/console/participants/target", complains=True)
     asked: list[str] = []
-    page.route("**/preview", lambda route: route.fulfill(body=hostile, content_type="text/html"))
     page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
-    page.get_by_role("link", name="Winter programme").click()
+    page.get_by_role("link", name="Good evening <b>").click()
     frame = page.frame_locator("iframe[sandbox]")
-    frame.locator("#a").click()
-    frame.get_by_role("button").click()
+    expect(frame.get_by_text("Dear target, good evening.")).to_be_visible()
+    frame.get_by_text("Follow me").click()
+    frame.get_by_role("button", name="Send me").click()
     page.wait_for_timeout(300)
-    expect(page).to_have_title("jane · Sendtrail")
-    assert page.url.endswith(JANE)
-    assert not [each for each in asked if "POST" in each or "nothing" in each]
+    expect(page).to_have_title("target · Sendtrail")
+    assert page.url.endswith("/participants/target")
+    assert not [each for each in asked if each.startswith("POST") or "nothing" in each]
+    preview = next(each for each in asked if each.endswith("/preview")).removeprefix("GET ")
+    page.goto(preview)  # by itself, it can do as little
+    expect(page.get_by_text("Dear target, good evening.")).to_be_visible()
+    assert page.title() == ""
 
 
 def test_unsubscribing_and_undoing_it(visit: Visit) -> None:
