@@ -22,6 +22,7 @@ from tests.functional.sending import NEWS, Post, people
 from tests.functional.test_api import _row
 from tests.functional.visitor import Reads, Visitor, make_key, revoke_keys
 from tests.functional.world import Api, World
+from tests.support import load_event
 
 NOON = 1_795_170_600_000
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
@@ -258,6 +259,16 @@ def test_files_are_kept_by_browsers_until_they_change(admin: Visitor) -> None:
         assert (answer["statusCode"], len(path.partition("?v=")[2])) == (200, 12)
         assert "immutable" in answer["headers"]["Cache-Control"]
     assert admin.get("/console/static/app.py")["statusCode"] == 404
+
+
+@pytest.mark.parametrize("body", ["x", "/w==", "YT1i" * 30_000])
+def test_what_is_no_form_is_refused(world: World, body: str) -> None:
+    """No base64, no UTF-8, too large."""
+    event = load_event("http-console")
+    event["requestContext"]["http"]["method"] = "POST"
+    event["rawPath"] = event["requestContext"]["http"]["path"] = "/console/sign-in"
+    event |= {"body": body, "isBase64Encoded": True}
+    assert world.call("console", event)["statusCode"] == 422
 
 
 # --- communications --------------------------------------------------------------------------

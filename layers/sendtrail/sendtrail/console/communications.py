@@ -17,7 +17,7 @@ from sendtrail.domain.ids import is_communication_id
 from sendtrail.domain.message import Status
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.keys import Scope
-from sendtrail.services.export import recipients_csv
+from sendtrail.services.export import MOST_ROWS, recipients_csv
 from sendtrail.services.views import communication_view, recipient_view
 from sendtrail.storage import queries
 
@@ -75,6 +75,7 @@ def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -
             items=[recipient_view(each) for each in found.items],
             chosen=status,
             statuses=list(Status),
+            most_rows=MOST_ROWS,
             pager=pager,
             following=pager.following(found.place),
         )

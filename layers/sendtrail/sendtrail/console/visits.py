@@ -201,10 +201,10 @@ def _cookies(event: dict[str, Any]) -> dict[str, str]:
 
 
 def _form(event: Any) -> dict[str, str]:
-    body = event.decoded_body or ""
-    if len(body) > _MOST_FORM:
+    if len(event.body or "") > _MOST_FORM:
         raise InvalidInputError(f"a form of more than {_MOST_FORM} bytes")
     try:
+        body = event.decoded_body or ""
         return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError:
-        raise InvalidInputError(f"a form of more than {_MOST_FIELDS} fields") from None
+    except ValueError:  # no base64, no UTF-8, or too many fields
+        raise InvalidInputError(f"no form, or one of more than {_MOST_FIELDS} fields") from None

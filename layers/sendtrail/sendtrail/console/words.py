@@ -176,11 +176,13 @@ def reason_in_words(reason: str) -> str:
     return _REASONS.get(reason, reason)
 
 
-def evidence_in_words(said: str) -> str:
+def evidence_in_words(suppression: View) -> str:
     """What shows that an address must not be mailed: a type of complaint in words; a server's
-    answer and staff's note as they are.
+    answer and staff's note as they are. Empty where it says no more than the reason does.
     """
-    return _COMPLAINTS.get(said, said)
+    said = suppression["diagnostic"] or ""
+    words = _COMPLAINTS.get(said, said)
+    return "" if words == reason_in_words(suppression["reason"]) else words
 
 
 def bounce_in_words(bounce: View, *, delivered: bool) -> str:
@@ -197,7 +199,7 @@ def bounce_in_words(bounce: View, *, delivered: bool) -> str:
         return _NEVER_TRIED[subtype]
     if (kind, subtype) == ("Transient", "General") and delivered:
         return "Out-of-office reply"
-    return _BOUNCES.get((kind, subtype)) or f"Bounced: {kind}, {subtype}"
+    return _BOUNCES.get((kind, subtype)) or f"{kind}, {subtype}"
 
 
 def sentence(event: View, *, delivered: bool) -> Sentence:
