@@ -270,16 +270,19 @@ class Message:
 
 
 def verdict_of(event: Event) -> Verdict:
-    """Whether a person or a machine is behind an Open or Click event.
-
-    When the message was sent is told by the event: by the token of our own pixel or link, or by
-    SES. The time in the message's id is when we took it for sending, which may be well before.
-    """
+    """Whether a person or a machine is behind an Open or Click event."""
     return classify(
-        hit_at=event.at,
-        sent_at=event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id),
-        user_agent=event.detail.get("user_agent"),
+        hit_at=event.at, sent_at=_sent_at(event), user_agent=event.detail.get("user_agent")
     )
+
+
+def _sent_at(event: Event) -> Timestamp:
+    """When the message of an Open or Click event was sent.
+
+    It is told by the event: by the token of our own pixel or link, or by SES. The time in the
+    message's id is when we took it for sending, which may be well before.
+    """
+    return event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id)
 
 
 def fold(message: Message, event: Event) -> Message:
@@ -356,13 +359,13 @@ def _chosen(message: Message, event: Event) -> Message:
 
 
 def _opened(message: Message, event: Event) -> Message:
-    age = age_of(event.at, sent_time(event.message_id))
+    age = age_of(event.at, _sent_at(event))
     return _with_hits(message, event, lambda hits: hits.with_open(event.at, verdict_of(event), age))
 
 
 def _clicked(message: Message, event: Event) -> Message:
     url = event.detail.get("link") or ""
-    age = age_of(event.at, sent_time(event.message_id))
+    age = age_of(event.at, _sent_at(event))
     return _with_hits(
         message, event, lambda hits: hits.with_click(event.at, verdict_of(event), url, age)
     )
