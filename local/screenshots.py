@@ -32,7 +32,7 @@ def _communications(page: Page) -> None:
 
 def _communication(page: Page) -> None:
     _communications(page)
-    page.locator("tbody tr").nth(3).get_by_role("link").click()
+    page.locator("tbody tr").nth(6).get_by_role("link").click()
 
 
 def _recipients(page: Page) -> None:

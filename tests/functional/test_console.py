@@ -344,7 +344,8 @@ def test_a_communication_tells_people_from_machines(world: World, admin: Visitor
     assert "hour 3 3 3 0 0" in words
     assert "day 3 0 0 3 3" in words
     assert "https://a.example/?x=&lt;b&gt;" in page["body"]
-    assert words.index("Bounced") < words.index("Marked as spam")
+    assert words.index("Bounced 1 11.1") < words.index("Marked as spam 0 0.0")
+    assert "Dropped, not sent 0 0.0" in words
     assert admin.get(f"{HOME}/none")["statusCode"] == 404
 
 
