@@ -45,6 +45,16 @@ dynamodb-local: .local/npm/node_modules/amplify-dynamodb-simulator ## Fetch AWS'
 .local/npm/node_modules/amplify-dynamodb-simulator:
 	@npm install --silent --no-fund --no-audit --prefix .local/npm amplify-dynamodb-simulator@2.9.30
 
+.PHONY: axe
+axe: .local/npm/node_modules/axe-core ## Fetch axe-core, for the browser tests (needs npm)
+
+.local/npm/node_modules/axe-core:
+	@npm install --silent --no-fund --no-audit --prefix .local/npm axe-core@4.14.1
+
+.PHONY: screenshots
+screenshots: setup ## Take docs/console/*.png of the demo that is running (needs Chromium)
+	@$(BIN)/python -m local.screenshots
+
 .PHONY: check
 check: setup ## Lint, types, and the template
 	@$(BIN)/ruff check .

@@ -114,6 +114,7 @@ def _up(options: argparse.Namespace, given: list[str]) -> None:
 def _say(state: dict[str, Any]) -> None:
     print(
         f"Sendtrail is up\n"
+        f"  Console  {state['gateway']}/console\n"
         f"  API      {state['gateway']}/v1\n"
         f"  API key  {state['api_key']}\n"
         f"  SES      publish notifications to {state['topic_arn']}\n"

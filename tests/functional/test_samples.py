@@ -16,6 +16,7 @@ FUNCTIONS = {
     "authorizer-request": "authorize",
     "dispatch-jobs": "dispatch",
     "http-click": "track",
+    "http-console": "console",
     "http-openapi": "api",
     "http-open": "track",
     "http-preferences": "preferences",
@@ -36,6 +37,7 @@ REFUSED = {"dispatch-jobs", "sqs-batch-with-one-poison-record"}
 STATUSES = {
     "http-click": 404,  # its token is not signed by any key
     "http-communication": 404,
+    "http-console": 303,  # to the sign-in page: its cookie is not signed by any key
     "http-preferences": 404,
     "http-preferences-one-click": 404,
     "http-send-communication": 202,

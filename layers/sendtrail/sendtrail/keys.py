@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from sendtrail.domain.times import Timestamp
 
-__all__ = ["ApiKeys", "Caller", "Scope", "new_key"]
+__all__ = ["ApiKeys", "Caller", "Scope", "fingerprint", "new_key"]
 
 _PREFIX: Final = "st_"
 
@@ -62,7 +62,7 @@ class ApiKeys:
             further: ``{"keys": [{"name", "scope", "sha256", "created_at"}]}``.
         """
         one = json.loads(first)
-        callers = {_hash(one["key"]): Caller(one["name"], Scope(one["scope"]))}
+        callers = {fingerprint(one["key"]): Caller(one["name"], Scope(one["scope"]))}
         for entry in json.loads(further)["keys"]:
             callers[entry["sha256"]] = Caller(entry["name"], Scope(entry["scope"]))
         return cls(callers)
@@ -72,7 +72,10 @@ class ApiKeys:
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             return None
-        hashed = _hash(key.strip())
+        return self.of_fingerprint(fingerprint(key.strip()))
+
+    def of_fingerprint(self, hashed: str) -> Caller | None:
+        """Whose key has this fingerprint; None if it is none of ours, or not any more."""
         found: Caller | None = None
         for known, caller in self._callers.items():  # all of them, in the same time
             if hmac.compare_digest(known, hashed):
@@ -83,9 +86,10 @@ class ApiKeys:
 def new_key(scope: Scope, name: str, at: Timestamp) -> tuple[str, dict[str, Any]]:
     """A new key, and what is kept of it."""
     key = _PREFIX + secrets.token_urlsafe(32)
-    entry = {"name": name, "scope": scope.value, "sha256": _hash(key), "created_at": at}
+    entry = {"name": name, "scope": scope.value, "sha256": fingerprint(key), "created_at": at}
     return key, entry
 
 
-def _hash(key: str) -> str:
+def fingerprint(key: str) -> str:
+    """What is kept of a key, and names it: its SHA-256, in hex."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

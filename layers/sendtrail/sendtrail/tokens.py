@@ -38,6 +38,7 @@ class Purpose(StrEnum):
     OPEN = "open"
     CLICK = "click"
     UNSUBSCRIBE = "unsubscribe"
+    SESSION = "session"
 
 
 def signing_keys(secret: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -17,20 +15,14 @@ from sendtrail.domain.communication import About
 from sendtrail.domain.message import Status
 from sendtrail.errors import NotFoundError
 from sendtrail.keys import Scope
+from sendtrail.services.export import recipients_csv
 from sendtrail.services.views import communication_view, recipient_view
 from sendtrail.storage import queries
 
-__all__ = ["MOST_CSV_ROWS", "add_routes"]
+__all__ = ["add_routes"]
 
 _TAG = ["Communications"]
 _CSV: Final = "text/csv"
-_CSV_COLUMNS: Final = ("participant_id", "message_id", "address", "status", "last_changed_at")
-MOST_CSV_ROWS: Final = 10_000
-"""How many rows one answer in CSV has at most: a Lambda answer may have 6 MB."""
-
-_MOST_CSV_PAGES: Final = 102
-"""How many pages are read for it, also where a filter leaves little of each."""
-
 _RECIPIENTS: Final = answers(Page[Recipient], 400)
 _RECIPIENTS[200]["content"][_CSV] = {"schema": {"type": "string"}}
 
@@ -108,34 +100,15 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         list_name = ("recipients", communication_id, status)
         place = services.cursors.read(cursor, *list_name)
         if _CSV in (app.current_event.headers.get("accept") or ""):
-            rows, place = _all_recipients(communication_id, status, place)
+            text, place = recipients_csv(communication_id, status=status, place=place)
             following = services.cursors.write(place, *list_name)
-            return _csv(rows, app.current_event.path, status, following)
+            return _csv(text, app.current_event.path, status, following)
         found = queries.recipients(communication_id, status=status, place=place, limit=limit)
         items = [recipient_view(each) for each in found.items]
         return Page[Recipient].of(items, services.cursors.write(found.place, *list_name))
 
 
-def _all_recipients(
-    communication_id: str, status: Status | None, place: Any
-) -> tuple[list[dict[str, Any]], Any]:
-    rows: list[dict[str, Any]] = []
-    for _ in range(_MOST_CSV_PAGES):
-        found = queries.recipients(communication_id, status=status, place=place, limit=99)
-        rows += [recipient_view(each) for each in found.items]
-        place = found.place
-        if place is None or len(rows) > MOST_CSV_ROWS - 99:
-            break
-    return rows, place
-
-
-def _csv(
-    rows: list[dict[str, Any]], path: str, status: Status | None, following: str | None
-) -> Any:
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_CSV_COLUMNS)
-    writer.writerows([_cell(row[name]) for name in _CSV_COLUMNS] for row in rows)
+def _csv(text: str, path: str, status: Status | None, following: str | None) -> Any:
     headers = {"Content-Disposition": 'attachment; filename="recipients.csv"'}
     if following:
         query = f"cursor={following}" + (f"&status={status.value}" if status else "")
@@ -143,12 +116,6 @@ def _csv(
     return Response(
         status_code=200,
         content_type="text/csv; charset=utf-8",
-        body=text.getvalue(),
+        body=text,
         headers=headers,
     )
-
-
-def _cell(value: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    text = value or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -248,6 +248,19 @@ class Provider(BaseModel):
     unsubscribed: int
 
 
+class HitsOfAge(BaseModel):
+    """Opens and clicks by how long after its sending a message got them: by the hour in the first
+    24, by the day until the 30th, and all later ones together.
+    """
+
+    from_hours: int
+    until_hours: int | None = Field(description="null: for ever")
+    opens: int
+    human_opens: int
+    clicks: int
+    human_clicks: int
+
+
 class CommunicationSummary(BaseModel):
     """A mailing and its figures. Past tense counts messages, each once; `opens` and `clicks` count
     hits; rates are fractions of `sent`, null where nothing was sent.
@@ -286,10 +299,13 @@ class CommunicationSummary(BaseModel):
 
 
 class Communication(CommunicationSummary):
-    """A mailing with its figures per link and per mailbox provider."""
+    """A mailing with its figures per link, per mailbox provider, and over time."""
 
     links: list[CommunicationLink]
     providers: list[Provider]
+    hits_by_age: list[HitsOfAge] = Field(
+        description="youngest first; ages at which there was nothing are left out"
+    )
 
 
 class Recipient(BaseModel):

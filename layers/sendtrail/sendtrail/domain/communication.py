@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from sendtrail.domain.ages import AGES, hours_of
 from sendtrail.domain.bounces import is_provider_refusal
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import sent_time
@@ -69,6 +70,8 @@ _RATES: Final = {
 _DROPPED: Final = "dropped/"
 _PROVIDER: Final = "provider/"
 _LINK: Final = "link/"
+_AGE: Final = "age/"
+_BY_AGE: Final = ("opens", "human_opens", "clicks", "human_clicks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ class Tally:
 
     Attributes:
         counts: name → number, never 0. Names are those of `COUNTERS`, ``dropped/<reason>``,
-            ``provider/<provider>/<counter>`` and ``link/<key>/<clicks or human_clicks>``.
+            ``provider/<provider>/<counter>``, ``link/<key>/<clicks or human_clicks>`` and
+            ``age/<age>/<opens, human_opens, clicks or human_clicks>``.
         urls: link key → URL, for the links that are kept apart.
     """
 
@@ -223,6 +227,8 @@ def tally_of(message: Message | None) -> Tally:
     for key, link in hits.links.items():
         counts[_link(key, "clicks")] = link.clicks
         counts[_link(key, "human_clicks")] = link.human_clicks
+    for name, number in hits.by_age.items():
+        counts[_AGE + name] = number
     return Tally(
         {name: number for name, number in counts.items() if number},
         {key: link.url for key, link in hits.links.items() if key != OTHER_LINKS},
@@ -236,7 +242,9 @@ def figures(tally: Tally) -> dict[str, Any]:
         every counter of `COUNTERS`; `dropped_by_reason` {reason: messages}; the four rates, as
         fractions of `sent` rounded to 4 places, or None where nothing was sent; `links`, most
         clicked first, each with `url` (None for the sum of all others), `clicks` and
-        `human_clicks`; `providers`, largest first, each with `provider` and its counters.
+        `human_clicks`; `providers`, largest first, each with `provider` and its counters;
+        `hits_by_age`, youngest first, for each age of its message at which anything was opened or
+        clicked, with `from_hours`, `until_hours` (None: for ever) and the number of hits.
     """
     counts = tally.counts
     answer: dict[str, Any] = {name: counts.get(name, 0) for name in COUNTERS}
@@ -250,6 +258,7 @@ def figures(tally: Tally) -> dict[str, Any]:
         answer[rate] = round(answer[counter] / sent, 4) if sent else None
     answer["links"] = _links(tally)
     answer["providers"] = _providers(counts)
+    answer["hits_by_age"] = _hits_by_age(counts)
     return answer
 
 
@@ -274,6 +283,16 @@ def _providers(counts: Mapping[str, int]) -> list[dict[str, Any]]:
         for provider in names
     ]
     return sorted(providers, key=lambda row: (-row["recipients"], row["provider"]))
+
+
+def _hits_by_age(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    found = []
+    for age in AGES:
+        hits = {name: counts.get(f"{_AGE}{age}/{name}", 0) for name in _BY_AGE}
+        if any(hits.values()):
+            since, until = hours_of(age)
+            found.append({"from_hours": since, "until_hours": until, **hits})
+    return found
 
 
 def _link(key: str, counter: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from sendtrail.domain.ages import age_of
 from sendtrail.domain.bounces import (
     Bounce,
     complaint_is_a_drop,
@@ -132,7 +133,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The opens and clicks of one message, as one source saw them."""
+    """The opens and clicks of one message, as one source saw them.
+
+    Attributes:
+        by_age: how many hits of which kind at which age of the message: ``<age>/<counter>`` →
+            number, the ages being those of `sendtrail.domain.ages` and the counters ``opens``,
+            ``human_opens``, ``clicks`` and ``human_clicks``.
+    """
 
     open_count: int = 0
     human_open_count: int = 0
@@ -143,19 +150,21 @@ class Hits:
     first_clicked_at: Timestamp | None = None
     last_clicked_at: Timestamp | None = None
     links: Mapping[str, Link] = field(default_factory=dict)
+    by_age: Mapping[str, int] = field(default_factory=dict)
 
-    def with_open(self, at: Timestamp, verdict: Verdict) -> Hits:
-        """One more open."""
+    def with_open(self, at: Timestamp, verdict: Verdict, age: str) -> Hits:
+        """One more open, at that age of the message."""
         return replace(
             self,
             open_count=self.open_count + 1,
             human_open_count=self.human_open_count + verdict.is_human,
             first_opened_at=earliest(self.first_opened_at, at),
             last_opened_at=latest(self.last_opened_at, at),
+            by_age=_with_hit(self.by_age, age, "opens", verdict),
         )
 
-    def with_click(self, at: Timestamp, verdict: Verdict, url: str) -> Hits:
-        """One more click on `url`."""
+    def with_click(self, at: Timestamp, verdict: Verdict, url: str, age: str) -> Hits:
+        """One more click on `url`, at that age of the message."""
         human = int(verdict.is_human)
         return replace(
             self,
@@ -164,6 +173,7 @@ class Hits:
             first_clicked_at=earliest(self.first_clicked_at, at),
             last_clicked_at=latest(self.last_clicked_at, at),
             links=_with_link(self.links, link_key(url), Link(shown_url(url), 1, human, at, at)),
+            by_age=_with_hit(self.by_age, age, "clicks", verdict),
         )
 
 
@@ -260,16 +270,19 @@ class Message:
 
 
 def verdict_of(event: Event) -> Verdict:
-    """Whether a person or a machine is behind an Open or Click event.
-
-    When the message was sent is told by the event: by the token of our own pixel or link, or by
-    SES. The time in the message's id is when we took it for sending, which may be well before.
-    """
+    """Whether a person or a machine is behind an Open or Click event."""
     return classify(
-        hit_at=event.at,
-        sent_at=event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id),
-        user_agent=event.detail.get("user_agent"),
+        hit_at=event.at, sent_at=_sent_at(event), user_agent=event.detail.get("user_agent")
     )
+
+
+def _sent_at(event: Event) -> Timestamp:
+    """When the message of an Open or Click event was sent.
+
+    It is told by the event: by the token of our own pixel or link, or by SES. The time in the
+    message's id is when we took it for sending, which may be well before.
+    """
+    return event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id)
 
 
 def fold(message: Message, event: Event) -> Message:
@@ -346,13 +359,15 @@ def _chosen(message: Message, event: Event) -> Message:
 
 
 def _opened(message: Message, event: Event) -> Message:
-    return _with_hits(message, event, lambda hits: hits.with_open(event.at, verdict_of(event)))
+    age = age_of(event.at, _sent_at(event))
+    return _with_hits(message, event, lambda hits: hits.with_open(event.at, verdict_of(event), age))
 
 
 def _clicked(message: Message, event: Event) -> Message:
     url = event.detail.get("link") or ""
+    age = age_of(event.at, _sent_at(event))
     return _with_hits(
-        message, event, lambda hits: hits.with_click(event.at, verdict_of(event), url)
+        message, event, lambda hits: hits.with_click(event.at, verdict_of(event), url, age)
     )
 
 
@@ -387,6 +402,15 @@ def _with_hits(message: Message, event: Event, change: Callable[[Hits], Hits]) -
     if event.source is Source.OWN:
         return replace(message, own=change(message.own))
     return replace(message, ses=change(message.ses))
+
+
+def _with_hit(
+    by_age: Mapping[str, int], age: str, counter: str, verdict: Verdict
+) -> dict[str, int]:
+    counts = dict(by_age)
+    for name in (counter, f"human_{counter}") if verdict.is_human else (counter,):
+        counts[f"{age}/{name}"] = counts.get(f"{age}/{name}", 0) + 1
+    return counts
 
 
 def _with_link(links: Mapping[str, Link], key: str, link: Link) -> dict[str, Link]:

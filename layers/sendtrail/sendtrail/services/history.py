@@ -26,6 +26,8 @@ __all__ = [
     "find_message",
     "message",
     "messages",
+    "participant",
+    "partitions",
     "profile",
 ]
 
@@ -63,7 +65,7 @@ def profile(participant_id: str) -> View:
     Raises:
         NotFoundError: nothing is known of them.
     """
-    known, uses = _known(participant_id)
+    known, uses = participant(participant_id)
     use = current_address(uses)
     suppression = queries.suppression(use.address) if use else None
     return participant_view(known, use, suppression)
@@ -75,7 +77,7 @@ def addresses(participant_id: str) -> list[View]:
     Raises:
         NotFoundError: nothing is known of the participant.
     """
-    _, uses = _known(participant_id)
+    _, uses = participant(participant_id)
     current = current_address(uses)
     suppressions = queries.suppressions_of(use.address for use in uses)
     uses.sort(key=lambda use: use.last_used_at or use.registered_at or "", reverse=True)
@@ -141,7 +143,12 @@ def find_message(participant_id: str, message_id: str) -> Message:
     return found
 
 
-def _known(participant_id: str) -> tuple[Participant, list[AddressUse]]:
+def participant(participant_id: str) -> tuple[Participant, list[AddressUse]]:
+    """What is known of a participant, and their addresses.
+
+    Raises:
+        NotFoundError: nothing is.
+    """
     known, uses = queries.participant(participant_id)
     if known is None and not uses:
         raise NotFoundError(f"nothing is known of participant {participant_id}")
@@ -150,5 +157,12 @@ def _known(participant_id: str) -> tuple[Participant, list[AddressUse]]:
 
 def _partitions(participant_id: str) -> list[str]:
     _, uses = queries.participant(participant_id)
+    return partitions(participant_id, uses)
+
+
+def partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
+    """Where a participant's history is: in their own partition, and in those of the addresses that
+    were registered to them.
+    """
     stand_ins = [participant_of_address(use.address) for use in uses if use.registered_at]
     return list(dict.fromkeys([participant_id, *stand_ins]))

@@ -122,11 +122,11 @@ def communication_view(about: About, tally: Tally, *, whole: bool) -> View:
     """A communication with its figures.
 
     Args:
-        whole: with figures per link and per mailbox provider.
+        whole: with figures per link, per mailbox provider, and over time.
     """
     numbers = figures(tally)
     if not whole:
-        del numbers["links"], numbers["providers"]
+        del numbers["links"], numbers["providers"], numbers["hits_by_age"]
     return {
         "communication_id": about.communication_id,
         "name": about.name,

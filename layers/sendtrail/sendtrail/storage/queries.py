@@ -51,6 +51,7 @@ __all__ = [
     "address",
     "communication",
     "communications",
+    "first_event",
     "message",
     "messages",
     "participant",
@@ -186,6 +187,12 @@ def trail(message_id: str) -> tuple[list[Event], bool]:
     rows = list(EventRow.query(message_id, consistent_read=True, limit=MOST_EVENTS + 1))
     events = [event_from_item(item_of(row)) for row in rows[:MOST_EVENTS]]
     return events, len(rows) > MOST_EVENTS
+
+
+def first_event(message_id: str) -> Event | None:
+    """The first event of a message's trail, which says whose it is; None if the log has none."""
+    row = next(iter(EventRow.query(message_id, limit=1)), None)
+    return event_from_item(item_of(row)) if row else None
 
 
 # --- communications --------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+"""Console: the pages under /console."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.config import Settings
+from sendtrail.console.app import Console
+
+logger = Logger()
+
+
+@cache
+def console() -> Console:
+    """The pages, made at the first request."""
+    return Console.from_settings(Settings.from_environment(), logger)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers one request of the HTTP API (payload 2.0)."""
+    return console().answer(event, context)

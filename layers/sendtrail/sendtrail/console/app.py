@@ -1,0 +1,134 @@
+"""The resolver: all pages, the errors, and the headers that every answer has."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from pynamodb.exceptions import PynamoDBException
+
+from sendtrail.api.services import Services
+from sendtrail.aws.secrets import Secrets
+from sendtrail.config import Settings, environment
+from sendtrail.console import account, communications, finding, participants, suppressions
+from sendtrail.console.rendering import render, static_file
+from sendtrail.console.sessions import Sessions
+from sendtrail.console.visits import HOME, ROOT, Visit, Visits, redirect
+from sendtrail.errors import (
+    AwsError,
+    ForbiddenError,
+    InvalidCursorError,
+    InvalidInputError,
+    NotFoundError,
+)
+from sendtrail.keyring import KeyRing
+from sendtrail.tokens import signing_keys
+
+__all__ = ["Console"]
+
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    # Everything from here and nothing inline; the pages can be put into no frame.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every answer says unless it says something else itself."""
+
+_STATUS: Final[dict[type[Exception], tuple[HTTPStatus, str]]] = {
+    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This page's address is not whole"),
+    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "That cannot be taken"),
+    ForbiddenError: (HTTPStatus.FORBIDDEN, "This is not allowed"),
+    NotFoundError: (HTTPStatus.NOT_FOUND, "There is no such page"),
+}
+
+
+class Console:
+    """Answers the requests under /console."""
+
+    def __init__(
+        self, services: Services, sessions: Sessions, keys: KeyRing, logger: Logger
+    ) -> None:
+        self._app = APIGatewayHttpResolver()
+        self._visits = Visits(self._app, sessions, keys)
+        self._register_errors(logger)
+        account.add_pages(self._app, self._visits, keys)
+        communications.add_pages(self._app, self._visits, services)
+        participants.add_pages(self._app, self._visits, services)
+        suppressions.add_pages(self._app, self._visits, services)
+        finding.add_pages(self._app, self._visits)
+
+        @self._app.get(ROOT)
+        def home() -> Response[Any]:
+            return redirect(HOME)
+
+        @self._app.get(f"{ROOT}/static/<name>")
+        def static(name: str) -> Response[str]:
+            found = static_file(name)
+            if found is None:
+                raise NotFoundError(f"there is no file {name}")
+            content, kind = found
+            forever = {"Cache-Control": "public, max-age=31536000, immutable"}
+            return Response(status_code=200, content_type=kind, body=content, headers=forever)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, logger: Logger) -> Console:
+        """The console of this stack, on the same services as the private routes."""
+        keys = signing_keys(Secrets(environment()).value(settings.signing_keys_secret))
+        return cls(Services.from_settings(settings), Sessions(keys), KeyRing(), logger)
+
+    def answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answers one request of the HTTP API (payload 2.0)."""
+        answer: dict[str, Any] = self._app.resolve(event, context)
+        answer["headers"] = _HEADERS | (answer.get("headers") or {})
+        return answer
+
+    def _register_errors(self, logger: Logger) -> None:
+        app = self._app
+
+        def ours(error: Exception) -> Response[str]:
+            kind = next(kind for kind in _STATUS if isinstance(error, kind))  # the closest is first
+            return self._problem(*_STATUS[kind], str(error))
+
+        for kind in _STATUS:
+            app.exception_handler(kind)(ours)
+
+        @app.exception_handler([AwsError, PynamoDBException])
+        def unavailable(error: Exception) -> Response[str]:
+            logger.exception("AWS did not do as asked", exc_info=error)
+            return self._problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "Something behind this page did not answer",
+                "nothing is lost; load the page again in a moment",
+            )
+
+        @app.not_found
+        def not_found(_error: Exception) -> Response[str]:
+            status, title = _STATUS[NotFoundError]
+            return self._problem(status, title, f"nothing is at {app.current_event.path}")
+
+        @app.exception_handler(Exception)
+        def unexpected(error: Exception) -> Response[str]:
+            logger.exception("unexpected", exc_info=error)
+            return self._problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here", "it is in the log"
+            )
+
+    def _problem(self, status: HTTPStatus, title: str, said: str) -> Response[str]:
+        said = f"{said[:1].upper()}{said[1:]}."
+        return render("problem", self._visitor(), status=status.value, title=title, said=said)
+
+    def _visitor(self) -> Visit | None:
+        """Who visits; None where even that cannot be told."""
+        try:
+            return self._visits.current()
+        except (AwsError, InvalidInputError):
+            return None

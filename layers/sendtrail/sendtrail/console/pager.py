@@ -1,0 +1,85 @@
+"""Pages of a list, there and back.
+
+Lists go on from a place, and only forward. So a page's link carries, signed, its own place and
+those of the pages before it; the way back is as cheap as the way there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from sendtrail.console.visits import Visit
+from sendtrail.tokens import Cursors
+
+__all__ = ["AT", "Pager"]
+
+AT: Final = "at"
+_MOST_BACK: Final = 30
+"""How many pages back are remembered; before those, there is the first page."""
+_MOST_LENGTH: Final = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """One page's place in a list.
+
+    Attributes:
+        place: where this page begins; None for the first.
+    """
+
+    visit: Visit
+    cursors: Cursors
+    list_name: tuple[object, ...]
+    place: Any
+    before: list[Any]
+
+    @classmethod
+    def of(cls, visit: Visit, cursors: Cursors, *list_name: object) -> Pager:
+        """The place that the visit asks for.
+
+        Raises:
+            InvalidCursorError: it is none of ours, or of another list.
+        """
+        name = ("console", *list_name)
+        found = cursors.read(visit.asked(AT, most=_MOST_LENGTH), *name)
+        place, before = found or (None, [])
+        return cls(visit, cursors, name, place, before)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the list begins here."""
+        return self.place is None
+
+    def here(self, **more: str) -> str:
+        """The link to this page, with other parameters."""
+        return self._link(self.place, self.before, more)
+
+    def first(self) -> str:
+        """The link to the list's beginning."""
+        return self._link(None, [], {})
+
+    def previous(self) -> str | None:
+        """The link to the page before; None on the first."""
+        if self.is_first:
+            return None
+        *before, place = self.before or [None]
+        return self._link(place, before, {})
+
+    def following(self, place: Any) -> str | None:
+        """The link to the page that begins at `place`; None at the end."""
+        if place is None:
+            return None
+        return self._link(place, [*self.before, self.place][-_MOST_BACK:], {})
+
+    def _link(self, place: Any, before: list[Any], more: dict[str, str]) -> str:
+        kept = {name: value for name, value in self.visit.query.items() if name in _KEPT}
+        if place is not None:
+            kept[AT] = self.cursors.write([place, before], *self.list_name) or ""
+        query = urlencode(kept | more)
+        return self.visit.path + (f"?{query}" if query else "")
+
+
+_KEPT: Final = ("name", "kind", "month", "status", "reason")
+"""The parameters that say which list it is."""

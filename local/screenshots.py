@@ -1,0 +1,130 @@
+"""Screenshots of every page of the console, at two widths and in two themes, from the demo.
+
+`make screenshots`, with a stack running whose demo has been played: it writes
+`docs/console/<page>-<width>-<theme>.png`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from playwright.sync_api import Page
+
+from local.browser import chromium, started
+from local.paths import ROOT
+from local.stack import StackError, read
+
+__all__ = ["take"]
+
+_FOLDER: Final = ROOT / "docs" / "console"
+_SIZES: Final = ((1440, 900), (375, 812))
+_THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+_MEMBER: Final = "member-0042"  # the demo's keenest reader
+
+
+def _communications(page: Page) -> None:
+    page.goto("/console/communications")
+
+
+def _communication(page: Page) -> None:
+    _communications(page)
+    page.locator("tbody tr").nth(6).get_by_role("link").click()
+
+
+def _recipients(page: Page) -> None:
+    _communication(page)
+    page.get_by_role("link", name=re.compile("^Recipients")).click()
+
+
+def _participant(page: Page) -> None:
+    page.goto(f"/console/participants/{_MEMBER}")
+
+
+def _message(page: Page) -> None:
+    _participant(page)
+    clicked = page.locator("td[data-label=Clicks] .cell", has_text=re.compile("[1-9]"))
+    page.locator("tbody tr").filter(has=clicked).first.get_by_role("link").click()
+    page.locator(".trail").wait_for()
+    page.locator("tr.is-open").evaluate("(row) => row.scrollIntoView()")
+
+
+def _addresses(page: Page) -> None:
+    page.goto(f"/console/participants/{_MEMBER}/addresses")
+
+
+def _suppressions(page: Page) -> None:
+    page.goto("/console/suppressions")
+
+
+def _lift(page: Page) -> None:
+    _suppressions(page)
+    page.get_by_role("link", name=re.compile("^Lift")).first.click()
+
+
+def _find(page: Page) -> None:
+    page.goto("/console/find?q=nobody%40society.example")
+
+
+_PAGES: Final[dict[str, Callable[[Page], None]]] = {
+    "communications": _communications,
+    "communication": _communication,
+    "recipients": _recipients,
+    "participant": _participant,
+    "message": _message,
+    "addresses": _addresses,
+    "suppressions": _suppressions,
+    "lift": _lift,
+    "find": _find,
+}
+
+
+def take(state: dict[str, Any], path: str, folder: Path, *, whole: bool = False) -> None:
+    """Takes them all.
+
+    Args:
+        state: what the running stack says of itself.
+        path: Chromium's.
+        whole: the pages from top to bottom, and not only what is seen first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with started(path) as browser:
+        for width, height in _SIZES:
+            for theme in _THEMES:
+                page = browser.new_page(
+                    base_url=state["gateway"],
+                    viewport={"width": width, "height": height},
+                    color_scheme=theme,
+                    timezone_id="Europe/Amsterdam",
+                )
+
+                def shoot(name: str, page: Page = page, end: str = f"{width}-{theme}") -> None:
+                    page.wait_for_load_state("networkidle")
+                    page.screenshot(path=folder / f"{name}-{end}.png", full_page=whole)
+
+                page.goto("/console")
+                shoot("sign-in")
+                page.get_by_label("API key").fill(state["api_key"])
+                page.get_by_role("button", name="Sign in").click()
+                for name, go in _PAGES.items():
+                    go(page)
+                    shoot(name)
+                page.close()
+
+
+def main() -> None:
+    """The command."""
+    path = chromium()
+    if path is None:
+        sys.exit("this machine has no Chromium (Debian: apt-get install chromium)")
+    try:
+        take(read(), path, _FOLDER)
+    except StackError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

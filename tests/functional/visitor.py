@@ -1,0 +1,124 @@
+"""A visitor of the console without a browser: keeps cookies, follows links, sends forms."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from base64 import b64encode
+from typing import Any
+from urllib.parse import urlencode
+
+from sendtrail.domain.times import now
+from sendtrail.keys import Scope, new_key
+from sendtrail.storage.models import MODELS
+from tests.functional.world import World
+from tests.support import load_event
+
+__all__ = ["Reads", "Visitor", "make_key", "revoke_keys"]
+
+
+class Visitor:
+    """Somebody at the console's pages.
+
+    Attributes:
+        cookies: what their browser keeps.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.cookies: dict[str, str] = {}
+
+    def get(self, path: str, *, scheme: str = "https") -> dict[str, Any]:
+        """Asks for a page; Lambda's answer."""
+        return self._call("GET", path, None, scheme)
+
+    def post(self, path: str, *, secret: str | None = None, **fields: str) -> dict[str, Any]:
+        """Sends a form, with the session's secret as a page has it."""
+        if secret is None:
+            secret = self.secret()
+        return self._call("POST", path, urlencode({"form_secret": secret, **fields}), "https")
+
+    def secret(self) -> str:
+        """The secret in a form of a page."""
+        page = self.get("/console/sign-in")
+        if page["statusCode"] == 303:
+            page = self.get("/console/suppressions")
+        found = re.search(r'name="form_secret" value="([^"]+)"', page["body"])
+        assert found
+        return found[1]
+
+    def sign_in(self, key: str, to: str = "") -> dict[str, Any]:
+        """Signs in."""
+        return self.post("/console/sign-in", key=key, **({"next": to} if to else {}))
+
+    def follow(self, page: dict[str, Any], text: str) -> dict[str, Any]:
+        """Follows the link with this text."""
+        found = re.search(rf'<a href="([^"]+)"[^>]*>{text}</a>', page["body"])
+        assert found, f"no link {text}"
+        return self.get(html.unescape(found[1]))
+
+    def _call(self, method: str, path: str, body: str | None, scheme: str) -> dict[str, Any]:
+        path, _, query = path.partition("?")
+        event = load_event("http-console")
+        event["rawPath"] = event["requestContext"]["http"]["path"] = path
+        event["requestContext"]["http"]["method"] = method
+        event["rawQueryString"] = query.partition("#")[0]
+        event["cookies"] = [f"{name}={value}" for name, value in self.cookies.items()]
+        event["headers"]["x-forwarded-proto"] = scheme
+        if body is not None:  # as API Gateway brings forms
+            event["headers"]["content-type"] = "application/x-www-form-urlencoded"
+            event["body"], event["isBase64Encoded"] = b64encode(body.encode()).decode(), True
+        answer: dict[str, Any] = self.world.call("console", event)
+        for cookie in answer.get("cookies") or ():
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer
+
+
+def make_key(world: World, scope: Scope) -> str:
+    """A key of its own, in the stack's secret."""
+    key, entry = new_key(scope, scope.value, now())
+    _put_keys(world, [entry])
+    return key
+
+
+def revoke_keys(world: World) -> None:
+    """Removes all further keys."""
+    _put_keys(world, [])
+
+
+def _put_keys(world: World, entries: list[dict[str, Any]]) -> None:
+    world.backend.endpoints.client("secretsmanager").put_secret_value(
+        SecretId=world.backend.resources.physical["ApiKeys", ""],
+        SecretString=json.dumps({"keys": entries}),
+    )
+
+
+class Reads:
+    """Counts what is read through PynamoDB's models.
+
+    Attributes:
+        requests: to DynamoDB.
+        items: that it gave back.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.items = 0
+
+    def __enter__(self) -> Reads:
+        bound = [model for model in MODELS.values() if hasattr(model.Meta, "table_name")]
+        self._events = [model._get_connection().connection.client.meta.events for model in bound]
+        for events in self._events:
+            events.register("after-call.dynamodb.*", self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for events in self._events:
+            events.unregister("after-call.dynamodb.*", self._count)
+
+    def _count(self, parsed: dict[str, Any], **_: Any) -> None:
+        self.requests += 1
+        self.items += len(parsed.get("Items", ()))
+        self.items += sum(len(rows) for rows in parsed.get("Responses", {}).values())
