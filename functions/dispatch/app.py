@@ -115,7 +115,13 @@ class Batch:
         seconds = round(most * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
         logger.warning(
             "not done",
-            extra={"why": str(error), "attempts": attempts, "again_in": seconds},
+            extra={
+                # Not all that SES says: it names addresses.
+                "why": error.code if isinstance(error, AwsError) else str(error),
+                "record_id": record.message_id,
+                "attempts": attempts,
+                "again_in": seconds,
+            },
         )
         metrics.add_metric(name="PutOff", unit=MetricUnit.Count, value=1)
         try:

@@ -17,7 +17,7 @@ from sendtrail.public.pages import page, preferences
 from sendtrail.public.requests import form_of, hit_of, method_of, token_of
 from sendtrail.runtime import hasty_database, hasty_event_log, link_keys, to_ingest_queue
 from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.keeping import Keeper, write_line
+from sendtrail.services.keeping import Keeper, Kept, write_line
 from sendtrail.services.preferences import By, Preferences
 
 logger = Logger()
@@ -51,7 +51,7 @@ def sender() -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Shows the page; only a POST changes anything: whatever follows links must not."""
     try:
-        recipient = link_keys().read(lambda tokens: tokens.read_unsubscribe(token_of(event)))
+        reader = link_keys().read(lambda tokens: tokens.read_unsubscribe(token_of(event)))
     except InvalidTokenError:
         return page(
             404,
@@ -63,13 +63,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.exception("the signing keys cannot be read")
         return page(503, "One moment", "This cannot be done just now. Please try again.")
     if method_of(event) != "POST":
-        subscribed = service().subscribed(recipient)
+        subscribed = service().subscribed(reader)
         return preferences(sender(), subscribed=subscribed, changed=False)
     form = form_of(event)
     if form.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
-        return choose(event, recipient, subscribed=False, by=By.ONE_CLICK)
+        return choose(event, reader.recipient, subscribed=False, by=By.ONE_CLICK)
     if form.get("subscribed") in _CHOICES:
-        return choose(event, recipient, subscribed=_CHOICES[form["subscribed"]], by=By.PAGE)
+        return choose(event, reader.recipient, subscribed=_CHOICES[form["subscribed"]], by=By.PAGE)
     return page(
         400,
         "Nothing was changed",
@@ -84,5 +84,7 @@ def choose(
     kept = service().choose(recipient, hit_of(event), subscribed=subscribed, by=by)
     name = "Resubscribed" if subscribed else "Unsubscribed"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    if kept is not Kept.LOG:
+        metrics.add_metric(name=f"KeptIn{kept.value}", unit=MetricUnit.Count, value=1)
     logger.info("choice", extra={"subscribed": subscribed, "by": by.value, "kept": kept.value})
     return preferences(sender(), subscribed=subscribed, changed=True)

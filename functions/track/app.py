@@ -16,6 +16,7 @@ from sendtrail.public.requests import hit_of, method_of, token_of
 from sendtrail.runtime import hasty_event_log, link_keys, to_ingest_queue
 from sendtrail.services.keeping import Keeper, Kept, write_line
 from sendtrail.services.tracking import Tracking
+from sendtrail.tokens import ClickedLink
 
 logger = Logger()
 metrics = Metrics()
@@ -82,7 +83,7 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
         logger.exception("the signing keys cannot be read")
         return explain(503, "One moment", "This link cannot be followed just now. Try again.")
     if counted:
-        report("Clicks", tracking().clicked(link, hit_of(event)))
+        keep_click(link, event)
     return {
         "statusCode": 302,
         "headers": {
@@ -92,6 +93,17 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
         },
         "body": "",
     }
+
+
+def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
+    """Keeps that a link was followed; whatever goes wrong, whoever follows it gets there."""
+    try:
+        kept = tracking().clicked(link, hit_of(event))
+    except Exception:
+        logger.exception("a link was followed and could not be kept")
+        count("Unkept")
+    else:
+        report("Clicks", kept)
 
 
 def explain(status: int, title: str, text: str) -> dict[str, Any]:

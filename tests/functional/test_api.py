@@ -455,6 +455,8 @@ def test_every_route_asks_for_its_scope(
         ("GET", "/v1/participants?address=ann", None, "local part"),
         ("GET", "/v1/communications?month=2026-13", None, "month"),
         ("GET", "/v1/suppressions?reason=bad", None, "'spammed'"),
+        ("GET", f"/v1/templates/t?version={'9' * 40}", None, "version"),
+        ("POST", "/v1/participants/ann/interactions", '{"kind": NaN}', "NaN"),
         ("PUT", "/v1/suppressions/ann", {"note": ""}, "local part"),
         ("PUT", f"/v1/suppressions/{'語' * 300}@example.com", {"note": ""}, "characters"),
         ("PUT", "/v1/suppressions/a@example.com", '{"note": "\\ud800"}', "note"),

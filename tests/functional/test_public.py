@@ -31,6 +31,7 @@ from tests.support import load_event
 
 SIMULATOR = "simulator.amazonses.com"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+FORM = "application/x-www-form-urlencoded"
 SENT = "2026-11-20T10:30:00.000Z"
 JANE = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", "news-1")
 
@@ -54,7 +55,7 @@ class Reader:
         context["timeEpoch"] = int(time.time() * 1000) + 60_000 + self._requests
         context["http"]["method"] = method
         event["pathParameters"] = {"token": self.links[kind] if token is None else token}
-        event["headers"] = {"user-agent": FIREFOX} | more.pop("headers", {})
+        event["headers"] = {"user-agent": FIREFOX, "content-type": FORM} | more.pop("headers", {})
         event |= more
         answer: dict[str, Any] = self.world.call("preferences" if kind == "u" else "track", event)
         return answer
@@ -289,7 +290,19 @@ def test_only_a_post_changes_anything(post: Post, reader: Reader) -> None:
         assert "script" not in page["body"]
         assert "default-src 'none'" in page["headers"]["Content-Security-Policy"]
     assert post.api("/v1/participants/p0")["json"]["subscribed"]
-    assert reader("u", method="POST", body="what=ever")["statusCode"] == 400
+    nested = "".join(
+        f"Content-Type: multipart/form-data; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(90)
+    )
+    for body, kind in [
+        ("what=ever", FORM),
+        ("List-Unsubscribe=One-Click", "text/plain"),
+        ('{"List-Unsubscribe": "One-Click"}', "application/json"),
+        ("List-Unsubscribe=One-Click&" + "x" * 5_000, FORM),
+        (nested, "multipart/form-data; boundary=b0"),
+        ("--x", "multipart/form-data"),
+    ]:
+        answer = reader("u", method="POST", body=body, headers={"content-type": kind})
+        assert answer["statusCode"] == 400, (body[:40], kind)
     assert post.api("/v1/participants/p0")["json"]["subscribed"]
     one_click = 'Content-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click'
     multipart = f"--x\r\n{one_click}\r\n--x--\r\n"

@@ -10,6 +10,9 @@ from sendtrail.domain.times import now
 from tests.functional.sending import NEWS, Post, answered, outbox, people
 from tests.functional.world import Api, World
 
+DEEP: Any = []
+for _ in range(500):
+    DEEP = [DEEP]
 SIMULATOR = "simulator.amazonses.com"
 
 
@@ -245,6 +248,11 @@ def test_a_preview_has_the_original_links_and_no_pixel(post: Post) -> None:
         ({"recipients": people("a@b.example", x="y" * 20_000)}, "data"),
         ({"recipients": people("a@b.example"), "template_id": "news"}, "not both"),
         ({"recipients": people("a@b.example"), "subject": "{{"}, "subject, line 1"),
+        ({"recipients": people("a@b.example"), "reply_to": "a@b.example\r\nBcc: c@d"}, "reply_to"),
+        ({"recipients": people("a@b.example"), "copy_to": ["nobody"]}, "copy_to"),
+        ({"recipients": people("a@b.example"), "copy_to": ["a@b.example"] * 2}, "twice"),
+        ({"recipients": people("a@b.example", deep=DEEP)}, "nested"),
+        ({"recipients": people("a@b.example"), "subject": "{{ 1 / 0 }}"}, "subject, line 1"),
     ],
 )
 def test_nothing_is_sent_of_what_is_not_right_as_a_whole(
@@ -256,6 +264,41 @@ def test_nothing_is_sent_of_what_is_not_right_as_a_whole(
     assert said in answer["json"]["detail"]
     assert post.jobs() == []
     assert post.api("/v1/communications")["json"]["items"] == []
+
+
+def test_a_letter_says_the_same_whenever_it_is_rendered(post: Post) -> None:
+    """A template cannot tell whether it is checked, sent or looked at."""
+    text = "{% if 'unsubscribe.invalid' in unsubscribe_url %}A{% else %}B{% endif %} {{ unsubscribe_url }}"
+    draft = {"name": "x", "subject": "s", "text": text, "recipients": people(f"a@{SIMULATOR}")}
+    look = post.api("/v1/communications/preview", "POST", draft)["json"]["text"]
+    post.send(**draft)
+    post.run()
+    (mail,) = outbox(post.world)
+    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    path = f"/v1/participants/p0/messages/{message['message_id']}/preview"
+    assert look == post.api(path)["body"] == "A #unsubscribe"
+    assert mail["text"].startswith("A http")
+    assert "/u/" in mail["text"]
+
+
+@pytest.mark.parametrize(
+    ("suppressed", "written"),
+    [
+        ("u@xn--bcher-kva.example", "u@bücher.example"),
+        ("u@bücher.example", "u@xn--bcher-kva.example"),
+        ("u@example.com", "u@ｅxample.com"),
+    ],
+)
+def test_an_address_is_suppressed_however_its_domain_is_written(
+    post: Post, suppressed: str, written: str
+) -> None:
+    """In Unicode, in ASCII, or in compatibility forms: it is one address."""
+    assert post.api(f"/v1/suppressions/{suppressed}", "PUT", {"note": "x"})["statusCode"] == 200
+    post.send(recipients=people(written), **NEWS)
+    post.run()
+    assert outbox(post.world) == []
+    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert message["drop_reason"] == "manual"
 
 
 def test_a_repeated_request_with_the_same_key_is_the_first_one(post: Post) -> None:

@@ -203,6 +203,17 @@ def test_activity_that_becomes_known_late_is_found_when_asked_for(house: House) 
         house.run(since="no-day")
 
 
+def test_a_sweep_from_a_later_day_leaves_none_out(house: House) -> None:
+    """What was not swept before it is swept by the next."""
+    house.people(("early", "2024-11-10T12:00:00.000Z"), ("late", f"{DUE}T12:00:00.000Z"))
+    house.known = ["early", "late"]
+    house.run("2026-11-05T03:15:00.000Z")
+    assert house.run(since="2024-11-20").count == 1
+    assert house.inactive() == {"late"}
+    assert house.run().count == 1
+    assert house.inactive() == {"early", "late"}
+
+
 def test_a_sweep_costs_what_is_due_and_not_what_is_there(house: House) -> None:
     """The same requests and read units among many times as many."""
 

@@ -378,6 +378,15 @@ def test_word_of_an_earlier_interaction_ends_inactivity_too() -> None:
         assert reduce(fold_participant, order, silent).inactive_since is None
 
 
+def test_an_owner_of_an_address_that_fell_silent_is_inactive_too() -> None:
+    """What was found of the address is credited with what happened there."""
+    silent = Participant("address-x", measured_since=SENT, last_interaction_at=SENT)
+    found = fold_participant(silent, Event.inactivated("address-x", LATER, last_active_at=SENT))
+    assert Participant("p").joined(found).inactive_since == LATER
+    active = Participant("p", last_interaction_at=LATER)
+    assert active.joined(found).inactive_since is None
+
+
 def test_the_address_to_write_to_is_the_last_registered_else_the_last_used() -> None:
     """Registered wins over used."""
     used = AddressUse("p", "a@example.com", SENT, LATER)

@@ -214,6 +214,14 @@ def test_our_own_sending_has_no_opens_and_clicks_of_ses() -> None:
     assert types["ConfigurationSetEvents"] - types["OwnConfigurationSetEvents"] == {"open", "click"}
 
 
+def test_dispatch_may_put_off_what_it_received() -> None:
+    """SAM's own policies for queues do not allow it."""
+    policies = load().all["DispatchFunctionRole"]["Properties"]["Policies"]
+    allowed = json.dumps(policies)
+    assert "sqs:ChangeMessageVisibility" in allowed
+    assert "ses:SendEmail" in allowed
+
+
 def test_every_test_has_a_docstring() -> None:
     """One line that says what holds."""
     for path in (ROOT / "tests").rglob("test_*.py"):

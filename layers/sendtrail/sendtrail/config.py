@@ -156,8 +156,14 @@ class Settings:
     @property
     def sends_per_second(self) -> float:
         """How many messages one worker sends in a second at most: its share of the whole rate."""
+        rate = self.whole("SEND_RATE", least=1, most=100_000)
         workers = self.whole("SEND_WORKERS", least=1, most=1000)
-        return self.whole("SEND_RATE", least=1, most=100_000) / workers
+        if workers > 5 * rate:
+            raise ConfigurationError(
+                f"{workers} workers for {rate} messages a second (SEND_WORKERS, SEND_RATE): each "
+                "would wait longer than 5 seconds; at most 5 for each message a second are allowed"
+            )
+        return rate / workers
 
     @property
     def doubt_seconds(self) -> int:

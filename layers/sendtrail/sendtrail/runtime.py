@@ -11,7 +11,7 @@ from sendtrail.aws.secrets import Secrets
 from sendtrail.aws.service import Patience
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
-from sendtrail.errors import InvalidTokenError
+from sendtrail.errors import AwsError, InvalidTokenError
 from sendtrail.storage.event_log import EventLog
 from sendtrail.tokens import LinkTokens, signing_keys
 
@@ -38,6 +38,7 @@ HASTY = Patience(attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, wi
 """For calls that a reader waits for: with the ingest queue after it, an answer within 400 ms."""
 
 _QUEUE_PATIENCE = Patience(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
+_SECRETS_PATIENCE = Patience(attempts=3, timeout=1.0, first_wait=0.05, within=2.0)
 
 
 @cache
@@ -98,6 +99,7 @@ class LinkKeys:
     KEEP_SECONDS = 60.0
 
     def __init__(self) -> None:
+        self._secrets = Secrets(environment(), patience=_SECRETS_PATIENCE)
         self._tokens: LinkTokens | None = None
         self._read_at = 0.0
 
@@ -120,13 +122,20 @@ class LinkKeys:
             renewed: by keys as they are now, as far as they may be read again.
 
         Raises:
-            AwsError: the secret cannot be read.
+            AwsError: the secret cannot be read, and never was.
         """
         now = time.monotonic()
         stale = renewed and now - self._read_at >= self.KEEP_SECONDS
-        if self._tokens is None or stale:
-            secret = Secrets(environment()).value(Settings.from_environment().signing_keys_secret)
-            self._tokens, self._read_at = LinkTokens(signing_keys(secret)), now
+        if self._tokens is not None and not stale:
+            return self._tokens
+        self._read_at = now  # also of a reading that fails
+        try:
+            secret = self._secrets.value(Settings.from_environment().signing_keys_secret)
+        except AwsError:
+            if self._tokens is None:
+                raise
+        else:
+            self._tokens = LinkTokens(signing_keys(secret))
         return self._tokens
 
 

@@ -16,7 +16,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from sendtrail.domain.events import Recipient
-from sendtrail.domain.ids import digest
+from sendtrail.domain.ids import digest, participant_of_address
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms
 from sendtrail.errors import ConfigurationError, InvalidCursorError, InvalidTokenError
 
@@ -26,6 +26,7 @@ __all__ = [
     "LinkTokens",
     "LoadedPixel",
     "Purpose",
+    "Reader",
     "serializer",
     "signing_keys",
 ]
@@ -115,6 +116,18 @@ class LoadedPixel:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """What an unsubscribe token carries.
+
+    Attributes:
+        stand_in: the participant that stands for the address that the message was sent to.
+    """
+
+    recipient: Recipient
+    stand_in: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClickedLink:
     """What a click token carries.
 
@@ -148,8 +161,9 @@ class LinkTokens:
         return _signed(self._click, [*_ids(recipient), epoch_ms(sent_at), position, url])
 
     def unsubscribe(self, recipient: Recipient) -> str:
-        """For the preferences page."""
-        return _signed(self._unsubscribe, _ids(recipient))
+        """For the preferences page of who is written to at the recipient's address."""
+        stand_in = participant_of_address(recipient.address or "")
+        return _signed(self._unsubscribe, [*_ids(recipient), stand_in])
 
     def read_open(self, token: str) -> LoadedPixel:
         """Whose pixel it is.
@@ -169,13 +183,14 @@ class LinkTokens:
         *ids, sent_ms, position, url = _verified(self._click, token)
         return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, url)
 
-    def read_unsubscribe(self, token: str) -> Recipient:
+    def read_unsubscribe(self, token: str) -> Reader:
         """Whose page it is.
 
         Raises:
             InvalidTokenError: we did not sign it for this.
         """
-        return Recipient(*_verified(self._unsubscribe, token))
+        *ids, stand_in = _verified(self._unsubscribe, token)
+        return Reader(Recipient(*ids), stand_in)
 
 
 def _ids(recipient: Recipient) -> list[str | None]:

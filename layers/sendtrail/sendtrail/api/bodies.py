@@ -17,6 +17,10 @@ JSON: Final = "application/json"
 _MOST: Final = 2 * 1024 * 1024
 
 
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
 def checked(event: dict[str, Any]) -> Response[str] | None:
     """Makes an event's body plain JSON text, or says why it cannot be taken.
 
@@ -41,7 +45,7 @@ def checked(event: dict[str, Any]) -> Response[str] | None:
         )
     try:
         text = b64decode(body).decode() if event.get("isBase64Encoded") else body
-        json.loads(text)
+        json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is not JSON: {error}")
     event |= {

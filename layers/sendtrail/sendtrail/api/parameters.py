@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from sendtrail.api.schemas import ID, GatewayMessage, Problem
 from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
 from sendtrail.errors import InvalidInputError
-from sendtrail.services.recording import checked_address
+from sendtrail.services.addresses import checked_address
 
 __all__ = [
     "AddressPath",

@@ -36,7 +36,7 @@ from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
 from sendtrail.keys import Scope
 from sendtrail.services import history
-from sendtrail.services.recording import checked_address
+from sendtrail.services.addresses import checked_address
 from sendtrail.storage import queries
 
 __all__ = ["add_routes"]

@@ -13,6 +13,7 @@ from sendtrail.domain.message import DropReason, Status
 
 __all__ = [
     "ID",
+    "MOST_VERSIONS",
     "AcceptedCommunication",
     "AcceptedMessage",
     "Address",
@@ -42,6 +43,7 @@ __all__ = [
 T = TypeVar("T")
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 """What participants, communications and templates are named by."""
+MOST_VERSIONS: Final = 10**9
 
 Time = Annotated[
     str, Field(description="UTC, ISO 8601, with Z", examples=["2026-11-24T09:30:00.000Z"])
@@ -359,9 +361,9 @@ class _Sendable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     template_id: Annotated[str | None, Field(pattern=ID)] = None
-    template_version: Annotated[int | None, Field(ge=1, description="the newest, if left out")] = (
-        None
-    )
+    template_version: Annotated[
+        int | None, Field(ge=1, le=MOST_VERSIONS, description="the newest, if left out")
+    ] = None
     subject: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
     html: Annotated[str | None, Field(min_length=1)] = None
     text: Annotated[str | None, Field(min_length=1)] = None

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from sendtrail.api.bodies import JSON
 from sendtrail.api.parameters import IdempotencyKey, MessageId, ParticipantId, TemplateId, answers
 from sendtrail.api.schemas import (
+    MOST_VERSIONS,
     AcceptedCommunication,
     AcceptedMessage,
     CommunicationDraft,
@@ -62,9 +63,13 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def put(template_id: TemplateId, draft: TemplateDraft) -> Template:
-        check(Body(draft.subject, draft.html, draft.text))
         made = services.templates.add(
-            template_id, subject=draft.subject, html=draft.html, text=draft.text, at=now()
+            template_id,
+            subject=draft.subject,
+            html=draft.html,
+            text=draft.text,
+            fields=check(Body(draft.subject, draft.html, draft.text)),
+            at=now(),
         )
         return _template(made)
 
@@ -77,7 +82,8 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def get(
-        template_id: TemplateId, version: Annotated[int | None, Query(ge=1)] = None
+        template_id: TemplateId,
+        version: Annotated[int | None, Query(ge=1, le=MOST_VERSIONS)] = None,
     ) -> Template:
         found = services.templates.get(template_id, version)
         if found is None:
@@ -125,7 +131,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             raise InvalidInputError(
                 f"recipient: {recipient}; there are {len(draft.recipients)}, counted from 0"
             )
-        prepared = services.composing.preview(_draft(draft), _request(app, None))
+        prepared = services.composing.preview(_draft(draft), _request(app, None), recipient)
         letters, rendered = prepared.plan.letters, prepared.rendered[recipient]
         return CommunicationPreview.model_validate(
             {
@@ -195,14 +201,13 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
 
 
 def _template(found: TemplateVersion) -> Template:
-    fields = check(Body(found.subject, found.html, found.text))
     return Template(
         template_id=found.template_id,
         version=found.version,
         subject=found.subject,
         html=found.html,
         text=found.text,
-        fields=sorted(fields),
+        fields=list(found.fields),
         created_at=found.created_at,
     )
 

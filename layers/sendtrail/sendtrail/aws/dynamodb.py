@@ -65,7 +65,8 @@ class DynamoDB:
         return list(self._workers.map(do, arguments))
 
     def put_all(self, table: str, items: Sequence[Item]) -> None:
-        """Writes items, 25 to a request; what DynamoDB leaves unprocessed is tried again.
+        """Writes items, 25 to a request, or a single one by itself; what DynamoDB leaves
+        unprocessed is tried again.
 
         Args:
             items: of different keys: BatchWriteItem takes no key twice.
@@ -74,6 +75,9 @@ class DynamoDB:
             ThrottledError: items were left after 8 rounds; others may have been written.
             AwsError: as for any call.
         """
+        if len(items) == 1:
+            self._call("PutItem", {"TableName": table, "Item": to_attributes(items[0])})
+            return
         for start in range(0, len(items), _MOST_WRITES):
             batch = items[start : start + _MOST_WRITES]
             self._write([{"PutRequest": {"Item": to_attributes(item)}} for item in batch], table)

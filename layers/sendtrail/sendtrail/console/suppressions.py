@@ -15,7 +15,7 @@ from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.keys import Scope
-from sendtrail.services.recording import checked_address
+from sendtrail.services.addresses import checked_address
 from sendtrail.services.views import suppression_view
 from sendtrail.storage import queries
 

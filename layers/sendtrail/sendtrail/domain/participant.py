@@ -102,6 +102,7 @@ class Participant:
             measured_since=earliest(self.measured_since, other.measured_since),
             last_interaction_at=latest(self.last_interaction_at, other.last_interaction_at),
             choice=_later(self.choice, other.choice),
+            inactivity=_greater(self.inactivity, other.inactivity),
         )
 
 
@@ -157,8 +158,7 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
         changed = replace(changed, choice=_later(changed.choice, choice))
     if event.type is EventType.INACTIVATED:
         found = Inactivity(event.at, event.detail["last_active_at"])
-        if changed.inactivity is None or changed.inactivity.rank < found.rank:
-            changed = replace(changed, inactivity=found)
+        changed = replace(changed, inactivity=_greater(changed.inactivity, found))
     if event.type in _INTERACTIONS or (event.type in _HITS and verdict_of(event).is_human):
         changed = replace(
             changed, last_interaction_at=latest(changed.last_interaction_at, event.at)
@@ -186,6 +186,12 @@ def current_address(uses: list[AddressUse]) -> AddressUse | None:
         key=lambda use: (use.registered_at or "", use.last_used_at or "", use.normal),
         default=None,
     )
+
+
+def _greater(one: Inactivity | None, other: Inactivity | None) -> Inactivity | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other, key=lambda found: found.rank)
 
 
 def _later(one: Choice | None, other: Choice | None) -> Choice | None:

@@ -104,6 +104,9 @@ _MOST_SOURCE: Final = 300_000
 _MOST_RENDERED: Final = 500_000
 _MOST_SUBJECT: Final = 300
 _MOST_LOOPS: Final = 2
+_MOST_TAGS: Final = 2_000
+_MOST_NODES: Final = 10_000
+"""A compiled template takes some 10 KB of memory for each tag."""
 _MOST_WORK: Final = 200_000
 """Of a rendering: turns of loops, members that filters look at, and characters by the hundred."""
 _GREATEST: Final = 10**18
@@ -193,11 +196,12 @@ class Template:
         """Whether the mail's text is its author's own, and not made of the page."""
         return self._text is not None
 
-    def render(self, data: Mapping[str, Any]) -> Rendered:
+    def render(self, data: Mapping[str, Any], *, make_text: bool = True) -> Rendered:
         """The mail for one recipient.
 
         Args:
             data: plain JSON by the names of `fields`, and all of `BUILT_IN`.
+            make_text: whether to make the text of the page, where there is none; else it is empty.
 
         Raises:
             MissingFieldError: the template needs a field that the data have not.
@@ -212,7 +216,10 @@ class Template:
                 f"the subject has {len(subject)} characters; the most is {_MOST_SUBJECT}"
             )
         html = self._html.render(data) if self._html else None
-        text = self._text.render(data) if self._text else markup.as_text(html or "")
+        if self._text:
+            text = self._text.render(data)
+        else:
+            text = markup.as_text(html or "") if make_text else ""
         return Rendered(subject, html, text)
 
 
@@ -310,13 +317,19 @@ class _Context(Context):
 
 
 @pass_context
-def _measured(context: _Context, value: Any, turn: int = 1) -> Any:
-    """What a loop goes through, or `in` looks into."""
+def _measured(context: _Context, value: Any, turn: int = 0) -> Any:
+    """What a loop goes through, or `in` looks into.
+
+    Args:
+        turn: what a turn of the loop costs; 0 for what is no loop.
+    """
+    if turn and isinstance(value, str):
+        raise _NotAllowedError("a loop goes through a list or an object, not through a text")
     if isinstance(value, Undefined):
         len(value)  # raises that it is missing
     if not isinstance(value, str | list | tuple | dict):
         raise _NotAllowedError(f"{_kind(value)} has no members")
-    context.spend(value, turn)
+    context.spend(value, turn or 1)
     return value
 
 
@@ -518,7 +531,11 @@ class _Part:
         environment = _ENVIRONMENTS[name]
         self._name = name
         try:
+            if source.count("{{") + source.count("{%") > _MOST_TAGS:
+                raise _invalid(name, None, f"it has more than {_MOST_TAGS} tags")
             tree = environment.parse(source)
+            if sum(1 for _ in tree.find_all(nodes.Node)) > _MOST_NODES:
+                raise _invalid(name, None, "it has too many expressions")
             _check_node(name, tree, loops=0)
             self.names: Final = frozenset(find_undeclared_variables(tree))
             code = environment.compile(_Measuring().visit(tree))
@@ -605,6 +622,9 @@ def _check_node(part: str, node: nodes.Node, loops: int) -> None:
         for argument in node.args:
             _check_node(part, argument, loops)
         return
+    if isinstance(node, nodes.List | nodes.Tuple | nodes.Dict) and not _is_plain(node):
+        # Else a few lines make a list of lists whose comparison takes for ever.
+        refuse("a list or an object in a template may hold constants alone")
     if not isinstance(node, _ALLOWED_NODES):
         refuse(_SAID.get(type(node), f"{type(node).__name__.lower()} is not allowed"))
     _check_names(node, refuse)
@@ -650,6 +670,16 @@ def _check_filter(node: nodes.Filter, refuse: Callable[[str], NoReturn]) -> None
         allowed = _MAPPABLE if node.name == "map" else ALLOWED_TESTS
         if not isinstance(named, nodes.Const) or named.value not in allowed:
             refuse(f"{node.name} is not allowed with this")
+
+
+def _is_plain(node: nodes.List | nodes.Tuple | nodes.Dict) -> bool:
+    """Whether it holds constants alone, or names what a loop or an assignment sets."""
+    if isinstance(node, nodes.Tuple) and node.ctx == "store":
+        return True
+    held: list[nodes.Node] = []
+    for each in node.items:
+        held += [each.key, each.value] if isinstance(each, nodes.Pair) else [each]
+    return all(isinstance(each, nodes.Const) for each in held)
 
 
 def _is_cycle(node: nodes.Call) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from sendtrail.domain.times import from_epoch_ms
@@ -13,6 +13,7 @@ from sendtrail.services.tracking import Hit
 __all__ = ["form_of", "hit_of", "method_of", "token_of"]
 
 Event = Mapping[str, Any]
+_MOST_FORM: Final = 4_096
 
 
 def token_of(event: Event) -> str:
@@ -38,22 +39,34 @@ def hit_of(event: Event) -> Hit:
 
 
 def form_of(event: Event) -> dict[str, str]:
-    """The fields of a form, of either encoding that RFC 8058 allows; nothing of anything else."""
+    """The fields of a form, of either encoding that RFC 8058 allows; nothing of anything else, nor
+    of what is larger than such a form can be.
+    """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     content_type = headers.get("content-type", "")
     body = event.get("body") or ""
-    content = b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "replace")
-    if content_type.lower().startswith("multipart/form-data"):
-        from email.parser import BytesParser  # mail programs send the other; it loads slowly
-        from email.policy import HTTP
+    if len(body) > _MOST_FORM:
+        return {}
+    kind = content_type.partition(";")[0].strip().lower()
+    try:
+        content = b64decode(body) if event.get("isBase64Encoded") else body.encode()
+        if kind == "multipart/form-data":
+            return _parts(content_type, content)
+        if kind == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(content.decode(), keep_blank_values=True))
+    except (ValueError, RecursionError):
+        pass
+    return {}
 
-        head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
-        message = BytesParser(policy=HTTP).parsebytes(head + content)
-        parts = message.iter_parts() if message.is_multipart() else ()
-        return {
-            str(part.get_param("name", header="content-disposition")): (
-                str(part.get_payload()).strip()
-            )
-            for part in parts
-        }
-    return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
+
+def _parts(content_type: str, content: bytes) -> dict[str, str]:
+    from email.parser import BytesParser  # mail programs send the other; it loads slowly
+    from email.policy import HTTP
+
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = BytesParser(policy=HTTP).parsebytes(head + content)
+    parts = message.iter_parts() if message.is_multipart() else ()
+    return {
+        str(part.get_param("name", header="content-disposition")): str(part.get_payload()).strip()
+        for part in parts
+    }

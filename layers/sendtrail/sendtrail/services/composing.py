@@ -6,23 +6,26 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sendtrail.domain.ids import (
     digest,
     new_message_id,
+    normal_address,
     participant_of_address,
 )
 from sendtrail.domain.participant import current_address
 from sendtrail.domain.plan import Content, Letter, Plan, SpamReport
 from sendtrail.domain.refusal import Refusal
-from sendtrail.domain.times import Timestamp
+from sendtrail.domain.times import Timestamp, epoch_ms
 from sendtrail.errors import InvalidInputError, MissingFieldError, NotFoundError
 from sendtrail.mail.spam import score
 from sendtrail.mail.templates import Rendered
+from sendtrail.services.addresses import canonical_address, sendable_address
 from sendtrail.services.fold_communications import FoldCommunications
 from sendtrail.services.refusals import Refusals
-from sendtrail.services.rendering import Rendering
+from sendtrail.services.rendering import NO_UNSUBSCRIBING, Rendering
 from sendtrail.storage import queries
 from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.plans import Plans
@@ -30,10 +33,15 @@ from sendtrail.storage.templates import Templates
 
 __all__ = ["Addressee", "Composing", "Draft", "Prepared", "Request"]
 
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _MOST_DATA: Final = 16_384  # bytes, of one recipient's
 _READERS: Final = 8
-_SOMEWHERE: Final = "https://unsubscribe.example/"
-"""Where the unsubscribe link leads while a mail is looked at as a spam filter does."""
+_MOST_DEPTH: Final = 32  # of a recipient's data
+_SCORED: Final = 5
+"""How many of a mailing's letters are looked at as a spam filter does: they are of one template."""
+_QUEUED_AGAIN: Final = timedelta(days=1)
+"""How long a repeated request also queues its plan again; after that, what it asks for has long
+been done, or is in a dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,8 @@ class Prepared:
     """A plan that is checked and not kept.
 
     Attributes:
-        rendered: its letters as they would be read.
+        rendered: its letters; whole is the one that is looked at, as it would be read. Others lack
+            a text part that has to be made.
         refusals: of each letter why it would be dropped now, or None.
     """
 
@@ -142,6 +151,7 @@ class Composing:
             NotFoundError: there is no such template.
             AwsError: it may have been taken; with an ``Idempotency-Key`` it can be asked for again.
         """
+        self._check(draft)
         known = self._plans.find(_plan_id(draft, request)) if request.idempotency_key else None
         plan = known or self._plans.put(self.prepare(draft, request).plan)
         if plan.request != _digest(draft):
@@ -152,30 +162,36 @@ class Composing:
         if posted:
             self._log.append([posted])
             self._communications.post(posted)
-        self._enqueue(plan.plan_id)
+        if epoch_ms(request.at) - epoch_ms(plan.accepted_at) < _QUEUED_AGAIN // _MILLISECOND:
+            self._enqueue(plan.plan_id)
         return plan
 
-    def preview(self, draft: Draft, request: Request) -> Prepared:
+    def preview(self, draft: Draft, request: Request, number: int = 0) -> Prepared:
         """What would be sent, and to whom it would not; nothing is written.
+
+        Args:
+            number: of the recipient by whom it is read.
 
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `take`.
         """
+        self._check(draft)
         prepared = self.prepare(draft, request)
         letters = prepared.plan.letters
         refusals = self._refusals.of(
             [(letter.participant_id, letter.address) for letter in letters],
             of_communication=draft.is_communication,
         )
-        return replace(prepared, refusals=refusals)
+        read = self._rendering.letter(prepared.plan.content, letters[number], NO_UNSUBSCRIBING)
+        rendered = [*prepared.rendered[:number], read, *prepared.rendered[number + 1 :]]
+        return replace(prepared, rendered=rendered, refusals=refusals)
 
     def prepare(self, draft: Draft, request: Request) -> Prepared:
-        """The plan of a draft, checked.
+        """The plan of a draft whose parts are as they should be, rendered to see that they fit.
 
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `take`.
         """
-        self._check(draft)
         content = self._content(draft.content)
         self._rendering.template(content)  # its own faults are no recipient's
         letters = [
@@ -190,8 +206,10 @@ class Composing:
                 draft.recipients, _addresses(draft.recipients), strict=True
             )
         ]
+        scored = set(range(0, len(letters), max(1, len(letters) // _SCORED)))
         rendered = [
-            self._rendered(content, letter, number) for number, letter in enumerate(letters)
+            self._rendered(content, letter, number, make_text=number in scored)
+            for number, letter in enumerate(letters)
         ]
         letters = [
             replace(letter, subject=each.subject)
@@ -204,7 +222,11 @@ class Composing:
             request=_digest(draft),
             kind=draft.kind,
             content=content,
-            spam=self._spam(draft, rendered, text_was_given=self._has_text(content)),
+            spam=self._spam(
+                draft,
+                [each for number, each in enumerate(rendered) if number in scored],
+                text_was_given=self._rendering.template(content).has_text,
+            ),
             letters=letters,
             communication_id=plan_id if draft.is_communication else None,
             name=draft.name,
@@ -223,6 +245,8 @@ class Composing:
         return Prepared(plan, rendered)
 
     def _check(self, draft: Draft) -> None:
+        for name, addresses in (("reply_to", [draft.reply_to]), ("copy_to", draft.copy_to)):
+            _check_addresses(name, [each for each in addresses if each is not None])
         count = len(draft.recipients)
         if count > self._most_recipients:
             raise InvalidInputError(
@@ -235,6 +259,10 @@ class Composing:
                 raise InvalidInputError(
                     f"recipients[{number}]: {addressee.participant_id} is recipients[{same}] "
                     "already"
+                )
+            if _depth(addressee.data) > _MOST_DEPTH:
+                raise InvalidInputError(
+                    f"recipients[{number}].data: nested deeper than {_MOST_DEPTH}"
                 )
             size = len(json.dumps(addressee.data).encode())
             if size > _MOST_DATA:
@@ -251,9 +279,11 @@ class Composing:
             raise NotFoundError(f"there is no template {content.template_id}")
         return replace(content, template_version=newest.version)
 
-    def _rendered(self, content: Content, letter: Letter, number: int) -> Rendered:
+    def _rendered(
+        self, content: Content, letter: Letter, number: int, *, make_text: bool
+    ) -> Rendered:
         try:
-            return self._rendering.letter(content, letter, _SOMEWHERE)
+            return self._rendering.checked(content, letter, make_text=make_text)
         except MissingFieldError as error:
             raise MissingFieldError(
                 f"recipients[{number}].data ({letter.participant_id}): {error.field} is missing",
@@ -263,9 +293,6 @@ class Composing:
             raise InvalidInputError(
                 f"recipients[{number}] ({letter.participant_id}): {error}"
             ) from None
-
-    def _has_text(self, content: Content) -> bool:
-        return self._rendering.template(content).has_text
 
     def _spam(
         self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
@@ -294,6 +321,30 @@ def _plan_id(draft: Draft, request: Request) -> str:
     return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
 
 
+def _check_addresses(name: str, addresses: Sequence[str]) -> None:
+    for address in addresses:
+        try:
+            sendable_address(address)
+        except ValueError as error:
+            raise InvalidInputError(f"{name}: {address!r:.80}: {error}") from None
+    if len({normal_address(address) for address in addresses}) < len(addresses):
+        raise InvalidInputError(f"{name}: an address twice")
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are in each other; looked at no deeper than is allowed."""
+    depth, level = 0, [value]
+    while level and depth <= _MOST_DEPTH:
+        depth += 1
+        level = [
+            each
+            for held in level
+            for each in (held.values() if isinstance(held, Mapping) else held)
+            if isinstance(each, Mapping | list)
+        ]
+    return depth
+
+
 def _digest(draft: Draft) -> str:
     return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
 
@@ -304,7 +355,7 @@ def _addresses(recipients: Sequence[Addressee]) -> list[str]:
     def address(number_and_addressee: tuple[int, Addressee]) -> str:
         number, addressee = number_and_addressee
         if addressee.address is not None:
-            return addressee.address
+            return canonical_address(addressee.address)
         _, uses = queries.participant(addressee.participant_id)
         use = current_address(uses)
         if use is None:

@@ -19,7 +19,7 @@ from sendtrail.domain.message import Message
 from sendtrail.domain.participant import current_address
 from sendtrail.errors import InvalidInputError
 from sendtrail.services import history
-from sendtrail.services.recording import checked_address
+from sendtrail.services.addresses import checked_address
 from sendtrail.services.views import (
     address_view,
     event_view,

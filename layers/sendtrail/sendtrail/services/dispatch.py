@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from urllib.parse import quote
 
 from sendtrail.domain.events import EventType
 from sendtrail.domain.message import DropReason
@@ -16,8 +17,9 @@ from sendtrail.domain.times import Timestamp, now
 from sendtrail.errors import InvalidInputError, RefusedError, RejectedRecordError
 from sendtrail.mail.markup import with_links, with_pixel
 from sendtrail.mail.templates import Rendered
+from sendtrail.services.addresses import sendable_address
 from sendtrail.services.postman import Mail, Postman
-from sendtrail.services.refusals import Refusals, sendable_address
+from sendtrail.services.refusals import Refusals
 from sendtrail.services.rendering import NO_UNSUBSCRIBING, Rendering
 from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.plans import Plans
@@ -25,8 +27,12 @@ from sendtrail.tokens import LinkTokens
 
 __all__ = ["Dispatch", "Job", "Outcome", "PublicLinks"]
 
-MOST_TRACKED_URL: Final = 4_000
-"""Longer links stay as they are: API Gateway takes 10,240 bytes of request line and headers."""
+MOST_TRACKED_URL: Final = 6_000
+"""Links that come to more bytes in a token or a header stay as they are: API Gateway takes 10,240
+of request line and headers."""
+
+
+_KEPT: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class Outcome(StrEnum):
@@ -93,9 +99,10 @@ class PublicLinks:
         recipient, ours = plan.recipient(number), f"{self.url}/"
 
         def link(position: int, url: str) -> str | None:
-            if url.startswith(ours) or len(url) > MOST_TRACKED_URL:
-                return None
-            return f"{ours}c/{self.tokens.click(recipient, sent_at, position, url)}"
+            token = self.tokens.click(recipient, sent_at, position, url)
+            longest = max(len(token), len(quote(url, safe=_KEPT)))
+            mine = url.startswith(ours)
+            return None if mine or longest > MOST_TRACKED_URL else f"{ours}c/{token}"
 
         pixel = f"{ours}o/{self.tokens.open(recipient, sent_at)}.gif"
         return with_pixel(with_links(html, link), pixel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formataddr, parseaddr
 from typing import Any, Final
 
 from sendtrail.errors import AwsError, BusyError, RefusedError, ThrottledError
@@ -74,7 +75,8 @@ class Postman:
             sender: the address that mail comes from, with or without a display name.
         """
         self._ses = ses
-        self._sender = sender
+        # A name in other than ASCII has to be an encoded word (RFC 2047).
+        self._sender = formataddr(parseaddr(sender))
         self._configuration_set = configuration_set
         self._pace = pace
 

@@ -7,11 +7,13 @@ from enum import StrEnum
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType, Recipient
+from sendtrail.domain.participant import Participant
 from sendtrail.errors import AwsError
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.keeping import Keeper, Kept
 from sendtrail.services.tracking import Hit
 from sendtrail.storage.items import PROFILE, participant_from_item
+from sendtrail.tokens import Reader
 
 __all__ = ["By", "Preferences"]
 
@@ -35,14 +37,20 @@ class Preferences:
         self._keeper = keeper
         self._fold = fold
 
-    def subscribed(self, recipient: Recipient) -> bool | None:
-        """Whether the reader gets communications; None if that cannot be read just now."""
-        key = {"participant_id": recipient.participant_id, "part": PROFILE}
+    def subscribed(self, reader: Reader) -> bool | None:
+        """Whether the reader gets communications at that address, as dispatch decides it; None if
+        that cannot be read just now.
+        """
+        ids = dict.fromkeys((reader.recipient.participant_id, reader.stand_in))
+        keys = [{"participant_id": each, "part": PROFILE} for each in ids]
         try:
-            item = self._db.get(self._participants, key)
+            items = self._db.get_all(self._participants, keys)
         except AwsError:
             return None
-        return participant_from_item(item).subscribed if item else True
+        known = Participant(reader.recipient.participant_id)
+        for item in items:
+            known = known.joined(participant_from_item(item))
+        return known.subscribed
 
     def choose(self, recipient: Recipient, hit: Hit, *, subscribed: bool, by: By) -> Kept:
         """Keeps a choice, whatever happens; and folds it at once, if that is possible."""

@@ -14,45 +14,19 @@ from sendtrail.domain.ids import normal_address, participant_of_address
 from sendtrail.domain.participant import MOST_OWNERS
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.services.addresses import checked_address
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.provider_list import ProviderList
 from sendtrail.storage import queries
 from sendtrail.storage.event_log import EventLog
 
-__all__ = ["MOST_REGISTERED", "Lifted", "Recording", "checked_address"]
+__all__ = ["MOST_REGISTERED", "Lifted", "Recording"]
 
 MOST_REGISTERED: Final = 20
 """How many addresses may be registered to a participant: their history is read from as many
 partitions."""
 
-_MOST_ADDRESS: Final = 320
 _MOST_SPELLINGS: Final = 25
-_MOST_ADDRESS_BYTES: Final = 640  # it is part of a sort key, which may have 1,024
-
-
-def checked_address(address: str) -> str:
-    """The address, if it can be one: not whether it exists, but that it has a local part and a
-    domain (RFC 5321, sections 4.1.2 and 4.5.3.1).
-
-    Raises:
-        InvalidInputError: it cannot.
-    """
-    local, at, domain = address.rpartition("@")
-    if (
-        not at
-        or not local
-        or not domain
-        or len(address) > _MOST_ADDRESS
-        or len(address.encode("utf-8", "replace")) > _MOST_ADDRESS_BYTES
-        or any(character.isspace() or not character.isprintable() for character in address)
-        or any(character in domain for character in '<>()[]\\,;:"')
-        or ("@" in local and not local.startswith('"'))
-    ):
-        raise InvalidInputError(
-            f"not an email address: {address!r:.80}; one has a local part, an @ and a domain, no "
-            f"blanks, and at most {_MOST_ADDRESS} characters"
-        )
-    return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +62,7 @@ class Recording:
         Raises:
             InvalidInputError: it is no address, or one too many.
         """
-        checked_address(address)
+        address = checked_address(address)
         _, uses = queries.participant(participant_id)
         registered = {use.normal for use in uses if use.registered_at}
         if normal_address(address) not in registered and len(registered) >= MOST_REGISTERED:

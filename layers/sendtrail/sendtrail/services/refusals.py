@@ -11,9 +11,10 @@ from sendtrail.domain.message import DropReason
 from sendtrail.domain.participant import Participant
 from sendtrail.domain.refusal import Refusal, refusal
 from sendtrail.domain.suppression import Suppression
+from sendtrail.services.addresses import sendable_address
 from sendtrail.storage.items import PROFILE, participant_from_item, suppression_from_item
 
-__all__ = ["Refusals", "sendable_address"]
+__all__ = ["Refusals"]
 
 _MOST_AT_ONCE: Final = 33  # of three keys each, in a BatchGetItem of 100
 
@@ -84,20 +85,3 @@ class Refusals:
             {person.participant_id: person for person in people},
             {suppression.address: suppression for suppression in suppressions},
         )
-
-
-def sendable_address(address: str) -> str:
-    """The address as SES takes it: its domain in ASCII (SES API reference, "Destination").
-
-    Raises:
-        ValueError: no mail can be sent to it; the message says why.
-    """
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        checked = validate_email(address, check_deliverability=False)
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
-    if checked.ascii_email is None:
-        raise ValueError("SES takes no characters outside ASCII before the @-sign.")
-    return checked.ascii_email

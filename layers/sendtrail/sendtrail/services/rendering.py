@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,13 +17,17 @@ _MOST_COMPILED: Final = 16
 NO_UNSUBSCRIBING: Final = "#unsubscribe"
 """Where the unsubscribe link leads in what is not the recipient's: previews and copies."""
 
+_SOMEWHERE: Final = "https://unsubscribe.invalid/here"
+"""What templates are told is the unsubscribe link: the same whenever they are rendered, so that
+what was checked is what is sent. The link takes its place in what comes out."""
 
-def merge_fields(letter: Letter, unsubscribe_url: str) -> dict[str, Any]:
+
+def merge_fields(letter: Letter) -> dict[str, Any]:
     """What a letter's template can name: its data, and what every template can."""
     built_in = {
         "participant_id": letter.participant_id,
         "address": letter.address,
-        "unsubscribe_url": unsubscribe_url,
+        "unsubscribe_url": _SOMEWHERE,
     }
     return {**letter.data, **built_in}
 
@@ -46,6 +49,17 @@ class Rendering:
         """
         return self._compiled(content)
 
+    def checked(self, content: Content, letter: Letter, *, make_text: bool) -> Rendered:
+        """A letter as it is looked at before it is sent; nobody can unsubscribe by it.
+
+        Args:
+            make_text: whether to make the text part, where none is given.
+
+        Raises:
+            MissingFieldError, InvalidInputError, NotFoundError, AwsError: as `letter` does.
+        """
+        return self.template(content).render(merge_fields(letter), make_text=make_text)
+
     def letter(self, content: Content, letter: Letter, unsubscribe_url: str) -> Rendered:
         """A letter as it is read, with its links as they were written.
 
@@ -54,8 +68,13 @@ class Rendering:
             InvalidInputError: it cannot be rendered with its data.
             NotFoundError, AwsError: as `template` does.
         """
-        fields: Mapping[str, Any] = merge_fields(letter, unsubscribe_url)
-        return self.template(content).render(fields)
+        rendered = self.checked(content, letter, make_text=True)
+        html = rendered.html
+        return Rendered(
+            rendered.subject.replace(_SOMEWHERE, unsubscribe_url),
+            html.replace(_SOMEWHERE, unsubscribe_url) if html is not None else None,
+            rendered.text.replace(_SOMEWHERE, unsubscribe_url),
+        )
 
     def _compile(self, content: Content) -> Template:
         if content.template_id is None:

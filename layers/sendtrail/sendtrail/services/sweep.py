@@ -57,7 +57,7 @@ class Place:
         """The beginning of the next shard, or day."""
         if self.shard + 1 < ACTIVITY_SHARDS:
             return Place(self.day, self.shard + 1)
-        return Place((date.fromisoformat(self.day) + timedelta(days=1)).isoformat())
+        return Place(_day_after(self.day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,13 @@ class Sweep:
                 self._mark(due)
             swept = replace(swept, count=swept.count + len(due))
             more = has_time()
-        if not dry and at.day > swept.first_day:
-            self._finish((date.fromisoformat(at.day) - timedelta(days=1)).isoformat())
+        if not dry:
+            self._finish(swept.first_day, _day_before(at.day))
         return replace(swept, place=at if at.day <= last_day else None)
 
     def last_due_day(self, now: Timestamp) -> str:
         """The last day whose activity was, all of it, that many years ago."""
-        today = date.fromisoformat(years_after(now, -self._years)[:10])
-        return (today - timedelta(days=1)).isoformat()
+        return _day_before(years_after(now, -self._years)[:10])
 
     def due(self, now: Timestamp, *, most: int) -> list[Due]:
         """Whom a sweep now would mark: at most so many of them, and of two days' pages."""
@@ -176,10 +175,15 @@ class Sweep:
                 raise InvalidInputError(
                     f"since: {since!r:.40} is no day; write 2024-11-24"
                 ) from None
-        state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
-        if state:
-            return (date.fromisoformat(state["finished_day"]) + timedelta(days=1)).isoformat()
+        finished = self._finished_day()
+        if finished:
+            return _day_after(finished)
         return (date.fromisoformat(last_day) - FIRST_REACH).isoformat()
+
+    def _finished_day(self) -> str | None:
+        """The day up to which all have been swept; None before the first sweep."""
+        state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
+        return str(state["finished_day"]) if state else None
 
     def _page(self, at: Place, now: Timestamp) -> tuple[list[Due], Place]:
         """Who of the next page is due, and where to go on."""
@@ -216,8 +220,13 @@ class Sweep:
             self._log.append(events)
             self._fold.take(events)
 
-    def _finish(self, day: str) -> None:
-        """Notes that a day was swept, so that the next sweep begins after it."""
+    def _finish(self, first: str, day: str) -> None:
+        """Notes that all days from `first` to `day` were swept, so that the next sweep begins after
+        them; unless that would leave out a day, or go back.
+        """
+        finished = self._finished_day()
+        if day < first or (finished and (first > _day_after(finished) or day <= finished)):
+            return
         self._db.update(
             self._table,
             {"participant_id": SWEEP_ID, "part": _STATE},
@@ -225,3 +234,11 @@ class Sweep:
             names={"#day": "finished_day", "#revision": "revision"},
             values={":day": day, ":one": 1},
         )
+
+
+def _day_after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()

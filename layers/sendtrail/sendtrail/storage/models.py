@@ -13,6 +13,7 @@ from typing import Any, Final
 from pynamodb.attributes import (
     Attribute,
     BooleanAttribute,
+    ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -271,6 +272,7 @@ class TemplateRow(Model):
     subject = UnicodeAttribute()
     html = UnicodeAttribute(null=True)
     text = UnicodeAttribute(null=True)
+    fields = ListAttribute[str]()
     created_at = UnicodeAttribute()
 
 

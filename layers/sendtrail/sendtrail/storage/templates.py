@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,13 +17,18 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class TemplateVersion:
-    """One version of a template; its parts are sources, in Jinja2."""
+    """One version of a template; its parts are sources, in Jinja2.
+
+    Attributes:
+        fields: the merge fields that its recipients' data must have, in order.
+    """
 
     template_id: str
     version: int
     subject: str
     html: str | None
     text: str | None
+    fields: tuple[str, ...]
     created_at: Timestamp
 
 
@@ -45,7 +50,14 @@ class Templates:
         return _from_item(items[0]) if items else None
 
     def add(
-        self, template_id: str, *, subject: str, html: str | None, text: str | None, at: Timestamp
+        self,
+        template_id: str,
+        *,
+        subject: str,
+        html: str | None,
+        text: str | None,
+        fields: Iterable[str],
+        at: Timestamp,
     ) -> TemplateVersion:
         """Writes the next version.
 
@@ -55,7 +67,9 @@ class Templates:
         for _ in range(_TRIES):
             newest = self.get(template_id)
             number = newest.version + 1 if newest else 1
-            made = TemplateVersion(template_id, number, subject, html, text, at)
+            made = TemplateVersion(
+                template_id, number, subject, html, text, tuple(sorted(fields)), at
+            )
             try:
                 self._db.put(
                     self._table,
@@ -74,6 +88,7 @@ def _to_item(template: TemplateVersion) -> dict[str, Any]:
         "template_id": template.template_id,
         "version": template.version,
         "subject": template.subject,
+        "fields": list(template.fields),
         "created_at": template.created_at,
     }
     parts = {"html": template.html, "text": template.text}
@@ -87,5 +102,6 @@ def _from_item(item: Mapping[str, Any]) -> TemplateVersion:
         subject=item["subject"],
         html=item.get("html"),
         text=item.get("text"),
+        fields=tuple(item["fields"]),
         created_at=item["created_at"],
     )
