@@ -16,10 +16,11 @@ keys = KeyRing()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers whether the caller is known, and with what name and scope."""
+    """Answers whether the caller is known, and with what name, scope and key."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     authorization = headers.get("authorization")
     caller = keys.find(lambda known: known.caller(authorization)) if authorization else None
     if caller is None:
         return {"isAuthorized": False}
-    return {"isAuthorized": True, "context": {"name": caller.name, "scope": caller.scope.value}}
+    known = {"name": caller.name, "scope": caller.scope.value, "key": caller.key_id}
+    return {"isAuthorized": True, "context": known}

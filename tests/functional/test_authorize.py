@@ -39,7 +39,7 @@ def test_the_first_key_is_an_admins(world: World) -> None:
     key = secret(world, "FirstApiKey")["key"]
     assert ask(world, f"Bearer {key}") == {
         "isAuthorized": True,
-        "context": {"name": "first", "scope": "admin"},
+        "context": {"name": "first", "scope": "admin", "key": fingerprint(key)[:16]},
     }
 
 
@@ -61,7 +61,8 @@ def test_a_new_key_works_soon_and_only_its_hash_is_kept(world: World) -> None:
     client.put_secret_value(SecretId=arn, SecretString=json.dumps({"keys": [entry]}))
     assert key not in json.dumps(secret(world, "ApiKeys"))
     world._functions["authorize"].keys._read_at -= 3
-    assert ask(world, f"Bearer {key}")["context"] == {"name": "report", "scope": "read"}
+    context = ask(world, f"Bearer {key}")["context"]
+    assert context == {"name": "report", "scope": "read", "key": entry["sha256"][:16]}
 
 
 def test_scopes_include_those_before_them() -> None:

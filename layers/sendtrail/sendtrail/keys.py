@@ -20,6 +20,7 @@ from sendtrail.domain.times import Timestamp
 __all__ = ["ApiKeys", "Caller", "Scope", "fingerprint", "new_key"]
 
 _PREFIX: Final = "st_"
+_ID_LENGTH: Final = 16
 
 
 class Scope(StrEnum):
@@ -40,10 +41,16 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key belongs to, and its scope."""
+    """Who a key belongs to, and its scope.
+
+    Attributes:
+        key_id: what tells it from others, whose names may be the same: the beginning of its
+            fingerprint.
+    """
 
     name: str
     scope: Scope
+    key_id: str
 
 
 class ApiKeys:
@@ -62,10 +69,15 @@ class ApiKeys:
             further: ``{"keys": [{"name", "scope", "sha256", "created_at"}]}``.
         """
         one = json.loads(first)
-        callers = {fingerprint(one["key"]): Caller(one["name"], Scope(one["scope"]))}
-        for entry in json.loads(further)["keys"]:
-            callers[entry["sha256"]] = Caller(entry["name"], Scope(entry["scope"]))
-        return cls(callers)
+        entries = [one | {"sha256": fingerprint(one["key"])}, *json.loads(further)["keys"]]
+        return cls(
+            {
+                entry["sha256"]: Caller(
+                    entry["name"], Scope(entry["scope"]), entry["sha256"][:_ID_LENGTH]
+                )
+                for entry in entries
+            }
+        )
 
     def caller(self, authorization: str | None) -> Caller | None:
         """Who sends this ``Authorization`` header: ``Bearer <API key>``; None if nobody we know."""

@@ -62,5 +62,5 @@ def _authorized(app: APIGatewayHttpResolver) -> dict[str, Any]:
 
 
 def caller_of(app: APIGatewayHttpResolver) -> str:
-    """Whose API key a request carries."""
-    return str(_authorized(app).get("name", ""))
+    """Which API key a request carries: what the authorizer names it by."""
+    return str(_authorized(app).get("key", ""))
