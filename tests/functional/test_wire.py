@@ -156,7 +156,7 @@ def test_what_stays_unprocessed_is_an_error() -> None:
     left = {"PutRequest": {"Item": {"k": {"S": "1"}}}}
     script = Scripted(*[(200, json.dumps({"UnprocessedItems": {"t": [left]}}))] * 20)
     with served(script) as url, pytest.raises(ThrottledError):
-        client(url).put_all("t", [{"k": "1"}])
+        client(url).put_all("t", [{"k": "1"}, {"k": "2"}])
 
 
 def test_batches_are_as_few_as_dynamodb_allows() -> None:
