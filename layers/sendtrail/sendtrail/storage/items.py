@@ -7,7 +7,7 @@ them. What is None or empty is absent. Keys are built here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import astuple, fields
 from typing import Any, Final
 from zlib import crc32
 
@@ -104,15 +104,29 @@ def message_from_item(item: Mapping[str, Any]) -> Message:
 
 def _hits_to_item(hits: Hits) -> Item:
     item = _fields(hits)
-    item["links"] = {key: _fields(link) for key, link in hits.links.items()}
+    # Without the names of what is in them: an ordinary message stays within 1 KB, one write unit.
+    item["links"] = {key: list(astuple(link)) for key, link in hits.links.items()}
+    item["by_age"] = {
+        age: [hits.by_age.get(f"{age}/{counter}", 0) for counter in _AGE_COUNTERS]
+        for age in sorted({name.partition("/")[0] for name in hits.by_age})
+    }
     return {name: value for name, value in item.items() if value}
 
 
 def _hits_from_item(item: Mapping[str, Any] | None) -> Hits:
     if not item:
         return Hits()
-    links = {key: Link(**link) for key, link in item.get("links", {}).items()}
-    return Hits(**{**item, "links": links})
+    links = {key: Link(*link) for key, link in item.get("links", {}).items()}
+    by_age = {
+        f"{age}/{counter}": number
+        for age, numbers in item.get("by_age", {}).items()
+        for counter, number in zip(_AGE_COUNTERS, numbers, strict=True)
+        if number
+    }
+    return Hits(**{**item, "links": links, "by_age": by_age})
+
+
+_AGE_COUNTERS: Final = ("opens", "human_opens", "clicks", "human_clicks")
 
 
 _MESSAGE_PLAIN: Final = tuple(
