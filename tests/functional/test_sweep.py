@@ -104,11 +104,13 @@ def test_a_dry_run_says_who_would_be_marked_and_writes_nothing(house: House) -> 
             "participant_id": "long-ago",
             "last_active_at": "2024-11-01T10:00:00.000Z",
             "since": "2026-11-01T10:00:00.000Z",
+            "interacted": True,
         },
         {
             "participant_id": "the-day",
             "last_active_at": f"{DUE}T23:59:59.999Z",
             "since": "2026-11-23T23:59:59.999Z",
+            "interacted": True,
         },
     ]
     assert house.inactive() == set()

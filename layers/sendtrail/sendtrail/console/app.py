@@ -10,9 +10,17 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pynamodb.exceptions import PynamoDBException
 
 from sendtrail.api.services import Services
+from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.aws.secrets import Secrets
 from sendtrail.config import Settings, environment
-from sendtrail.console import account, communications, finding, participants, suppressions
+from sendtrail.console import (
+    account,
+    communications,
+    finding,
+    inactive,
+    participants,
+    suppressions,
+)
 from sendtrail.console.rendering import render, static_file
 from sendtrail.console.sessions import Sessions
 from sendtrail.console.visits import HOME, ROOT, Visit, Visits, redirect
@@ -24,6 +32,7 @@ from sendtrail.errors import (
     NotFoundError,
 )
 from sendtrail.keyring import KeyRing
+from sendtrail.services.sweep import Silent
 from sendtrail.tokens import signing_keys
 
 __all__ = ["Console"]
@@ -55,7 +64,12 @@ class Console:
     """Answers the requests under /console."""
 
     def __init__(
-        self, services: Services, sessions: Sessions, keys: KeyRing, logger: Logger
+        self,
+        services: Services,
+        sessions: Sessions,
+        keys: KeyRing,
+        silent: Silent,
+        logger: Logger,
     ) -> None:
         self._app = APIGatewayHttpResolver()
         self._visits = Visits(self._app, sessions, keys)
@@ -64,6 +78,7 @@ class Console:
         communications.add_pages(self._app, self._visits, services)
         participants.add_pages(self._app, self._visits, services)
         suppressions.add_pages(self._app, self._visits, services)
+        inactive.add_pages(self._app, self._visits, services, silent)
         finding.add_pages(self._app, self._visits)
 
         @self._app.get(ROOT)
@@ -83,7 +98,9 @@ class Console:
     def from_settings(cls, settings: Settings, logger: Logger) -> Console:
         """The console of this stack, on the same services as the private routes."""
         keys = signing_keys(Secrets(environment()).value(settings.signing_keys_secret))
-        return cls(Services.from_settings(settings), Sessions(keys), KeyRing(), logger)
+        db = DynamoDB(environment())
+        silent = Silent(db, settings.participants_table, years=settings.inactivity_years)
+        return cls(Services.from_settings(settings), Sessions(keys), KeyRing(), silent, logger)
 
     def answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers one request of the HTTP API (payload 2.0)."""

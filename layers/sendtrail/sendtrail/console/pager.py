@@ -81,5 +81,5 @@ class Pager:
         return self.visit.path + (f"?{query}" if query else "")
 
 
-_KEPT: Final = ("name", "kind", "month", "status", "reason")
+_KEPT: Final = ("name", "kind", "month", "status", "reason", "day")
 """The parameters that say which list it is."""

@@ -14,17 +14,18 @@ from markupsafe import Markup
 
 from sendtrail.console import words
 from sendtrail.console.visits import FORM_SECRET, ROOT, Visit
+from sendtrail.keys import Scope
 
 __all__ = ["HTML", "NAVIGATION", "render", "static_file"]
 
 HTML: Final = "text/html; charset=utf-8"
 
 NAVIGATION: Final = (
-    ("communications", "Communications", f"{ROOT}/communications"),
-    ("suppressions", "Suppressions", f"{ROOT}/suppressions"),
+    ("communications", "Communications", f"{ROOT}/communications", Scope.READ),
+    ("suppressions", "Suppressions", f"{ROOT}/suppressions", Scope.READ),
+    ("inactive", "Inactive", f"{ROOT}/inactive", Scope.READ),
 )
-"""The pages that every page links to: name, label, path. A new page (Compose, Inactive) gets its
-place here."""
+"""The pages that every page links to: name, label, path, and the scope that they need."""
 
 _STATIC: Final = {
     "console.css": "text/css; charset=utf-8",
@@ -98,6 +99,7 @@ def _environment() -> Environment:
         "share": _share,
         "when": _when,
         "day": _day,
+        "days": _days,
         "bounce": words.bounce_in_words,
         "drop": words.drop_in_words,
         "evidence": words.evidence_in_words,
@@ -137,6 +139,11 @@ def _when(at: str | None) -> str:
 def _day(at: str | None) -> str:
     """The day of a time, in the same way."""
     return _time(at, _date(at), "day") if at else Markup('<span class="none">–</span>')
+
+
+def _days(first: str, last: str) -> str:
+    """A range of days of UTC, which no reader's zone moves."""
+    return f"on {_date(first)}" if first == last else f"from {_date(first)} to {_date(last)}"
 
 
 def _time(at: str, shown: str, precision: str) -> str:

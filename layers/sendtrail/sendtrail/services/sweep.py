@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event
 from sendtrail.domain.participant import Participant
-from sendtrail.domain.times import Timestamp, years_after
+from sendtrail.domain.times import Timestamp, parse, years_after
 from sendtrail.errors import InvalidInputError
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.storage.event_log import EventLog
@@ -27,7 +27,7 @@ from sendtrail.storage.items import (
     participant_from_item,
 )
 
-__all__ = ["Due", "Place", "Sweep", "Swept"]
+__all__ = ["Due", "Outlook", "Place", "Silent", "Sweep", "Swept", "next_sweep"]
 
 INDEX: Final = "by_activity_day"
 PAGE: Final = 100
@@ -36,7 +36,12 @@ PAGE: Final = 100
 FIRST_REACH: Final = timedelta(days=400)
 """How far back the very first sweep looks; no event of the log is older, unless it is set so."""
 
+DAILY_AT: Final = "03:15"
+"""When the template has it swept, in UTC."""
+
 _STATE: Final = "state"
+_MOST_READ: Final = 2 * ACTIVITY_SHARDS
+"""How many partitions a look reads at most: two days'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,16 @@ class Due:
     """Somebody who is due.
 
     Attributes:
-        since: when their years of silence were over.
+        last_active_at: from when their silence is counted.
+        since: when its years were over.
+        interacted: whether they did something then; else it was their first message that could
+            have shown so, and they did nothing ever after.
     """
 
     participant_id: str
     last_active_at: Timestamp
     since: Timestamp
+    interacted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,139 @@ class Swept:
     place: Place | None = None
 
 
-class Sweep:
-    """Finds those who are due, page by page."""
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A part of what a sweep would find.
+
+    Attributes:
+        first_day, last_day: the days that it would read, both included; empty if none is due.
+        from_day, to_day: those of them that were looked at, both included.
+        place: where the next part begins; None at the end.
+    """
+
+    first_day: str = ""
+    last_day: str = ""
+    from_day: str = ""
+    to_day: str = ""
+    found: list[Due] = field(default_factory=list)
+    place: Place | None = None
+
+
+def next_sweep(now: Timestamp) -> Timestamp:
+    """When the next daily sweep is."""
+    today = f"{now[:10]}T{DAILY_AT}:00.000Z"
+    if today > now:
+        return today
+    return parse((datetime.fromisoformat(today) + timedelta(days=1)).isoformat())
+
+
+class Silent:
+    """Reads who is due; marks nobody."""
+
+    def __init__(self, db: DynamoDB, participants: str, *, years: int) -> None:
+        """Takes what it works with.
+
+        Args:
+            participants: the table.
+            years: how long somebody is silent to be inactive.
+        """
+        self._db = db
+        self._table = participants
+        self.years = years
+
+    def look(
+        self, at: Timestamp, *, most: int, place: Place | None = None, day: str | None = None
+    ) -> Outlook:
+        """Whom a sweep at that time would mark, in parts.
+
+        A part reads at most two days' partitions of the index, and fewer than twice `most`
+        participants, however many there are; it may have found nobody and not be the last.
+
+        Args:
+            at: when that sweep is.
+            place: where the part before ended.
+            day: a day to begin with, other than the first.
+
+        Raises:
+            InvalidInputError: `day` is none that the sweep would read.
+        """
+        last_day = self.last_due_day(at)
+        first_day = self._first_day(None, last_day)
+        if first_day > last_day:
+            return Outlook()
+        here = place or Place(day or first_day)
+        if not first_day <= here.day <= last_day:
+            raise InvalidInputError(
+                f"day: {here.day!r:.40}; the next sweep reads {first_day} to {last_day}"
+            )
+        from_day = to_day = here.day
+        ids: list[str] = []
+        for _ in range(_MOST_READ):
+            if here.day > last_day or len(ids) >= most:
+                break
+            to_day = here.day
+            found, here = self._read(here, most)
+            ids += found
+        due = list(self._due(ids, at))
+        following = here if here.day <= last_day else None
+        return Outlook(first_day, last_day, from_day, to_day, due, following)
+
+    def last_due_day(self, now: Timestamp) -> str:
+        """The last day whose activity was, all of it, that many years ago."""
+        return _day_before(years_after(now, -self.years)[:10])
+
+    def _first_day(self, since: str | None, last_day: str) -> str:
+        if since is not None:
+            try:
+                return date.fromisoformat(since).isoformat()
+            except ValueError:
+                raise InvalidInputError(
+                    f"since: {since!r:.40} is no day; write 2024-11-24"
+                ) from None
+        finished = self._finished_day()
+        if finished:
+            return _day_after(finished)
+        return (date.fromisoformat(last_day) - FIRST_REACH).isoformat()
+
+    def _finished_day(self) -> str | None:
+        """The day up to which all have been swept; None before the first sweep."""
+        state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
+        return str(state["finished_day"]) if state else None
+
+    def _read(self, at: Place, limit: int) -> tuple[list[str], Place]:
+        """Whom the index has there, and where to go on."""
+        key = activity_key(at.day, at.shard)
+        start = None
+        if at.after is not None:
+            start = {"activity_day": key, "participant_id": at.after, "part": PROFILE}
+        items, last = self._db.query(
+            self._table, ("activity_day", key), index=INDEX, start=start, limit=limit
+        )
+        following = replace(at, after=last["participant_id"]) if last else at.next()
+        return [item["participant_id"] for item in items], following
+
+    def _due(self, participant_ids: list[str], now: Timestamp) -> Iterator[Due]:
+        """Those who are due by their own rows: an index may be a moment behind."""
+        keys = [{"participant_id": each, "part": PROFILE} for each in participant_ids]
+        for item in self._db.get_all(self._table, keys):
+            found = self._finding(participant_from_item(item))
+            if found and found.since <= now:
+                yield found
+
+    def _finding(self, participant: Participant) -> Due | None:
+        active_at = participant.active_at
+        if active_at is None or participant.inactive_since:
+            return None
+        return Due(
+            participant.participant_id,
+            active_at,
+            years_after(active_at, self.years),
+            interacted=active_at == participant.last_interaction_at,
+        )
+
+
+class Sweep(Silent):
+    """Finds those who are due, page by page, and marks them."""
 
     def __init__(
         self,
@@ -102,17 +242,10 @@ class Sweep:
         *,
         years: int,
     ) -> None:
-        """Takes what it works with.
-
-        Args:
-            participants: the table.
-            years: how long somebody is silent to be inactive.
-        """
-        self._db = db
-        self._table = participants
+        """Takes what it works with, as `Silent` does."""
+        super().__init__(db, participants, years=years)
         self._log = log
         self._fold = fold
-        self._years = years
 
     def run(
         self,
@@ -157,59 +290,10 @@ class Sweep:
             self._finish(swept.first_day, _day_before(at.day))
         return replace(swept, place=at if at.day <= last_day else None)
 
-    def last_due_day(self, now: Timestamp) -> str:
-        """The last day whose activity was, all of it, that many years ago."""
-        return _day_before(years_after(now, -self._years)[:10])
-
-    def due(self, now: Timestamp, *, most: int) -> list[Due]:
-        """Whom a sweep now would mark: at most so many of them, and of two days' pages."""
-        pages = iter(range(2 * ACTIVITY_SHARDS - 1))
-        swept = self.run(now, has_time=lambda: next(pages, None) is not None, dry=True, most=most)
-        return swept.found
-
-    def _first_day(self, since: str | None, last_day: str) -> str:
-        if since is not None:
-            try:
-                return date.fromisoformat(since).isoformat()
-            except ValueError:
-                raise InvalidInputError(
-                    f"since: {since!r:.40} is no day; write 2024-11-24"
-                ) from None
-        finished = self._finished_day()
-        if finished:
-            return _day_after(finished)
-        return (date.fromisoformat(last_day) - FIRST_REACH).isoformat()
-
-    def _finished_day(self) -> str | None:
-        """The day up to which all have been swept; None before the first sweep."""
-        state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
-        return str(state["finished_day"]) if state else None
-
     def _page(self, at: Place, now: Timestamp) -> tuple[list[Due], Place]:
         """Who of the next page is due, and where to go on."""
-        key = activity_key(at.day, at.shard)
-        start = None
-        if at.after is not None:
-            start = {"activity_day": key, "participant_id": at.after, "part": PROFILE}
-        items, last = self._db.query(
-            self._table, ("activity_day", key), index=INDEX, start=start, limit=PAGE
-        )
-        following = replace(at, after=last["participant_id"]) if last else at.next()
-        return list(self._due([item["participant_id"] for item in items], now)), following
-
-    def _due(self, participant_ids: list[str], now: Timestamp) -> Iterator[Due]:
-        """Those who are due by their own rows: an index may be a moment behind."""
-        keys = [{"participant_id": each, "part": PROFILE} for each in participant_ids]
-        for item in self._db.get_all(self._table, keys):
-            found = self._finding(participant_from_item(item))
-            if found and found.since <= now:
-                yield found
-
-    def _finding(self, participant: Participant) -> Due | None:
-        active_at = participant.active_at
-        if active_at is None or participant.inactive_since:
-            return None
-        return Due(participant.participant_id, active_at, years_after(active_at, self._years))
+        found, following = self._read(at, PAGE)
+        return list(self._due(found, now)), following
 
     def _mark(self, due: list[Due]) -> None:
         events = [
