@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,20 @@ HOSTILE = """<html><body onload="parent.document.title='loaded'">
   <a href="javascript:top.document.title='link'">Follow me</a>
   <form action="/console/sign-out" method="post"><button>Send me</button></form>
   <p>Dear {{ participant_id }}, good evening.</p></body></html>"""
+
+LETTERS = {
+    "evening": {
+        "subject": "An evening for {{ name }}",
+        "html": (
+            '<html><body><h1 style="color: #14635f">Dear {{ name }},</h1><p>come and see us at one '
+            'of <a href="https://society.example/evenings">our evenings</a>: there is a lot to '
+            'tell.</p><p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>'
+        ),
+    }
+}
+
+SILENT_SINCE = datetime.now(UTC) - timedelta(days=2 * 366 + 30)
+"""When somebody was last heard of, longer ago than makes one inactive."""
 
 Visit = Callable[..., Page]
 
@@ -62,6 +77,8 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         said = list(mail())
         made.publish(said)
         to = {"participant_id": "target", "address": "success@simulator.amazonses.com"}
+        for letter, parts in LETTERS.items():
+            assert made.get(f"/v1/templates/{letter}", method="PUT", body=parts)[0] == 200
         body = to | {"subject": "Good evening <b>", "html": HOSTILE}
         assert made.get("/v1/messages", method="POST", body=body)[0] == 202
         made.eventually(lambda: _is_folded(made), 120)
@@ -88,6 +105,10 @@ def mail() -> Iterator[Any]:
         if number % 3 == 0:
             yield one.click(from_epoch_ms(at + 2_000), LINK, SCANNER)
             yield one.click(from_epoch_ms(at + DAY_MS * (number % 7 + 1)), LINK, BROWSER)
+    long_ago = f"{SILENT_SINCE:%Y-%m-%d}T10:00:00.000Z"
+    last = Mail("ses-silent", long_ago, ["silent@gmx.de"], tags={"participant_id": "silent"})
+    yield last.send()
+    yield last.open(f"{SILENT_SINCE:%Y-%m-%d}T11:00:00.000Z", BROWSER)
     reply: dict[str, Any] = {"status": None, "diagnostic": None}
     away = _mail(31, "jane", "mailing-31", "Winter programme")
     yield away.send()

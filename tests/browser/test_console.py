@@ -10,12 +10,14 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LINK, Visit
+from tests.browser.conftest import LINK, SILENT_SINCE, Visit
 from tests.stack.conftest import Stack
 
 HOME = "/console/communications"
 FESTIVAL = f"{HOME}/autumn-festival"
 JANE = "/console/participants/jane"
+COMPOSE = "/console/compose"
+INACTIVE = f"/console/inactive?day={SILENT_SINCE:%Y-%m-%d}"
 
 PAGES: Final = {
     "communications": HOME,
@@ -28,6 +30,9 @@ PAGES: Final = {
     "suppressions": "/console/suppressions",
     "lift": "/console/suppressions/lift?address=person-01%40gmx.de",
     "find": "/console/find?q=nobody",
+    "compose": COMPOSE,
+    "inactive": INACTIVE,
+    "nobody inactive": "/console/inactive",
     "not found": "/console/nothing",
 }
 
@@ -214,6 +219,120 @@ def test_suppressing_an_address_and_lifting_it(visit: Visit) -> None:
     expect(page.get_by_role("status")).to_contain_text("may be mailed again")
     page.goto("/console/participants/person-05")
     expect(page.locator(".state")).to_contain_text("May be mailed")
+
+
+def write(page: Page, name: str, table: str) -> None:
+    """Fills the form of a mailing in, and looks at it."""
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Template").fill("evening")
+    page.get_by_label("Recipients").fill(table)
+    page.get_by_role("button", name="Look at it").click()
+
+
+def twenty(prefix: str, *more: str) -> str:
+    """Twenty whose mailboxes take the mail, but for one which does not; and more lines."""
+    lines = [
+        f"{prefix}-{number:02},{'bounce' if number == 19 else 'success'}+{prefix}{number:02}"
+        f"@simulator.amazonses.com,Reader {number}"
+        for number in range(20)
+    ]
+    return "\n".join(["participant_id,address,name", *lines, *more])
+
+
+def test_a_mailing_is_written_looked_at_and_watched(visit: Visit) -> None:
+    """To twenty, and one who is left out; as they read it; and the figures move by themselves."""
+    page = visit("/console/communications")
+    page.get_by_role("link", name="Compose").click()
+    write(page, "Spring evening", twenty("spring", "person-01,person-01@gmx.de,Lost"))
+    expect(page.get_by_role("heading", name="Spring evening")).to_be_visible()
+    left_out = page.get_by_role("region", name="Who is left out").last
+    expect(left_out).to_contain_text("person-01")
+    expect(left_out).to_contain_text("An earlier message to this address bounced")
+    frame = page.frame_locator("iframe[sandbox]")
+    expect(frame.get_by_role("heading", name="Dear Reader 0,")).to_be_visible()
+    expect(frame.get_by_role("heading")).to_have_css("color", "rgb(20, 99, 95)")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("An evening for Reader 1", exact=True)).to_be_visible()
+    expect(frame.get_by_role("heading", name="Dear Reader 1,")).to_be_visible()
+    page.get_by_label("Recipient", exact=True).select_option("20")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("heading", name="As person-01 reads it")).to_be_visible()
+    page.get_by_role("button", name="Send to 20 of 21").dblclick()
+    expect(page.get_by_text("It is on its way")).to_be_visible()
+    said = page.get_by_role("status")
+    expect(said).to_contain_text(
+        "20 sent, 19 delivered, 1 bounced, 1 dropped, of 21", timeout=60_000
+    )
+    expect(page.get_by_role("img", name=re.compile("^Funnel"))).to_have_accessible_name(
+        re.compile("sent 20; delivered 19;")
+    )
+    expect(page.get_by_role("link", name="Bounced")).to_be_visible()
+    page.goto(f"{HOME}?name=Spring")
+    expect(page.locator("tbody tr")).to_have_count(1)  # a double click sends once
+
+
+def test_a_mailing_is_mended_and_sent_without_script(visit: Visit, tmp_path: Path) -> None:
+    """What is wrong is said and what was written stays; a file takes the place of the table."""
+    page = visit(COMPOSE, java_script_enabled=False, complains=True)
+    write(page, "Summer evening", "participant_id,address\nann,success@simulator.amazonses.com")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Line 2 (ann): name is missing.")
+    expect(page.get_by_label("Recipients")).to_have_accessible_description(
+        re.compile("name is missing")
+    )
+    alert.get_by_role("link", name="Recipients").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Summer evening")
+    file = tmp_path / "people.csv"
+    file.write_text("\ufeff" + twenty("summer").replace(",", ";"), encoding="utf-8")
+    page.get_by_label("Or a file of such lines").set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_text("Nobody: all 20 may be mailed.")).to_be_visible()
+    page.get_by_role("button", name="Show the mail in the frame").click()
+    expect(
+        page.frame_locator("iframe[sandbox]").get_by_role("heading", name="Dear Reader 0,")
+    ).to_be_visible()
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_label("Recipients")).to_have_value(re.compile("summer-19;bounce"))
+    page.get_by_label("Name", exact=True).fill("Late summer evening")
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Send to 20").click()
+    expect(page.get_by_role("heading", name="Late summer evening")).to_be_visible()
+    for _ in range(60):
+        if "19 delivered" in page.get_by_role("status").inner_text():
+            break
+        page.wait_for_timeout(1_000)
+        page.get_by_role("link", name="Look again").click()
+    expect(page.get_by_role("status")).to_contain_text("20 sent, 19 delivered, 1 bounced")
+
+
+def test_who_is_about_to_be_inactive_is_shown(visit: Visit) -> None:
+    """With the reason; from any day that the next sweep reads."""
+    page = visit("/console/communications")
+    page.get_by_role("link", name="Inactive").click()
+    expect(page.get_by_text("Nobody in this part")).to_be_visible()
+    page.get_by_label("Last active from").fill(f"{SILENT_SINCE:%Y-%m-%d}")
+    page.get_by_role("button", name="Show", exact=True).click()
+    row = page.get_by_role("row").filter(has_text="silent")
+    expect(row).to_contain_text("No open, click or transaction for 2 years")
+    row.get_by_role("link", name="silent").click()
+    expect(page.get_by_role("heading", name="silent")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [375, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_mailing_before_it_is_sent_keeps_nobody_out(
+    visit: Visit, axe: str, theme: str, width: int
+) -> None:
+    """Nor does the form with what is wrong; neither is wider than its window."""
+    page = visit(COMPOSE, width=width, color_scheme=theme, complains=True)
+    found = []
+    for table in ("participant_id,address\nann", twenty("axe", "person-01,person-01@gmx.de,Lost")):
+        write(page, "Accessible", table)
+        page.wait_for_load_state("networkidle")
+        found += _violations(page, axe)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("heading", name="As axe-00 reads it").is_visible()
+    assert found == []
 
 
 def test_times_are_the_readers_with_utc_beside(visit: Visit) -> None:

@@ -413,6 +413,7 @@ ROUTES = [
     ("POST", "/v1/messages", "send"),
     ("PUT", "/v1/templates/news", "send"),
     ("GET", "/v1/templates/news", "read"),
+    ("GET", "/v1/templates", "read"),
     ("GET", "/v1/suppressions", "read"),
     ("GET", "/v1/suppressions/a@example.com", "read"),
     ("PUT", "/v1/suppressions/a@example.com", "admin"),

@@ -39,6 +39,24 @@ class Visitor:
             secret = self.secret()
         return self._call("POST", path, urlencode({"form_secret": secret, **fields}), "https")
 
+    def upload(
+        self, path: str, fields: dict[str, str], files: dict[str, tuple[str, bytes]]
+    ) -> dict[str, Any]:
+        """Sends a form as browsers do where it has files: field → the file's name and content."""
+        parts = [
+            f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
+            for name, value in {"form_secret": self.secret(), **fields}.items()
+        ] + [
+            f'Content-Disposition: form-data; name="{name}"; filename="{file}"\r\n'
+            "Content-Type: text/csv\r\n\r\n".encode()
+            + content
+            for name, (file, content) in files.items()
+        ]
+        mark = "----a-mark-that-is-nowhere"
+        body = b"".join(f"--{mark}\r\n".encode() + part + b"\r\n" for part in parts)
+        kind = f"multipart/form-data; boundary={mark}"
+        return self._call("POST", path, body + f"--{mark}--\r\n".encode(), "https", kind)
+
     def secret(self) -> str:
         """The secret in a form of a page."""
         page = self.get("/console/sign-in")
@@ -58,7 +76,14 @@ class Visitor:
         assert found, f"no link {text}"
         return self.get(html.unescape(found[1]))
 
-    def _call(self, method: str, path: str, body: str | None, scheme: str) -> dict[str, Any]:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None,
+        scheme: str,
+        kind: str = "application/x-www-form-urlencoded",
+    ) -> dict[str, Any]:
         path, _, query = path.partition("?")
         event = load_event("http-console")
         event["rawPath"] = event["requestContext"]["http"]["path"] = path
@@ -67,8 +92,9 @@ class Visitor:
         event["cookies"] = [f"{name}={value}" for name, value in self.cookies.items()]
         event["headers"]["x-forwarded-proto"] = scheme
         if body is not None:  # as API Gateway brings forms
-            event["headers"]["content-type"] = "application/x-www-form-urlencoded"
-            event["body"], event["isBase64Encoded"] = b64encode(body.encode()).decode(), True
+            content = body.encode() if isinstance(body, str) else body
+            event["headers"]["content-type"] = kind
+            event["body"], event["isBase64Encoded"] = b64encode(content).decode(), True
         answer: dict[str, Any] = self.world.call("console", event)
         for cookie in answer.get("cookies") or ():
             name, _, value = cookie.partition(";")[0].partition("=")

@@ -344,6 +344,12 @@ class Template(BaseModel):
     created_at: Time
 
 
+class TemplateNames(BaseModel):
+    """Which templates there are."""
+
+    template_ids: list[str] = Field(description="in order; of very many, the first 500 added")
+
+
 class Addressee(BaseModel):
     """Somebody to write to."""
 

@@ -18,6 +18,7 @@ from sendtrail.api.schemas import (
     MessageDraft,
     Template,
     TemplateDraft,
+    TemplateNames,
 )
 from sendtrail.api.scopes import Needs, caller_of
 from sendtrail.api.services import Services
@@ -72,6 +73,17 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             at=now(),
         )
         return _template(made)
+
+    @app.get(
+        "/v1/templates",
+        summary="Which templates there are",
+        tags=_TEMPLATES,
+        operation_id="listTemplates",
+        responses=answers(TemplateNames),
+        middlewares=[Needs(Scope.READ)],
+    )
+    def names() -> TemplateNames:
+        return TemplateNames(template_ids=services.templates.names())
 
     @app.get(
         "/v1/templates/<template_id>",

@@ -16,6 +16,7 @@ from sendtrail.config import Settings, environment
 from sendtrail.console import (
     account,
     communications,
+    compose,
     finding,
     inactive,
     participants,
@@ -75,6 +76,7 @@ class Console:
         self._visits = Visits(self._app, sessions, keys)
         self._register_errors(logger)
         account.add_pages(self._app, self._visits, keys)
+        compose.add_pages(self._app, self._visits, services)
         communications.add_pages(self._app, self._visits, services)
         participants.add_pages(self._app, self._visits, services)
         suppressions.add_pages(self._app, self._visits, services)
@@ -146,6 +148,6 @@ class Console:
     def _visitor(self) -> Visit | None:
         """Who visits; None where even that cannot be told."""
         try:
-            return self._visits.current()
+            return self._visits.current(most=0)
         except (AwsError, InvalidInputError):
             return None

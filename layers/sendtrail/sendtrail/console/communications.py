@@ -60,7 +60,16 @@ def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -
     @visits.needs(Scope.READ)
     def one(visit: Visit, communication_id: str) -> Response[Any]:
         figures = _communication(communication_id)
-        return render("communication", visit, figures=figures, **_shown(figures))
+        just_sent = visit.query.get("done") == "sent"
+        return render(
+            "communication", visit, figures=figures, just_sent=just_sent, **_shown(figures)
+        )
+
+    @app.get(f"{_PATH}/<communication_id>/figures")
+    @visits.needs(Scope.READ)
+    def outcome(visit: Visit, communication_id: str) -> Response[Any]:
+        figures = _communication(communication_id)
+        return render("figures", visit, figures=figures, funnel=drawings.funnel(figures))
 
     @app.get(f"{_PATH}/<communication_id>/recipients")
     @visits.needs(Scope.READ)

@@ -15,7 +15,7 @@ from sendtrail.console.visits import Visit
 from sendtrail.errors import NotFoundError
 from sendtrail.services.preview import Preview
 
-__all__ = ["preview"]
+__all__ = ["framed", "nothing_to_show", "preview"]
 
 _POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src https: http: data:; "
@@ -29,13 +29,22 @@ def preview(visit: Visit, previews: Preview, participant_id: str, message_id: st
     try:
         rendered, _ = previews.of(participant_id, message_id)
     except NotFoundError as error:
-        answer: Response[Any] = render("preview_none", visit, why=str(error))
-    else:
-        html = rendered.html is not None
-        answer = Response(
-            status_code=200,
-            content_type=HTML if html else "text/plain; charset=utf-8",
-            body=rendered.html if html else rendered.text,
-        )
+        return nothing_to_show(visit, str(error))
+    return framed(rendered.html, rendered.text)
+
+
+def framed(html: str | None, text: str) -> Response[Any]:
+    """A message for the frame."""
+    return Response(
+        status_code=200,
+        content_type="text/plain; charset=utf-8" if html is None else HTML,
+        body=text if html is None else html,
+        headers={"Content-Security-Policy": _POLICY},
+    )
+
+
+def nothing_to_show(visit: Visit, why: str) -> Response[Any]:
+    """For the frame: why there is no message."""
+    answer: Response[Any] = render("preview_none", visit, why=why)
     answer.headers["Content-Security-Policy"] = _POLICY
     return answer

@@ -22,6 +22,7 @@ HTML: Final = "text/html; charset=utf-8"
 
 NAVIGATION: Final = (
     ("communications", "Communications", f"{ROOT}/communications", Scope.READ),
+    ("compose", "Compose", f"{ROOT}/compose", Scope.SEND),
     ("suppressions", "Suppressions", f"{ROOT}/suppressions", Scope.READ),
     ("inactive", "Inactive", f"{ROOT}/inactive", Scope.READ),
 )
@@ -109,6 +110,7 @@ def _environment() -> Environment:
     }
     made.globals |= {
         "columns": words.COLUMNS,
+        "labels": words.LABELS,
         "form_secret": FORM_SECRET,
         "navigation": NAVIGATION,
         "root": ROOT,

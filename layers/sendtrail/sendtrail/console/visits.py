@@ -6,6 +6,7 @@ must come from a page of the same session.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl, quote
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
+from sendtrail.console.forms import Form, read_form
 from sendtrail.console.sessions import LIFETIME_SECONDS, Session, Sessions
 from sendtrail.errors import ForbiddenError, InvalidInputError
 from sendtrail.keyring import KeyRing
@@ -28,7 +30,6 @@ SIGN_IN: Final = f"{ROOT}/sign-in"
 FORM_SECRET: Final = "form_secret"  # noqa: S105 -- the name of a field
 _COOKIE: Final = "sendtrail_session"
 _MOST_FORM: Final = 64 * 1024
-_MOST_FIELDS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Visit:
         caller: whose key they signed in with; None before that.
         path: of the page, without its query.
         query, form: what they sent; of a name that comes twice, the last.
+        files: the content of the files that they sent with the form.
     """
 
     session: Session
@@ -47,6 +49,7 @@ class Visit:
     path: str
     query: Mapping[str, str]
     form: Mapping[str, str]
+    files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def may(self, scope: str) -> bool:
         """Whether their key allows what needs this scope."""
@@ -86,8 +89,11 @@ class Visits:
         self._sessions = sessions
         self._keys = keys
 
-    def current(self) -> Visit:
+    def current(self, *, most: int = _MOST_FORM) -> Visit:
         """The visit of this request.
+
+        Args:
+            most: how long its form may be; 0 where it is not to be read.
 
         Raises:
             InvalidInputError: its form cannot be read.
@@ -98,18 +104,24 @@ class Visits:
         if session and session.fingerprint:
             named = session.fingerprint
             caller = self._keys.find(lambda known: known.of_fingerprint(named))
+        sent = event.http_method == "POST" and most
+        form = read_form(event.raw_event, most=most) if sent else Form()
         return Visit(
             session or self._sessions.begin(),
             caller,
             path=event.path,
             query=dict(parse_qsl(event.raw_event.get("rawQueryString") or "")),
-            form=_form(event) if event.http_method == "POST" else {},
+            form=form.fields,
+            files=form.files,
         )
 
-    def needs(self, scope: Scope) -> Callable[[Page], Page]:
+    def needs(self, scope: Scope, *, most: int = _MOST_FORM) -> Callable[[Page], Page]:
         """Has a page answer only those whose key has this scope; it is handed the visit first.
 
         Who has not signed in is sent there, and back afterwards.
+
+        Args:
+            most: how long its form may be.
 
         Raises:
             ForbiddenError: the key's scope is too small, or the form is not of this session.
@@ -118,7 +130,7 @@ class Visits:
         def decorate(page: Page) -> Page:
             @wraps(page)
             def checked(**parameters: str) -> Response[Any]:
-                visit = self.current()
+                visit = self.current(most=most)
                 event = self._app.current_event
                 if visit.caller is None:
                     return redirect(_sign_in_and_back(event.raw_event, event.http_method))
@@ -198,13 +210,3 @@ def _sign_in_and_back(event: dict[str, Any], method: str) -> str:
 def _cookies(event: dict[str, Any]) -> dict[str, str]:
     pairs = (each.partition("=") for each in event.get("cookies") or ())
     return {name.strip(): value for name, _, value in pairs}
-
-
-def _form(event: Any) -> dict[str, str]:
-    if len(event.body or "") > _MOST_FORM:
-        raise InvalidInputError(f"a form of more than {_MOST_FORM} bytes")
-    try:
-        body = event.decoded_body or ""
-        return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError:  # no base64, no UTF-8, or too many fields
-        raise InvalidInputError(f"no form, or one of more than {_MOST_FIELDS} fields") from None

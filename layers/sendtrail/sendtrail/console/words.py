@@ -21,6 +21,7 @@ from sendtrail.domain.subscriptions import unsubscribes
 
 __all__ = [
     "COLUMNS",
+    "LABELS",
     "Sentence",
     "Tone",
     "bounce_in_words",
@@ -61,6 +62,19 @@ COLUMNS: Final = {
     "address_used": ("Address used", "Where the message was sent, as it was written."),
 }
 """Column → its heading, and the line that explains it."""
+
+LABELS: Final = {
+    "name": "Name",
+    "kind": "Kind",
+    "template_id": "Template",
+    "subject": "Subject",
+    "html": "HTML",
+    "text": "Text",
+    "recipients": "Recipients",
+    "reply_to": "Answers go to",
+    "copy_to": "Copies for you",
+}
+"""Field of a mailing's form → its label."""
 
 _STATUS: Final[dict[str, tuple[str, str]]] = {
     Status.SPAMMED: ("Marked as spam", Tone.BAD),

@@ -137,7 +137,7 @@ class Composing:
         self._communications = communications
         self._refusals = refusals
         self._enqueue = enqueue
-        self._most_recipients = most_recipients
+        self.most_recipients = most_recipients
         self.spam_threshold = spam_threshold
 
     def take(self, draft: Draft, request: Request) -> Plan:
@@ -248,9 +248,9 @@ class Composing:
         for name, addresses in (("reply_to", [draft.reply_to]), ("copy_to", draft.copy_to)):
             _check_addresses(name, [each for each in addresses if each is not None])
         count = len(draft.recipients)
-        if count > self._most_recipients:
+        if count > self.most_recipients:
             raise InvalidInputError(
-                f"recipients: {count}; at most {self._most_recipients} are allowed"
+                f"recipients: {count}; at most {self.most_recipients} are allowed"
             )
         first: dict[str, int] = {}
         for number, addressee in enumerate(draft.recipients):

@@ -31,6 +31,7 @@ __all__ = [
     "STATS_PREFIX",
     "STATS_ROWS",
     "SWEEP_ID",
+    "TEMPLATES_ID",
     "about_from_item",
     "about_to_item",
     "activity_day",
@@ -65,6 +66,8 @@ ACTIVITY_SHARDS: Final = 4
 """Over how many partitions of the index a day's participants are spread."""
 SWEEP_ID: Final = "#sweep"
 """No participant's id: the row that says which day was swept last."""
+TEMPLATES_ID: Final = "#templates"
+"""No template's id: the row that names the templates, as version 0."""
 
 
 # --- messages --------------------------------------------------------------------------------

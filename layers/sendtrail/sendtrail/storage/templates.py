@@ -9,10 +9,14 @@ from typing import Any, Final
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError, ThrottledError
+from sendtrail.storage.items import TEMPLATES_ID
 
 __all__ = ["TemplateVersion", "Templates"]
 
 _TRIES: Final = 5
+_NAMES_KEY: Final = {"template_id": TEMPLATES_ID, "version": 0}
+_MOST_NAMED: Final = 500
+"""So many ids, of at most 128 bytes, are well within an item's 400 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,14 @@ class Templates:
         )
         return _from_item(items[0]) if items else None
 
+    def names(self) -> list[str]:
+        """The ids of the templates, in order: one item, however many versions there are.
+
+        Of more than 500 templates, those after the first 500 that were added are not among them.
+        """
+        item = self._db.get(self._table, _NAMES_KEY)
+        return sorted(item["names"]) if item else []
+
     def add(
         self,
         template_id: str,
@@ -79,8 +91,26 @@ class Templates:
                 )
             except ConditionFailedError:
                 continue
+            self._name(template_id)
             return made
         raise ThrottledError("Contention", f"template {template_id} keeps changing")
+
+    def _name(self, template_id: str) -> None:
+        """Adds it to the names, unless it is there or there are too many.
+
+        After the version, so that nothing is named that there is not; with every version, so that
+        a name which a failure has left out is added by the next.
+        """
+        names = self.names()
+        if template_id in names or len(names) >= _MOST_NAMED:
+            return
+        self._db.update(
+            self._table,
+            _NAMES_KEY,
+            update="ADD #names :name",
+            names={"#names": "names"},
+            values={":name": {template_id}},
+        )
 
 
 def _to_item(template: TemplateVersion) -> dict[str, Any]:

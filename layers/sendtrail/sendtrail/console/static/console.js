@@ -1,5 +1,6 @@
 // What makes the pages better and none of them needs: times in the reader's zone, messages that open
-// in place without a new page, and explanations that Escape puts away.
+// in place without a new page, explanations that Escape puts away, previews that show themselves, and
+// figures that move while a mailing goes out.
 "use strict";
 
 // --- times: the same form and width as the server's, so that nothing moves -----------------------
@@ -74,6 +75,40 @@ document.addEventListener("keydown", (event) => {
     for (const name of ["mouseleave", "focus", "blur"]) hint.addEventListener(name, back, { once: true });
   }
 });
+
+// --- a preview, into its frame ------------------------------------------------------------------------
+
+for (const button of document.querySelectorAll("button[data-now]")) button.form.requestSubmit(button);
+
+// --- the figures of a mailing that goes out: often at first, then less often, for ten minutes ---------
+
+async function refresh(region, status, before) {
+  const answer = await fetch(region.dataset.refresh, { credentials: "same-origin", redirect: "error" });
+  if (!answer.ok) throw new Error(answer.statusText);
+  const part = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
+  const now = part.innerHTML;
+  if (region.contains(document.activeElement)) return before; // it would be taken from under them
+  if (now !== before) region.replaceChildren(...part.childNodes);
+  if (status.textContent !== part.dataset.progress) status.textContent = part.dataset.progress;
+  return now;
+}
+
+async function follow(region) {
+  const status = document.querySelector("[data-progress]");
+  let shown = "";
+  const until = Date.now() + 10 * 60_000;
+  for (let wait = 1_000; Date.now() < until; wait = Math.min(wait * 1.15, 15_000)) {
+    await new Promise((done) => setTimeout(done, wait));
+    if (document.hidden) continue;
+    try {
+      shown = await refresh(region, status, shown);
+    } catch {
+      return; // signed out, or gone: the link beside it says what is the matter
+    }
+  }
+}
+
+for (const region of document.querySelectorAll("[data-refresh]")) follow(region);
 
 localize(document);
 nameZone();
