@@ -24,6 +24,21 @@ _FOLDER: Final = ROOT / "docs" / "console"
 _SIZES: Final = ((1440, 900), (375, 812))
 _THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 _MEMBER: Final = "member-0042"  # the demo's keenest reader
+_TABLE: Final = "\n".join(
+    [
+        "participant_id,name",
+        *(f"member-{number:04},{name}" for number, name in enumerate(("Ada", "Ben", "Cleo"), 41)),
+        "former-01,Karl",
+        "former-02,Lotte",
+    ]
+)
+_THANKS: Final = """<body style="font: 16px/1.5 Georgia, serif; margin: 24px; color: #222">
+<h1 style="font-size: 24px; color: #14635f">Dear {{ name }},</h1>
+<p>three weeks, forty children, and only one canoe that had to be fished out of the lake: the summer
+camp was what it was because you were there. The pictures are
+<a href="https://society.example/camp">on our page</a>.</p>
+<p>See you next year?</p>
+<p style="font-size: 13px"><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body>"""
 
 
 def _communications(page: Page) -> None:
@@ -69,6 +84,26 @@ def _find(page: Page) -> None:
     page.goto("/console/find?q=nobody%40society.example")
 
 
+def _compose(page: Page) -> None:
+    page.goto("/console/compose")
+    page.get_by_label("Name", exact=True).fill("Thank you for the summer camp")
+    page.get_by_label("Kind").fill("thanks")
+    page.get_by_text("Write it here instead").click()
+    page.get_by_label("Subject").fill("Thank you, {{ name }}")
+    page.get_by_label("HTML").fill(_THANKS)
+    page.get_by_label("Recipients").fill(_TABLE)
+
+
+def _look(page: Page) -> None:
+    _compose(page)
+    page.get_by_role("button", name="Look at it").click()
+    page.frame_locator("iframe.mail").get_by_role("heading").wait_for()
+
+
+def _inactive(page: Page) -> None:
+    page.goto("/console/inactive")
+
+
 _PAGES: Final[dict[str, Callable[[Page], None]]] = {
     "communications": _communications,
     "communication": _communication,
@@ -76,8 +111,11 @@ _PAGES: Final[dict[str, Callable[[Page], None]]] = {
     "participant": _participant,
     "message": _message,
     "addresses": _addresses,
+    "compose": _compose,
+    "look": _look,
     "suppressions": _suppressions,
     "lift": _lift,
+    "inactive": _inactive,
     "find": _find,
 }
 

@@ -24,7 +24,7 @@ from local.members import (
 )
 from local.notifications import Json, Mail
 from sendtrail.domain.ids import derived_message_id
-from sendtrail.domain.times import Timestamp, parse
+from sendtrail.domain.times import Timestamp, parse, years_after
 
 __all__ = ["SEED", "notifications"]
 
@@ -60,10 +60,14 @@ def notifications(until: datetime) -> Iterator[Json]:
 
 
 def _long_ago(chance: random.Random, until: datetime) -> Iterable[Json]:
-    """The last that was heard of former members: a message that they read."""
-    at = until - SILENT_FOR
-    tags = {"communication_id": f"newsletter-{at:%Y-%m-%d}", "kind": "newsletter"}
-    for member in former_members():
+    """The last that was heard of former members: a message that they read. That of the last of them
+    was two years ago to the day, so that the sweep after today's is the one to find them.
+    """
+    two_years = years_after(parse(until.isoformat()), -2)[:10]
+    today = datetime.fromisoformat(f"{two_years}T10:00:00+00:00")
+    *former, last = former_members()
+    for member, at in (*((each, until - SILENT_FOR) for each in former), (last, today)):
+        tags = {"communication_id": f"newsletter-{at:%Y-%m-%d}", "kind": "newsletter"}
         mail = _mail(chance, member, at, "Two hundred years", tags)
         yield from (mail.send(), mail.delivery(_after(at, 5)))
         yield mail.open(_after(at, 3600), image_agent_of(member.address))
