@@ -321,7 +321,7 @@ def test_no_template_yet_says_how_to_make_one(world: World) -> None:
 def test_looking_costs_no_more_than_its_route_and_a_half(
     world: World, post: Post, sender: Visitor
 ) -> None:
-    """In requests to DynamoDB, by the models and by our own client."""
+    """In requests for recipients' addresses; whom to refuse and the template are read by the same call."""
     for number in range(40):
         address = f"p{number}@example.com"
         post.api(f"/v1/participants/p{number}/addresses/{address}", "PUT")

@@ -38,6 +38,7 @@ __all__ = [
     "Suppression",
     "Template",
     "TemplateDraft",
+    "TemplateNames",
 ]
 
 T = TypeVar("T")
