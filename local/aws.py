@@ -13,7 +13,6 @@ import secrets
 import string
 import time
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
 
 import boto3
@@ -43,10 +42,15 @@ class Endpoints:
     def __init__(self, aws: str, dynamodb: str | None = None) -> None:
         self.aws = aws
         self.dynamodb = dynamodb or aws
+        self._clients: dict[str, Any] = {}  # and their connections, which end with this object
 
-    @cache  # noqa: B019 -- one object for the life of a process
     def client(self, service: str) -> Any:
         """A boto3 client of a service."""
+        if service not in self._clients:
+            self._clients[service] = self._made(service)
+        return self._clients[service]
+
+    def _made(self, service: str) -> Any:
         local_to_dynamodb = service in ("dynamodb", "dynamodbstreams")
         make: Any = boto3.client  # its stubs know each service by name, and not by a variable
         return make(

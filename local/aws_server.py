@@ -84,7 +84,15 @@ def main() -> None:
     moto = DomainDispatcherApplication(create_backend_app)
     app = SesExtras(one_at_a_time(moto, "DynamoDB"))
     # Not werkzeug's server, which moto's own command uses: it closes every connection.
-    serve(app, host=host, port=port, threads=_THREADS, connection_limit=_CONNECTIONS, _quiet=True)
+    serve(
+        app,
+        host=host,
+        port=port,
+        threads=_THREADS,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,  # select() takes no file beyond the 1,024th
+        _quiet=True,
+    )
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ class Composing:
                 draft.recipients, _addresses(draft.recipients), strict=True
             )
         ]
-        scored = set(range(0, len(letters), max(1, len(letters) // _SCORED)))
+        scored = set(range(0, len(letters), -(-len(letters) // _SCORED)))
         rendered = [
             self._rendered(content, letter, number, make_text=number in scored)
             for number, letter in enumerate(letters)
