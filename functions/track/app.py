@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import cache, partial
 from typing import Any, Final
-from urllib.parse import quote
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.config import Settings
+from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import AwsError, InvalidTokenError
 from sendtrail.public.requests import hit_of, method_of, token_of
 from sendtrail.runtime import hasty_event_log, link_keys, to_ingest_queue
@@ -30,7 +30,6 @@ PIXEL: Final = {
     "body": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
     "isBase64Encoded": True,
 }
-_IN_A_HEADER: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @cache
@@ -111,13 +110,6 @@ def explain(status: int, title: str, text: str) -> dict[str, Any]:
     from sendtrail.public.pages import page
 
     return page(status, title, text)
-
-
-def in_a_header(url: str) -> str:
-    """The URL as it is, but for what a header cannot hold: that is percent-encoded, as a browser
-    does (WHATWG URL standard, "percent-encode sets").
-    """
-    return quote(url, safe=_IN_A_HEADER)
 
 
 def report(name: str, kept: Kept) -> None:

@@ -13,12 +13,10 @@ from botocore.endpoint import Endpoint
 from sendtrail.aws.service import Service
 from sendtrail.errors import BusyError
 from sendtrail.services.dispatch import Job
-from sendtrail.services.once import once
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, answered, outbox, people
 from tests.functional.world import World
 
-DOUBT = 30
 ADDRESS = "success@simulator.amazonses.com"
 
 
@@ -73,34 +71,13 @@ def post(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Post:
     made = Post(World(moto_backend, monkeypatch))
     made.send(recipients=people(ADDRESS), **NEWS)
     made.world.call("dispatch", {"Records": made.jobs()})
-    doubt(made, DOUBT)
+    cold_start(made)
     return made
 
 
-def doubt(post: Post, seconds: float) -> None:
-    """A new worker, as after a cold start, with that time of doubt."""
-    module: Any = post.world.function("dispatch")
-    module.worker.cache_clear()
-    made = module.worker()
-    send = once(
-        made.dispatch.send, table=post.world.backend.table("Idempotency"), doubt_seconds=seconds
-    )
-    worker = module.Worker(made.dispatch, send, made.put_off)
-    module.worker = Cached(worker)
-
-
-class Cached:
-    """A function that returns one thing, and can be asked to forget it, as `functools.cache` does."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __call__(self) -> Any:
-        """The thing."""
-        return self._value
-
-    def cache_clear(self) -> None:
-        """Nothing to forget."""
+def cold_start(post: Post) -> None:
+    """A new worker."""
+    post.world.function("dispatch").worker.cache_clear()
 
 
 def deliver(post: Post, records: list[dict[str, Any]]) -> bool:
@@ -143,7 +120,6 @@ POINTS = [(at, after) for at in range(7) for after in (False, True)]
 
 def test_a_sending_is_of_seven_calls(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between which it is killed below; one for SES, one for the refusals."""
-    doubt(post, DOUBT)
     calls = calls_of_a_sending(post, monkeypatch)
     assert [name for name in calls if name != "GetSecretValue"] == [
         "GetObject",
@@ -165,7 +141,7 @@ def test_a_worker_killed_at_any_point_sends_once(
     with killing(monkeypatch, at, after=after) as axe, pytest.raises(KilledError):
         deliver(post, records)
     assert len(axe.calls) == at + 1
-    doubt(post, DOUBT)
+    cold_start(post)
     until_done(post, records)
     for _ in range(2):
         post.answer()
@@ -191,7 +167,6 @@ def test_after_the_record_is_gone_the_log_still_knows(post: Post) -> None:
 def test_two_workers_at_once_send_once(post: Post) -> None:
     """The one that is second waits for the first to be done."""
     records = post.jobs()
-    doubt(post, 30)
     job = Job.of_text(records[0]["body"])
     made = post.world.function("dispatch").worker()
     message_id = made.dispatch.message_id(job)
@@ -228,7 +203,6 @@ def test_an_answer_that_is_lost_leaves_it_to_the_log(post: Post, *, taken: bool)
 
 def test_a_throttled_sending_may_follow_at_once(post: Post) -> None:
     """SES said that it did not take it: there is no doubt."""
-    doubt(post, 30)
     records = post.jobs()
     with answered(post.world, {"error": "TooManyRequestsException", "status": 429}):
         assert not deliver(post, records)

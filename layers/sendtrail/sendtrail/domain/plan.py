@@ -94,13 +94,18 @@ class Plan:
         """The messages and then the copies: what a number in the queue counts."""
         return [*self.letters, *self.copies]
 
+    def letter(self, number: int) -> Letter:
+        """The letter of that number."""
+        among_copies = number - len(self.letters)
+        return self.letters[number] if among_copies < 0 else self.copies[among_copies]
+
     def is_copy(self, number: int) -> bool:
         """Whether the letter of that number is a copy."""
         return number >= len(self.letters)
 
     def recipient(self, number: int) -> Recipient:
         """Whom a letter is for, as its events name them; a copy belongs to no communication."""
-        letter = self.all_letters[number]
+        letter = self.letter(number)
         return Recipient(
             letter.message_id,
             letter.participant_id,
@@ -115,7 +120,7 @@ class Plan:
             self.recipient(number),
             self.accepted_at,
             kind=self.kind_of(number),
-            subject=self.all_letters[number].subject,
+            subject=self.letter(number).subject,
             detail=detail,
         )
 
@@ -125,12 +130,7 @@ class Plan:
 
     def accepted(self) -> list[Event]:
         """That each letter was taken for sending."""
-        detail: dict[str, Any] = {
-            "plan_id": self.plan_id,
-            "template_id": self.content.template_id,
-            "template_version": self.content.template_version,
-        }
-        told = {name: value for name, value in detail.items() if value is not None}
+        told = self._with_template(plan_id=self.plan_id)
         return [
             self.event(EventType.ACCEPTED, number, told)
             for number in range(len(self.letters) + len(self.copies))
@@ -140,14 +140,14 @@ class Plan:
         """The definition of the communication, if it is one."""
         if self.communication_id is None:
             return None
-        detail: dict[str, Any] = {
-            "name": self.name,
-            "kind": self.kind,
-            "template_id": self.content.template_id,
-            "template_version": self.content.template_version,
-        }
-        told = {name: value for name, value in detail.items() if value is not None}
+        told = self._with_template(name=self.name, kind=self.kind)
         return Event.communication_posted(self.communication_id, self.accepted_at, told)
+
+    def _with_template(self, **detail: Any) -> dict[str, Any]:
+        """A detail that also names the template, if it is one."""
+        detail["template_id"] = self.content.template_id
+        detail["template_version"] = self.content.template_version
+        return {name: value for name, value in detail.items() if value is not None}
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-from urllib.parse import quote
 
 from sendtrail.domain.events import EventType
 from sendtrail.domain.message import DropReason
 from sendtrail.domain.plan import Plan
 from sendtrail.domain.refusal import Refusal
 from sendtrail.domain.times import Timestamp, now
+from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import InvalidInputError, RefusedError, RejectedRecordError
 from sendtrail.mail.markup import with_links, with_pixel
 from sendtrail.mail.templates import Rendered
@@ -30,9 +30,6 @@ __all__ = ["Dispatch", "Job", "Outcome", "PublicLinks"]
 MOST_TRACKED_URL: Final = 6_000
 """Links that come to more bytes in a token or a header stay as they are: API Gateway takes 10,240
 of request line and headers."""
-
-
-_KEPT: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class Outcome(StrEnum):
@@ -99,10 +96,11 @@ class PublicLinks:
         recipient, ours = plan.recipient(number), f"{self.url}/"
 
         def link(position: int, url: str) -> str | None:
+            if url.startswith(ours):
+                return None
             token = self.tokens.click(recipient, sent_at, position, url)
-            longest = max(len(token), len(quote(url, safe=_KEPT)))
-            mine = url.startswith(ours)
-            return None if mine or longest > MOST_TRACKED_URL else f"{ours}c/{token}"
+            longest = max(len(token), len(in_a_header(url)))
+            return None if longest > MOST_TRACKED_URL else f"{ours}c/{token}"
 
         pixel = f"{ours}o/{self.tokens.open(recipient, sent_at)}.gif"
         return with_pixel(with_links(html, link), pixel)
@@ -173,7 +171,7 @@ class Dispatch:
             BusyError: nobody knows whether it was sent.
         """
         plan = self._plans.get(plan_id)
-        letter = plan.all_letters[number]
+        letter = plan.letter(number)
         done = self._done(letter.message_id)
         if done:
             return done
@@ -207,7 +205,7 @@ class Dispatch:
         return None
 
     def _mail(self, plan: Plan, number: int) -> Mail:
-        letter, links, recipient = plan.all_letters[number], self._links(), plan.recipient(number)
+        letter, links, recipient = plan.letter(number), self._links(), plan.recipient(number)
         unsubscribe = links.unsubscribe(plan, number)
         rendered: Rendered = self._rendering.letter(plan.content, letter, unsubscribe)
         html, tracked = rendered.html, plan.tracked and not plan.is_copy(number)

@@ -34,8 +34,8 @@ class _Doubt:
     Lambda function has left.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._milliseconds = round(seconds * 1000)
+    def __init__(self, seconds: int) -> None:
+        self._milliseconds = seconds * 1000
 
     def get_remaining_time_in_millis(self) -> int:
         """The time of doubt."""
@@ -52,7 +52,7 @@ class _Records(DynamoDBPersistenceLayer):
 
 
 def once(
-    do: Callable[[str, int], str], *, table: str, doubt_seconds: float, client: Any = None
+    do: Callable[[str, int], str], *, table: str, doubt_seconds: int, client: Any = None
 ) -> Callable[[str, str, int], str]:
     """A function that does `do` at most once for each message.
 
