@@ -115,7 +115,7 @@ class Report:
 
 def _table(table: Table) -> str:
     cells = [[_cell(value) for value in row] for row in (table.columns, *table.rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(*cells, strict=True)]
     lines = [_line(row, widths) for row in cells]
     lines.insert(
         1, _line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])], widths)
