@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 from local.aws import Endpoints
 from local.template import REGION, SourceMapping
 
-__all__ = ["Poller", "QueuePoller", "StreamPoller", "poller_of"]
+__all__ = ["Poller", "PollerMaker", "QueuePoller", "StreamPoller", "poller_of"]
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,9 @@ class Poller(Protocol):
 
     def run(self, stop: threading.Event) -> None:
         """Polls until `stop` is set."""
+
+
+PollerMaker = Callable[[SourceMapping, Call, Endpoints], Poller]
 
 
 def poller_of(mapping: SourceMapping, call: Call, endpoints: Endpoints) -> Poller:
