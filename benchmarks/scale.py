@@ -2,9 +2,9 @@
 
 Three stacks, with 100, 10,000 and 1,000,000 messages, and participants, mailings and suppressions
 to match (see benchmarks/population.py), each in an AWS DynamoDB Local of its own that keeps its
-tables on disk. Items are made by the product's code and written by BatchWriteItem; where the machine has a
-file system in memory they are written there, because SQLite waits for the disk at each write, and
-then moved onto the disk. The server is started anew before anything is measured.
+tables on disk. Items are made by the product's code and written by BatchWriteItem. Where the
+machine has a file system in memory they are written there, because SQLite waits for the disk at
+each write, and then moved onto the disk; the server is started anew before anything is measured.
 
 The routes are called as API Gateway calls them: functions/api/app.py's handler, with its event. The
 requests that this makes are counted in front of DynamoDB Local, with what it says they consumed.
