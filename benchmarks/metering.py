@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from local.between import Answer, Between, Forward, Request
 
-__all__ = ["Cost", "Meter"]
+__all__ = ["Cost", "Meter", "item_bytes"]
 
 _READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan"})
 
@@ -69,3 +69,24 @@ class Meter(Between):
             self._requests[request.operation] += 1
             self._units[request.operation] += sum(entry["CapacityUnits"] for entry in entries)
         return answer
+
+
+def item_bytes(item: Mapping[str, Any]) -> int:
+    """How large DynamoDB says an item is (developer guide, "DynamoDB item sizes and formats")."""
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def _value_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if value is None or isinstance(value, bool):
+        return 1
+    if isinstance(value, int):  # a byte for two digits, but for pairs of zeros at the end
+        digits = str(abs(value)) if value else ""
+        zeros = len(digits) - len(digits.rstrip("0"))
+        return (len(digits) - zeros // 2 * 2 + 1) // 2 + 1 + (value < 0)
+    if isinstance(value, Mapping):
+        return 3 + len(value) + item_bytes(value)
+    if isinstance(value, set | frozenset):
+        return sum(map(_value_bytes, value))
+    return 3 + sum(1 + _value_bytes(entry) for entry in value)
