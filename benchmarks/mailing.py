@@ -53,7 +53,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `local` and 
 from benchmarks.metering import item_bytes
 from benchmarks.report import Claim, Report, Table
 from local.notifications import Mail
-from sendtrail.domain.communication import Tally
+from sendtrail.domain.communication import Stats
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
@@ -207,7 +207,7 @@ class Log:
         self._db = MemoryDynamoDB(MOST)
         db: Any = self._db
         self._log = EventLog(db, "Events", retention_days=400)
-        self._fold = FoldMessages.over(db, "Messages")
+        self._fold = FoldMessages.over(db, "Messages", self._log)
 
     def changes(self, happened: Sequence[Moment]) -> Iterator[tuple[int, dict[int, list[Json]]]]:
         """Second by second: shard of 64 → the changes of messages."""
@@ -226,7 +226,7 @@ class Log:
 
     def _taken(self, table: str) -> dict[int, list[Json]]:
         records = self._db.records[table]
-        taken = {int(shard.removeprefix("shard-")): found for shard, found in records.items()}
+        taken = {int(shard.rpartition("-")[2]): found for shard, found in records.items()}
         records.clear()
         return taken
 
@@ -280,7 +280,7 @@ class Written(MemoryDynamoDB):
     def figures(self) -> dict[str, int]:
         """What the rows add up to."""
         rows = [row for row in self.items("Communications") if row["part"] in self.rows]
-        return dict(Tally.sum(stats_from_item(row).tally for row in rows).counts)
+        return dict(Stats.total(map(stats_from_item, rows)).counts)
 
 
 class Fold:
