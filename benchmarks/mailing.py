@@ -93,7 +93,15 @@ ANSWER_SECONDS: Final = 0.005
 KEY_UNITS: Final = 1_000
 """Write units that DynamoDB takes for one key in a second."""
 FEW_UNITS: Final = 10
+MOST_BATCHES: Final = 10
+"""Of a shard in a second, in the long run."""
 EVEN: Final = 1.05
+PACE: Final = (
+    f"DynamoDB takes {KEY_UNITS:,} write units a second for one key, and as many for a partition. "
+    f"So a shard has at most {KEY_UNITS:,} changes a second in the long run, which are "
+    f"{MOST_BATCHES} batches; with fewer than {BATCH} changes a second it has one. Only what has "
+    "waited can come faster."
+)
 SHARED: Final = (
     "Workers whose shards share a row get in each other's way: when one writes, the row is no "
     "longer as another read it, and that one reads and writes it again. A refused write costs its "
@@ -479,6 +487,12 @@ def claims(countings: Sequence[Counting]) -> list[Claim]:
                 at_most=1,
             ),
             Claim(
+                f"{each.shards} shards: the busiest row, if each shard has all that it can have",
+                busiest(each, MOST_BATCHES),
+                unit="units/s",
+                at_most=KEY_UNITS,
+            ),
+            Claim(
                 f"{each.shards} shards: the largest row of the last day over that of the second",
                 each.largest[DAYS - 1] / each.largest[1],
                 at_most=EVEN,
@@ -525,37 +539,33 @@ def sizes(countings: Sequence[Counting]) -> Table:
     return Table("What a write costs, and how large rows become", columns, lines)
 
 
+def busiest(each: Counting, batches: int) -> int:
+    """The units a second of the busiest row, if each shard has so many batches a second."""
+    return each.most_shards * each.units * batches
+
+
 def limits(countings: Sequence[Counting]) -> Table:
     """When a row would be throttled."""
-    lines = []
-    for each in countings:
-        row_takes = KEY_UNITS / each.units
-        shard_may = row_takes / each.most_shards
-        lines.append(
-            (
-                f"{each.shards} shards",
-                each.most_shards,
-                each.units,
-                each.most_shards * each.units,
-                round(row_takes),
-                round(shard_may),
-                round(shard_may * BATCH * each.shards),
-            )
-        )
+    lines: list[list[str | float | int | None]] = [
+        [
+            f"{each.shards} shards",
+            each.most_shards,
+            each.units,
+            busiest(each, 1),
+            busiest(each, MOST_BATCHES),
+            KEY_UNITS / busiest(each, 1),
+        ]
+        for each in countings
+    ]
     columns = [
         "",
         "most shards on a row",
         "units of its write at most",
         "units a second, at a batch a second of each shard",
-        "writes a second that it takes",
-        "batches a second of each shard",
-        "that is, changes a second of the mailing",
+        f"at {MOST_BATCHES}",
+        "throttled at batches a second of each shard",
     ]
-    note = (
-        f"A row is throttled at {KEY_UNITS:,} units a second. A shard has a batch a second while "
-        f"it has fewer than {BATCH} changes a second, and one for each {BATCH} above that."
-    )
-    return Table("When a row would be throttled", columns, lines, [note])
+    return Table("When a row would be throttled", columns, lines, [PACE])
 
 
 def crowd(recipients: int, report: Report) -> None:
