@@ -230,6 +230,7 @@ class Log:
                     take=self._fold.take,
                     set_aside=_never,
                 )
+            self._db.forget("Events")  # a log of this size takes gigabytes, and no one reads it
             yield at, self._taken("Messages")
 
     def _taken(self, table: str) -> dict[int, list[Json]]:
