@@ -462,6 +462,7 @@ def test_every_route_asks_for_its_scope(
         ("PUT", f"/v1/suppressions/{'語' * 300}@example.com", {"note": ""}, "characters"),
         ("PUT", "/v1/suppressions/a@example.com", '{"note": "\\ud800"}', "note"),
         ("PUT", "/v1/participants/ann/subscription", {"subscribed": "perhaps"}, "subscribed"),
+        ("PUT", "/v1/participants/ann/subscription", {"subscribed": 0}, "subscribed"),
         ("PUT", "/v1/participants/ann/subscription", "{", "not JSON"),
         ("PUT", "/v1/participants/ann/subscription", {}, "subscribed"),
         ("POST", "/v1/participants/ann/interactions", {"amount": 7}, "amount"),
@@ -489,9 +490,13 @@ def test_bad_input_is_told_what_is_allowed(
 def test_an_unknown_path_is_a_problem_too(
     moto_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And says which."""
-    answer = Api(World(moto_backend, monkeypatch))("/v1/nothing")
+    """And says which; so is a method that its path has not, with those that it has."""
+    api = Api(World(moto_backend, monkeypatch))
+    answer = api("/v1/nothing")
     assert (answer["statusCode"], answer["json"]["title"]) == (404, "Not Found")
+    answer = api("/v1/suppressions/a@example.com", "PATCH")
+    assert (answer["statusCode"], answer["json"]["status"]) == (405, 405)
+    assert answer["headers"]["Allow"] == "DELETE, GET, PUT"
 
 
 def test_a_database_that_does_not_answer_is_a_503(
