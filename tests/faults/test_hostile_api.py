@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from sendtrail.domain.times import now
+from sendtrail.keys import Scope, new_key
 from tests.faults.hostile import measured, served
 from tests.functional import conftest as functional
 from tests.functional.conftest import Backend
 from tests.functional.sending import Post
-from tests.functional.world import World
+from tests.functional.world import Api, World
 from tests.support import HOSTILE_INPUTS
 
 moto_url = functional.moto_url
@@ -85,3 +89,117 @@ def test_every_operation_keeps_to_its_description(
     for operation, statuses in found.statuses.items():
         assert {status for status in statuses if 200 <= status < 300}, (operation, statuses)
         assert statuses[401], (operation, statuses)
+
+
+# --- who may not -----------------------------------------------------------------------------
+
+SAMPLES = {
+    "participant_id": "ann",
+    "message_id": "01M7W83218E4FCTJMT16DEPK3N",
+    "communication_id": "news",
+    "template_id": "news",
+    "address": "a@example.com",
+}
+BODIES: dict[str, Any] = {
+    "registerAddress": None,
+    "recordInteraction": {},
+    "setSubscription": {"subscribed": True},
+    "suppressAddress": {"note": "x"},
+    "liftSuppression": None,
+    "putTemplate": {"subject": "s", "text": "t"},
+}
+
+
+def operations(world: World) -> Iterator[tuple[str, str, Any, Scope]]:
+    """Every operation that is described: method, path, a good body, and the scope that it needs.
+
+    Looking needs `read`; what stands for or against an address, `admin`; all else, `send`. A route
+    that is otherwise has to be thought about here.
+    """
+    described = json.loads(Api(world, None)("/v1/openapi.json")["body"])
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            body = BODIES.get(operation["operationId"])
+            if body is None and "requestBody" in operation:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                name = schema["$ref"].rpartition("/")[2]
+                (body,) = described["components"]["schemas"][name]["examples"]
+            needed = Scope.READ if method == "get" else Scope.SEND
+            if method != "get" and "/suppressions/" in path:
+                needed = Scope.ADMIN
+            query = "?address=a@example.com" if path == "/v1/participants" else ""
+            yield method.upper(), path.format(**SAMPLES) + query, body, needed
+
+
+def state(world: World) -> str:
+    """Everything in the tables, and how much waits to be sent."""
+    dynamodb = world.backend.endpoints.client("dynamodb")
+    tables = {
+        name: dynamodb.scan(TableName=name)["Items"]
+        for name in sorted(dynamodb.list_tables()["TableNames"])
+    }
+    return json.dumps([tables, len(Post(world).jobs())], default=sorted, sort_keys=True)
+
+
+def asked(url: str, method: str, path: str, body: Any, key: str | None) -> tuple[int, str, Any]:
+    """The status, content type and JSON of a route's answer through the gateway."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    headers = {"Content-Type": "application/json"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    try:
+        text = None if body is None else json.dumps(body)
+        connection.request(method, path, body=text, headers=headers)
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+        return answer.status, answer.headers["Content-Type"], content
+    finally:
+        connection.close()
+
+
+def test_who_may_not_is_refused_on_every_route_and_nothing_is_done(world: World) -> None:
+    """No key, a wrong one, one of too small a scope; a new route cannot be forgotten, since they
+    are those of the description.
+    """
+    backend = world.backend
+    keys: dict[Scope, str] = {}
+    entries = []
+    for scope in Scope:
+        keys[scope], entry = new_key(scope, scope.value, now())
+        entries.append(entry)
+    backend.endpoints.client("secretsmanager").put_secret_value(
+        SecretId=backend.resources.physical["ApiKeys", ""],
+        SecretString=json.dumps({"keys": entries}),
+    )
+    every = list(operations(world))
+    before = state(world)
+    small = 0
+    with served(world) as url:
+        for method, path, body, needed in every:
+            where = (method, path)
+            assert asked(url, method, path, body, None)[0] == 401, where
+            for wrong in ("", "nonsense", keys[Scope.READ][:-1], keys[Scope.READ] + "x"):
+                assert asked(url, method, path, body, wrong)[0] == 403, where
+            for scope, key in keys.items():
+                if not scope.allows(needed):
+                    small += 1
+                    status, kind, said = asked(url, method, path, body, key)
+                    assert (status, kind) == (403, "application/problem+json"), where
+                    assert needed.value in said["detail"], where
+        assert state(world) == before
+        for method, path, body, needed in every:
+            status = asked(url, method, path, body, keys[needed])[0]
+            assert status not in (401, 403, 405, 422), (method, path, status)
+    assert small > 10
+
+
+@pytest.mark.parametrize("scope", [None, "", "root"])
+def test_a_request_that_the_authorizer_did_not_see_is_refused_on_every_route(
+    world: World, scope: str | None
+) -> None:
+    """By the function itself, should a route ever be without one; so is a scope that is none."""
+    before = state(world)
+    for method, path, body, _ in operations(world):
+        answer = Api(world, scope)(path, method, body)
+        assert (answer["statusCode"], answer["json"]["status"]) == (403, 403), (method, path)
+    assert state(world) == before

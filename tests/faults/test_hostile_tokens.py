@@ -122,7 +122,7 @@ def spoilt(draw: st.DrawFn) -> str:
                     f"{body}.{same_bits(signature, place)}",
                     f"{changed(body, place)}.{signature}",
                     token.swapcase(),
-                    quote(token, safe=""),
+                    quote(token, safe="", errors="replace"),
                     token * (1 + place % 3),
                     token.replace("-", "+").replace("_", "/"),
                 ]
