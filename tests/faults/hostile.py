@@ -89,17 +89,26 @@ class Conformance:
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def measured(url: str, key: str, known: dict[str, list[str]], examples: int) -> Conformance:
+def measured(
+    url: str,
+    key: str,
+    *,
+    examples: int,
+    known: dict[str, list[str]] | None = None,
+    thorough: bool = True,
+) -> Conformance:
     """Has Schemathesis make requests of every operation that a gateway describes, good ones and bad
     ones, with a key, with others and with none, and compare the answers with the description.
 
     Args:
+        examples: of each operation.
         known: what there is: parameter (``path.address``) → values, which it shall try often.
-        examples: of each operation, beside those that cover its parameters.
+        thorough: whether to cover each parameter's bounds and each other method besides.
     """
     import schemathesis
     from schemathesis.engine import events, from_schema
 
+    known = known or {}
     values = {name.replace(".", "-").replace("*", "each"): of for name, of in known.items()}
     config = schemathesis.Config.from_dict(
         {
@@ -120,7 +129,7 @@ def measured(url: str, key: str, known: dict[str, list[str]], examples: int) -> 
                 name: {"dictionary": dictionary, "probability": 0.6}
                 for name, dictionary in zip(known, values, strict=True)
             },
-            "phases": {"stateful": {"enabled": False}},
+            "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": thorough}},
             "checks": {
                 # No description can say which cursor is signed, nor what a template's fields are.
                 "positive_data_acceptance": {"enabled": False},
