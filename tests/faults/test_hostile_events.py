@@ -26,9 +26,9 @@ from sendtrail.storage.items import message_from_item
 from tests.faults.hostile import NASTY, many
 from tests.functional.world import Context, sqs_event
 from tests.memory import KEYS, MemoryDynamoDB
+from tests.pipeline import Pipeline
 from tests.strategies import LINKS, json_values, mails, notifications_about
 from tests.support import HOSTILE_INPUTS, load_function
-from tests.unit.test_pipeline import Stack
 
 Record = Callable[[str, Any], None]
 
@@ -77,14 +77,14 @@ def check_event(event: Event) -> None:
 
 def check_folds(events: list[Event]) -> None:
     """That events can be folded, so that they hold up no stream, and shown."""
-    stack = Stack(db=MemoryDynamoDB(shards=1))
-    stack.log.append(events)
-    stack.deliver()
-    assert stack.aside == []
+    pipeline = Pipeline(db=MemoryDynamoDB(shards=1))
+    pipeline.log.append(events)
+    pipeline.deliver()
+    assert pipeline.aside == []
     for table in KEYS:
-        for item in stack.db.items(table):
+        for item in pipeline.db.items(table):
             check_item(table, item)
-    for item in stack.db.items("Messages"):
+    for item in pipeline.db.items("Messages"):
         message = message_from_item(item)
         message_view(message)
         link_views(message)
