@@ -223,7 +223,7 @@ def _put_units(db: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def _batch(backend: Backend, start: int, count: int) -> dict[str, Any]:
     """Records of the log's stream, counted from its beginning."""
-    from local.sources import _lambda_record
+    from local.sources import lambda_record
 
     streams = backend.endpoints.client("dynamodbstreams")
     arn = backend.resources.physical["EventsTable", "StreamArn"]
@@ -238,7 +238,7 @@ def _batch(backend: Backend, start: int, count: int) -> dict[str, Any]:
             break
         records += answer["Records"]
         iterator = answer["NextShardIterator"]
-    chosen = [_lambda_record(record, arn) for record in records[start : start + count]]
+    chosen = [lambda_record(record, arn) for record in records[start : start + count]]
     return {"Records": chosen, "shardId": shard["ShardId"]}
 
 
