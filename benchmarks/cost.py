@@ -498,8 +498,7 @@ def rest_table(done: Done, resources: Resources) -> Table:
         ["for", "dollars"],
         [*rest.items(), ("sum", sum(rest.values()))],
         [
-            f"In a month with mail, ${metrics:.2f} more for {metrics_of(done)} metrics, at most: "
-            "CloudWatch charges them by the hour.",
+            f"In a month with mail, up to ${metrics:.2f} more for {metrics_of(done)} metrics.",
         ],
     )
 
@@ -528,8 +527,7 @@ def curve_table(done: Done, resources: Resources) -> Table:
         ],
         rows,
         [
-            f"What is kept costs ${kept:.2f} a month for each million messages; "
-            f"${backup:.2f} of it is point-in-time recovery.",
+            f"A million messages kept: ${kept:.2f} a month, ${backup:.2f} of it to recover them.",
             "At more than a million a month batches are fuller than in the run: it costs less.",
         ],
     )

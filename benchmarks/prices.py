@@ -1,9 +1,10 @@
 """AWS's list prices in eu-west-1 (Ireland), US dollars, November 2026, without free tiers.
 
-Each names the page where AWS says so. AWS's pages show prices by region through a script, so copies
-of them hold few figures. Checked against such copies, for us-east-1: DynamoDB's units (0.625 and
-0.125 a million since November 2024), Lambda, SQS, SNS, the HTTP API (1.00). What Ireland adds, and all others, could not be checked in this way: look at
-the page before a figure in dollars is quoted. Ratios hardly depend on them.
+Each names the page where AWS says so. Those pages show prices by region through a script, so copies
+of them hold few figures. Checked against copies, for us-east-1: DynamoDB's units (0.625 and 0.125 a
+million since November 2024), Lambda, SQS, SNS, the HTTP API (1.00). What Ireland adds, and all
+others, could not be checked in this way: look at the page before a figure in dollars is quoted.
+Ratios hardly depend on them.
 """
 
 from __future__ import annotations

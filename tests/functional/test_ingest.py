@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from local.notifications import Mail, sns_envelope
-from sendtrail.domain.events import EventType
+from sendtrail.domain.events import Event, EventType
 from sendtrail.errors import RejectedRecordError
+from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.ses.parser import events_of
 from sendtrail.storage.event_items import event_from_item
 from tests.functional.conftest import Backend
 from tests.functional.world import World, sqs_event
@@ -194,6 +196,25 @@ def test_an_event_costs_one_write_unit_and_a_fold_one_per_message(
     world.ingest(again)
     world.call("fold_messages", _batch(dynamodb_local_backend, 200, 100))
     assert written[messages_table] <= 1.05 * 20
+
+
+def test_a_message_to_a_known_address_costs_one_write_unit_there(
+    dynamodb_local_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the row in the history; the index by address has keys alone and is left as it is."""
+    db = dynamodb_local_backend.database(count_capacity=True)
+    participants = dynamodb_local_backend.table("Participants")
+    fold = FoldParticipants.over(db, participants, dynamodb_local_backend.table("Suppressions"))
+
+    def sent(message_id: str, at: str) -> list[Event]:
+        tags = {"message_id": message_id, "participant_id": "member-1"}
+        return list(events_of(Mail("ses-1", at, ["jane@example.com"], tags=tags).send()))
+
+    written = _put_units(db, monkeypatch)
+    fold.take(sent("01M7W83218E4FCTJMT16DE0001", SENT))
+    assert written.pop(participants) == 3  # the profile; the address, and its place in the index
+    fold.take(sent("01M7W83218E4FCTJMT16DE0002", LATER))
+    assert written.pop(participants) == 1
 
 
 def _open_at(number: int) -> dict[str, str]:
