@@ -353,8 +353,8 @@ def lines_table(done: Done, ours: Recorded, sample: Recorded, transaction: Recor
         ],
         rows,
         [
-            "Recording is of the same events for all three. What is kept is further on: it is paid "
-            "for each month. SES itself is $100, whoever sends.",
+            "Recording is of the same events for all three. What is kept is in another table.",
+            "SES itself is $100, whoever sends.",
             f"With `Tracing` Active: ${traces:.2f} more, for X-Ray.",
         ],
     )
