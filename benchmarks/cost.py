@@ -66,6 +66,7 @@ from benchmarks.common import ROOT, dynamodb_local, moto
 from benchmarks.full_run import CLICKS, LINK, MAILING, OPENS, Done, Run, member_of
 from benchmarks.metered import Metered
 from benchmarks.pipeline import (
+    FOLDS,
     Cuts,
     Functions,
     Quantities,
@@ -98,6 +99,7 @@ KNOB_COLUMNS: Final = (
     "write units a message",
     "read units a message",
     "calls a message",
+    "slowest fold, ms a record",
     "dollars",
 )
 LONG_POLL: Final = 20
@@ -464,7 +466,9 @@ def window_table(beside: Beside) -> Table:
 def row_of(name: str, took: Recorded) -> Row:
     """A way to cut batches, and what it costs."""
     calls = sum(usage.calls for usage in took.usage.values()) / took.messages
-    return [name, took.per_message("write"), took.per_message("read"), calls, took.dollars]
+    slowest = max(1e3 * took.usage[fold].seconds / took.usage[fold].records for fold in FOLDS)
+    units = took.per_message("write"), took.per_message("read")
+    return [name, *units, calls, slowest, took.dollars]
 
 
 def at_rest(resources: Resources) -> dict[str, float]:
