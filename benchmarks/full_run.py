@@ -35,7 +35,7 @@ from local.template import Resources, load
 from local.web import ask
 from sendtrail.domain.times import epoch_ms
 
-__all__ = ["CLICKS", "LINK", "MAILING", "OPENS", "Done", "Run", "member_of"]
+__all__ = ["CLICKS", "LINK", "MESSAGES_EACH", "OPENS", "Done", "Run"]
 
 Json = dict[str, Any]
 
@@ -48,11 +48,6 @@ CLICKS: Final = (1, 0, 0, 1, *(0,) * 16)
 LINK: Final = "https://society.example/evenings/2026-12-04?utm_source=newsletter"
 PER_ITEM: Final = 100
 """Bytes that DynamoDB adds to each item that it stores, in the table and in each index."""
-
-
-def member_of(number: int, messages: int) -> int:
-    """Whose message that is, of so many."""
-    return number % max(MAILING, messages // MESSAGES_EACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +171,7 @@ class Run:
             self._dispatch(at)
 
     def _recipient(self, number: int) -> Json:
-        member = member_of(number, self._messages)
+        member = number % max(MAILING, self._messages // MESSAGES_EACH)
         return {
             "participant_id": f"member-{member:05}",
             "address": f"first.last.{member}@mail.example",
