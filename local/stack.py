@@ -12,9 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from local.functions import Functions, free_ports
 from local.gateway import Gateway
 from local.mailboxes import OUTBOX, Mailboxes
 from local.paths import LOGS, ROOT, STACK_FILE, STATE
-from local.sources import Poller, poller_of
+from local.sources import Poller, PollerMaker, poller_of
 from local.template import REGION, Resources, load, parameters_here
 
-__all__ = ["Options", "StackError", "read", "start_detached", "stop", "up"]
+__all__ = ["Options", "Parts", "StackError", "parts", "read", "start_detached", "stop", "up"]
 
 log = logging.getLogger(__name__)
 _READY_SECONDS = 120
@@ -48,6 +48,7 @@ class Options:
         host: the address that both listen on.
         dynamodb: the URL of a DynamoDB Local to use instead of moto's DynamoDB.
         demo: whether to play the demo.
+        parameters: of the template, over what is usual here.
     """
 
     port: int = 3000
@@ -55,6 +56,7 @@ class Options:
     host: str = "127.0.0.1"
     dynamodb: str | None = None
     demo: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def read() -> dict[str, Any]:
@@ -93,16 +95,58 @@ def up(options: Options, *, demo: Demo | None = None) -> None:
         )
     for port in (options.port, options.aws_port):
         _refuse_taken(options.host, port)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with parts(options) as running_parts:
+        _write(running_parts.state)
+        if demo:
+            arguments = (running_parts.state, running_parts.idle)
+            threading.Thread(target=demo, args=arguments, daemon=True).start()
+        try:
+            stopping.wait()
+        finally:
+            STACK_FILE.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A stack that runs in this process and its children.
+
+    Attributes:
+        state: what it says of itself: what `.local/stack.json` holds.
+    """
+
+    state: dict[str, Any]
+    endpoints: aws.Endpoints
+    resources: Resources
+    functions: Functions
+    pollers: Sequence[Poller]
+
+    def idle(self) -> bool:
+        """Whether all pollers have had nothing to do for a second."""
+        return all(poller.idle for poller in self.pollers)
+
+
+@contextmanager
+def parts(
+    options: Options,
+    *,
+    endpoints_of: Callable[[str], aws.Endpoints] | None = None,
+    poller: PollerMaker = poller_of,
+) -> Iterator[Parts]:
+    """A stack, all parts of which run until the context is left.
+
+    Args:
+        endpoints_of: where AWS is for the functions, by where it is; the same, if not given.
+        poller: makes the poller of an event source mapping.
+    """
     _end_orphans()
     STATE.mkdir(exist_ok=True)
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir()
     _log_to_file()
-
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-
     reach = "127.0.0.1" if options.host == "0.0.0.0" else options.host  # noqa: S104 -- a comparison
     aws_port = options.aws_port or free_ports(1)[0]
     port = options.port or free_ports(1)[0]
@@ -113,26 +157,23 @@ def up(options: Options, *, demo: Demo | None = None) -> None:
     try:
         endpoints = aws.Endpoints(f"http://{reach}:{aws_port}", options.dynamodb)
         aws.wait_until_up(endpoints)
-        resources = load(parameters_here(url))
+        resources = load(parameters_here(url) | dict(options.parameters))
         aws.build(resources, endpoints)
-        functions = Functions(resources.functions(), endpoints.environment())
+        theirs = endpoints_of(endpoints.aws) if endpoints_of else endpoints
+        functions = Functions(resources.functions(), theirs.environment())
         gateway = Gateway(functions, options.host, port)
         gateway.start()
         pollers: list[Poller] = [
-            poller_of(mapping, functions.call, endpoints) for mapping in resources.mappings()
+            poller(mapping, functions.call, endpoints) for mapping in resources.mappings()
         ]
         pollers.append(Mailboxes(endpoints, resources.physical["SesTopic", ""]))
-        for poller in pollers:
-            threading.Thread(target=poller.run, args=(stopping,), daemon=True).start()
-        state = _state(resources, endpoints, url)
-        _write(state)
-        if demo:
-            arguments = (state, lambda: all(poller.idle for poller in pollers))
-            threading.Thread(target=demo, args=arguments, daemon=True).start()
-        stopping.wait()
+        for each in pollers:
+            threading.Thread(target=each.run, args=(stopping,), daemon=True).start()
+        yield Parts(
+            _state(resources, endpoints, url), endpoints, resources, functions, tuple(pollers)
+        )
     finally:
         stopping.set()
-        STACK_FILE.unlink(missing_ok=True)
         if gateway:
             gateway.stop()
         if functions:
