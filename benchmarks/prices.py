@@ -53,7 +53,6 @@ PRICES: Final[Mapping[str, Price]] = {
     ),
     "s3 PUT": Price(0.005 / 1000, "S3 requests", _S3),
     "s3 GET": Price(0.0004 / 1000, "S3 requests", _S3),
-    "secret read": Price(0.05 / 10_000, "Secrets Manager", _SECRETS),
     "log GB": Price(0.57, "CloudWatch Logs", _CLOUDWATCH),
     "trace": Price(5.00 / _MILLION, "X-Ray", "https://aws.amazon.com/xray/pricing/"),
     # Each month that it is kept:
