@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from local.sources import _lambda_record
+from local.sources import lambda_record
 from tests.support import load_event, load_function
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class World:
                 if not answer["Records"]:
                     break
                 self._iterators[place] = answer["NextShardIterator"]
-                records = [_lambda_record(record, arn) for record in answer["Records"]]
+                records = [lambda_record(record, arn) for record in answer["Records"]]
                 event = {"Records": records, "shardId": shard["ShardId"]}
                 assert self.call(function, event) == {"state": {}, "batchItemFailures": []}
 

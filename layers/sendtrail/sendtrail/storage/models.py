@@ -186,7 +186,7 @@ class ByAddress(GlobalSecondaryIndex["ProfileOrAddress"]):
 
     class Meta:
         index_name = "by_address"
-        projection = AllProjection()
+        projection = KeysOnlyProjection()
 
     address = UnicodeAttribute(hash_key=True)
     participant_id = UnicodeAttribute(range_key=True)
