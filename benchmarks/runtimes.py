@@ -1,4 +1,4 @@
-"""Handlers in Lambda's own runtime, and what their processes cost; it measures nothing by itself."""
+"""Handlers in Lambda's own runtime, and what their processes cost: for other benchmarks."""
 
 from __future__ import annotations
 

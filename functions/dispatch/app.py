@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.aws.sqs import Sqs
@@ -20,7 +17,7 @@ from sendtrail.config import Settings, environment
 from sendtrail.errors import AwsError, SendtrailError, ThrottledError
 from sendtrail.runtime import database, event_log, link_keys, s3, ses
 from sendtrail.services.dispatch import Dispatch, Job, PublicLinks
-from sendtrail.services.once import once
+from sendtrail.services.once import Once
 from sendtrail.services.postman import Pace, Postman
 from sendtrail.services.refusals import Refusals
 from sendtrail.services.rendering import Rendering
@@ -69,10 +66,8 @@ def worker() -> Worker:
         links=lambda: PublicLinks(settings.public_url, link_keys().tokens()),
         enqueue=partial(sqs.send_all, queue),
     )
-    send = once(
-        dispatch.send, table=settings.idempotency_table, doubt_seconds=settings.doubt_seconds
-    )
-    return Worker(dispatch, send, partial(sqs.put_off, queue))
+    once = Once(dispatch.send, db, settings.idempotency_table, doubt_seconds=settings.doubt_seconds)
+    return Worker(dispatch, once.send, partial(sqs.put_off, queue))
 
 
 class Batch:
@@ -83,20 +78,25 @@ class Batch:
         self._context = context
         self._slow_down: ThrottledError | None = None
 
-    def do(self, record: SQSRecord) -> None:
+    def do(self, record: Mapping[str, Any]) -> bool:
         """Does one job.
 
-        Raises:
-            SendtrailError: it was not done; the message comes again, later each time.
+        Returns:
+            whether it was done; if not, the message comes again, later each time.
         """
         try:
-            outcome = self._do(Job.of_text(record.body))
+            outcome = self._do(Job.of_text(record["body"]))
         except SendtrailError as error:
             if isinstance(error, ThrottledError):
                 self._slow_down = error
             self._put_off(record, error)
-            raise
+            return False
+        except Exception:
+            # A fault of ours, which is no reason not to do the others.
+            logger.exception("failed", extra={"record_id": record["messageId"]})
+            return False
         metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
+        return True
 
     def _do(self, job: Job) -> str:
         if self._slow_down:
@@ -108,9 +108,9 @@ class Batch:
         message_id = self._worker.dispatch.message_id(job)
         return self._worker.send(message_id, job.plan_id, job.number)
 
-    def _put_off(self, record: SQSRecord, error: SendtrailError) -> None:
+    def _put_off(self, record: Mapping[str, Any], error: SendtrailError) -> None:
         """Has the message come again after a time that grows with the number of its attempts."""
-        attempts = int(record.attributes.approximate_receive_count or 1)
+        attempts = int(record["attributes"].get("ApproximateReceiveCount", 1))
         most = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
         seconds = round(most * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
         logger.warning(
@@ -118,24 +118,22 @@ class Batch:
             extra={
                 # Not all that SES says: it names addresses.
                 "why": error.code if isinstance(error, AwsError) else str(error),
-                "record_id": record.message_id,
+                "record_id": record["messageId"],
                 "attempts": attempts,
                 "again_in": seconds,
             },
         )
         metrics.add_metric(name="PutOff", unit=MetricUnit.Count, value=1)
         try:
-            self._worker.put_off(record.receipt_handle, seconds)
+            self._worker.put_off(record["receiptHandle"], seconds)
         except AwsError as refused:  # it comes when its visibility timeout is over
             logger.warning("could not put off", extra={"why": str(refused)})
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Does a batch of jobs; says which are to come again."""
     batch = Batch(worker(), context)
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(records=event["Records"], handler=batch.do):
-        processor.process()
-    return processor.response()
+    again = [record["messageId"] for record in event["Records"] if not batch.do(record)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
