@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, Final
+from collections.abc import Mapping
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
 from sendtrail.errors import AwsError, SendtrailError, ThrottledError
-from sendtrail.runtime import database, event_log, link_keys, s3, ses
-from sendtrail.services.dispatch import Dispatch, Job, PublicLinks
-from sendtrail.services.once import Once
-from sendtrail.services.postman import Pace, Postman
-from sendtrail.services.refusals import Refusals
-from sendtrail.services.rendering import Rendering
+from sendtrail.runtime import database, event_log, link_keys, ses
+from sendtrail.services.expanding import Expanding, Job
+from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.plans import Plans
-from sendtrail.storage.templates import Templates
+
+if TYPE_CHECKING:
+    from sendtrail.services.once import Once
 
 logger = Logger()
 metrics = Metrics()
@@ -33,41 +33,58 @@ _FIRST_WAIT: Final = 2.0
 _LONGEST_WAIT: Final = 900.0
 
 
-@dataclass(frozen=True, slots=True)
 class Worker:
     """What jobs are done with.
 
     Attributes:
-        send: message id, plan id, number → what came of it, at most once for each message.
+        expanding: for plans, and for what a letter is.
         put_off: has a message, by its receipt handle, come again after that many seconds.
     """
 
-    dispatch: Dispatch
-    send: Callable[[str, str, int], str]
-    put_off: Callable[[str, int], None]
+    def __init__(self, settings: Settings, db: DynamoDB, log: EventLog) -> None:
+        self._settings = settings
+        self._db = db
+        self._log = log
+        self._plans = Plans(Bucket(environment(), settings.bodies_bucket))
+        sqs, queue = Sqs(environment()), settings.dispatch_queue_url
+        self.expanding = Expanding(self._plans, log, partial(sqs.send_all, queue))
+        self.put_off = partial(sqs.put_off, queue)
+
+    @cached_property
+    def letters(self) -> Once:
+        """Sends letters, each at most once. What that takes is long to import, and plans are
+        expanded without it.
+        """
+        from sendtrail.services.dispatch import Dispatch, PublicLinks
+        from sendtrail.services.once import Once
+        from sendtrail.services.postman import Pace, Postman
+        from sendtrail.services.refusals import Refusals
+        from sendtrail.services.rendering import Rendering
+        from sendtrail.storage.templates import Templates
+
+        settings, db = self._settings, self._db
+        dispatch = Dispatch(
+            plans=self._plans,
+            rendering=Rendering(Templates(db, settings.templates_table)),
+            log=self._log,
+            refusals=Refusals(db, settings.participants_table, settings.suppressions_table),
+            postman=Postman(
+                ses(),
+                sender=settings.sender_address,
+                configuration_set=settings.configuration_set,
+                pace=Pace(settings.sends_per_second),
+            ),
+            links=lambda: PublicLinks(settings.public_url, link_keys().tokens()),
+        )
+        return Once(
+            dispatch.send, db, settings.idempotency_table, doubt_seconds=settings.doubt_seconds
+        )
 
 
 @cache
 def worker() -> Worker:
-    """Everything, made at the first batch."""
-    settings, db = Settings.from_environment(), database()
-    sqs, queue = Sqs(environment()), settings.dispatch_queue_url
-    dispatch = Dispatch(
-        plans=Plans(s3, settings.bodies_bucket),
-        rendering=Rendering(Templates(db, settings.templates_table)),
-        log=event_log(),
-        refusals=Refusals(db, settings.participants_table, settings.suppressions_table),
-        postman=Postman(
-            ses(),
-            sender=settings.sender_address,
-            configuration_set=settings.configuration_set,
-            pace=Pace(settings.sends_per_second),
-        ),
-        links=lambda: PublicLinks(settings.public_url, link_keys().tokens()),
-        enqueue=partial(sqs.send_all, queue),
-    )
-    once = Once(dispatch.send, db, settings.idempotency_table, doubt_seconds=settings.doubt_seconds)
-    return Worker(dispatch, once.send, partial(sqs.put_off, queue))
+    """This process's, made at the first batch."""
+    return Worker(Settings.from_environment(), database(), event_log())
 
 
 class Batch:
@@ -104,9 +121,9 @@ class Batch:
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
         if job.number is None:
-            return self._worker.dispatch.expand(job.plan_id).value
-        message_id = self._worker.dispatch.message_id(job)
-        return self._worker.send(message_id, job.plan_id, job.number)
+            return self._worker.expanding.expand(job.plan_id).value
+        message_id = self._worker.expanding.message_id(job)
+        return self._worker.letters.send(message_id, job.plan_id, job.number)
 
     def _put_off(self, record: Mapping[str, Any], error: SendtrailError) -> None:
         """Has the message come again after a time that grows with the number of its attempts."""

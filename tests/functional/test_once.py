@@ -17,7 +17,7 @@ from botocore.endpoint import Endpoint
 
 from sendtrail.aws.service import Service
 from sendtrail.errors import BusyError
-from sendtrail.services.dispatch import Job
+from sendtrail.services.expanding import Job
 from sendtrail.services.once import Once
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, answered, outbox, people
@@ -58,16 +58,16 @@ def killing(monkeypatch: pytest.MonkeyPatch, at: int | None, *, after: bool) -> 
     """Kills at that call to AWS, by whichever client."""
     axe = Axe()
     axe.at, axe.after = at, after
-    ours, theirs = Service._attempt, Endpoint._send_request
+    ours, theirs = Service._exchange, Endpoint._send_request
 
-    def our_call(self: Service, operation: str, *rest: Any) -> Any:
-        return axe.around(operation, lambda: ours(self, operation, *rest))
+    def our_call(self: Service, operation: str, *rest: Any, **named: Any) -> Any:
+        return axe.around(operation, lambda: ours(self, operation, *rest, **named))
 
     def their_call(self: Any, request: Any, model: Any) -> Any:
         return axe.around(model.name, lambda: theirs(self, request, model))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Service, "_attempt", our_call)
+        patch.setattr(Service, "_exchange", our_call)
         patch.setattr(Endpoint, "_send_request", their_call)
         yield axe
 
@@ -224,12 +224,12 @@ def test_two_workers_at_once_send_once(post: Post) -> None:
     records = post.jobs()
     job = Job.of_text(records[0]["body"])
     made = post.world.function("dispatch").worker()
-    message_id = made.dispatch.message_id(job)
+    message_id = made.expanding.message_id(job)
     answers: list[str] = []
 
     def work() -> None:
         try:
-            answers.append(made.send(message_id, job.plan_id, job.number))
+            answers.append(made.letters.send(message_id, job.plan_id, job.number))
         except BusyError:
             answers.append("busy")
 

@@ -26,7 +26,6 @@ __all__ = [
     "hasty_database",
     "hasty_event_log",
     "link_keys",
-    "s3",
     "ses",
     "set_aside",
     "to_ingest_queue",
@@ -146,27 +145,17 @@ def link_keys() -> LinkKeys:
 
 
 @cache
-def s3() -> Any:
-    """A boto3 client of S3. It takes long to import, so only those import it who call this."""
-    return _sdk_client("s3")
-
-
-@cache
 def ses() -> Any:
-    """A boto3 client of SES. It tries nothing twice: a mail whose fate is not known might go out
-    twice, and who asks for it knows better when to try again.
+    """A boto3 client of SES. It takes long to import, so only those import it who call this.
+
+    It tries nothing twice: a mail whose fate is not known might go out twice, and who asks for it
+    knows better when to try again.
     """
-    return _sdk_client(
-        "sesv2", connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}
-    )
-
-
-def _sdk_client(service: str, **options: Any) -> Any:
     import boto3
     from botocore.config import Config
 
     make: Callable[..., Any] = boto3.client
-    if environment().get("AWS_ENDPOINT_URL"):
-        # A bucket is part of a host's name only where there is a name server for it.
-        options["s3"] = {"addressing_style": "path"}
-    return make(service, config=Config(**options))
+    return make(
+        "sesv2",
+        config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}),
+    )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from aws_sdk_signers import (
@@ -32,7 +32,9 @@ from sendtrail.errors import (
     UnreachableError,
 )
 
-__all__ = ["Patience", "Service"]
+__all__ = ["Patience", "Service", "error_of"]
+
+T = TypeVar("T")
 
 _THROTTLES: Final = frozenset(
     {
@@ -128,14 +130,22 @@ class Service:
             AwsError: any other error, such as a missing permission.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
+        return self._patiently(lambda ends: self._attempt(operation, body, ends))
+
+    def _patiently(self, attempt: Callable[[float | None], T]) -> T:
+        """What an attempt comes to, which is repeated while that may help.
+
+        Args:
+            attempt: does it, by the given time of `time.monotonic` if there is one.
+        """
         patience = self._patience
         ends = None if patience.within is None else time.monotonic() + patience.within
-        for attempt in range(1, patience.attempts + 1):
+        for number in range(1, patience.attempts + 1):
             try:
-                return self._attempt(operation, body, ends)
+                return attempt(ends)
             except (ThrottledError, UnreachableError):
-                wait = patience.wait(attempt)
-                if attempt == patience.attempts or (ends and time.monotonic() + wait >= ends):
+                wait = patience.wait(number)
+                if number == patience.attempts or (ends and time.monotonic() + wait >= ends):
                     raise
             self._sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -187,10 +197,38 @@ class Service:
 
     def _attempt(self, operation: str, body: bytes, ends: float | None) -> dict[str, Any]:
         headers = self.sign(operation, body)
+        status, content = self._exchange(
+            operation, "POST", self._endpoint.path or "/", body=body, headers=headers, ends=ends
+        )
+        try:
+            answer: dict[str, Any] = json.loads(content) if content else {}
+        except ValueError:
+            raise UnreachableError(
+                "BrokenAnswer", f"{self._name} {operation}: not JSON", status
+            ) from None
+        if status == 200:
+            return answer
+        raise error_of(answer, status)
+
+    def _exchange(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        ends: float | None,
+    ) -> tuple[int, bytes]:
+        """Sends one request; the status and the body of its answer.
+
+        Raises:
+            UnreachableError: there was no whole answer.
+        """
         connection = self._connection()
         try:
             self._wait_until(connection, ends)
-            connection.request("POST", self._endpoint.path or "/", body=body, headers=headers)
+            connection.request(method, path, body=body, headers=headers)
             self._wait_until(connection, ends)
             response = connection.getresponse()
             content = response.read()
@@ -199,15 +237,7 @@ class Service:
             raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
         if response.will_close:
             self.close()
-        try:
-            answer: dict[str, Any] = json.loads(content) if content else {}
-        except ValueError:
-            raise UnreachableError(
-                "BrokenAnswer", f"{self._name} {operation}: not JSON", response.status
-            ) from None
-        if response.status == 200:
-            return answer
-        raise _error(answer, response.status)
+        return response.status, content
 
     def _wait_until(self, connection: HTTPConnection, ends: float | None) -> None:
         """Has the connection wait no longer than there is time left for all attempts."""
@@ -237,7 +267,8 @@ class Service:
         return urlsplit(url)
 
 
-def _error(answer: Mapping[str, Any], status: int) -> AwsError:
+def error_of(answer: Mapping[str, Any], status: int) -> AwsError:
+    """The error that a service's answer tells of, with its ``code`` or ``__type``."""
     code = str(answer.get("__type") or answer.get("code") or f"HTTP{status}").rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if code == _CONDITION:
