@@ -74,9 +74,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks`
 
 from benchmarks.common import ROOT, dynamodb_local, moto, ratio
 from benchmarks.report import Claim, Report, Table
-from benchmarks.runtimes import Handler, Json, Runtime, echo, write_app
+from benchmarks.runtimes import RuntimeProcess
 from local import aws
-from local.functions import free_ports
 from local.mailboxes import OUTBOX
 from local.paths import LAYER
 from local.template import Function, Resources, load, parameters_here
@@ -87,6 +86,7 @@ MOST: Final = 0.5
 LETTER: Final = "dispatch, a letter"
 HEAVY: Final = frozenset({"api", "console", LETTER})
 """A router, validation, PynamoDB; templates, HTML, boto3. Nobody waits for a letter."""
+Json = dict[str, Any]
 UNCOMPILED: Final = ("bare", "ingest", "track", "dispatch", "api")
 PROFILED: Final = 3
 """Starts whose imports are timed."""
@@ -160,29 +160,6 @@ class Start:
     right: Callable[[Any], bool]
 
 
-def usual() -> Handler:
-    """Powertools with boto3."""
-    import os
-
-    import boto3
-    from aws_lambda_powertools import Logger, Metrics
-    from aws_lambda_powertools.metrics import MetricUnit
-
-    logger = Logger()
-    metrics = Metrics()
-    dynamodb = boto3.client("dynamodb")
-
-    @logger.inject_lambda_context
-    @metrics.log_metrics
-    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        key = {"message_id": {"S": event["id"]}, "event_key": {"S": "first"}}
-        dynamodb.put_item(TableName=os.environ["EVENTS_TABLE"], Item=key)
-        metrics.add_metric(name="Events", unit=MetricUnit.Count, value=1)
-        return {"statusCode": 200}
-
-    return handler
-
-
 def sample(name: str) -> Json:
     """A sample event."""
     event: Json = json.loads((ROOT / "events" / f"{name}.json").read_text("utf-8"))
@@ -230,10 +207,13 @@ class Here:
         shutil.copy(Path(found.code) / "app.py", code)
         return replace(found, code=str(code))
 
-    def beside(self, maker: Callable[[], Handler]) -> Function:
-        """A handler of this file, with the variables of one of the template."""
-        code = write_app(self._folder / maker.__name__, maker)
-        return replace(self.functions["IngestFunction"], code=str(code))
+    def beside(self, name: str) -> Function:
+        """A handler of benchmarks/peers, with the variables of a function of the template."""
+        code = self._folder / name
+        code.mkdir()
+        shutil.copy(ROOT / "benchmarks" / "peers" / f"{name}.py", code)
+        ours = self.functions["IngestFunction"]
+        return replace(ours, code=str(code), handler=f"{name}.handler")
 
     def secret(self, name: str) -> str:
         """A secret's text."""
@@ -252,16 +232,16 @@ class Here:
                 return after
             after = mails[-1]["number"]
 
-    def plans(self, api: Runtime, number: int) -> Iterator[str]:
+    def plans(self, api: RuntimeProcess, number: int) -> Iterator[str]:
         """So many plans, each of one letter, that the API has taken."""
         event = sample("http-send-communication")
         del event["headers"]["idempotency-key"]
         queue = self.resources.physical["DispatchQueue", ""]
         sqs = self.endpoints.client("sqs")
         for _ in range(number):
-            answer = api.answer(event)
+            answer = json.loads(api.invoke(json.dumps(event).encode()))
             if answer.get("statusCode") != 202:
-                raise SystemExit(f"api took no mailing: {answer}\n{api.logged()[-2000:]}")
+                raise api.fail(answer)
             (job,) = sqs.receive_message(QueueUrl=queue)["Messages"]
             yield json.loads(job["Body"])["plan"]
 
@@ -324,8 +304,8 @@ def starts(here: Here, plans: list[str]) -> list[Start]:
         "console": (lambda _: get("http-console", "/console/sign-in"), answered),
     }
     return [
-        Start("bare", here.beside(echo), lambda number: {"id": f"{number}"}, lambda a: "id" in a),
-        Start("usual", here.beside(usual), lambda number: {"id": f"{number}"}, answered),
+        Start("bare", here.beside("echo"), lambda number: {"id": f"{number}"}, lambda a: "id" in a),
+        Start("usual", here.beside("powertools"), lambda number: {"id": f"{number}"}, answered),
         *(Start(name, here.function(name), *each) for name, each in real.items()),
         Start(LETTER, here.function("dispatch"), job(0), taken),
     ]
@@ -350,28 +330,29 @@ class Starter:
         self._client = client
         self._folder = folder
         self._numbers = count()
+        self._processes = count()
         self.starts: Counter[str] = Counter()
 
-    def runtime(self, start: Start, packages: Path, **more: str) -> Runtime:
+    def runtime(self, start: Start, packages: Path, **more: str) -> RuntimeProcess:
         """A process that is to be started, with the interpreter itself: a virtual environment would
         have packages of its own.
         """
-        (unique,) = free_ports(1)
         path = os.pathsep.join(map(str, (packages, self._client)))
         variables = self._environment | {"PYTHONPATH": path} | more
-        log = self._folder / f"{start.name}-{unique}.log"
-        return Runtime(start.function, variables, log, str(Path(sys.executable).resolve()))
+        name, python = f"{start.name}-{next(self._processes)}", str(Path(sys.executable).resolve())
+        return RuntimeProcess(name, start.function, variables, self._folder, python)
 
-    def first_answer(self, start: Start, runtime: Runtime) -> None:
+    def first_answer(self, start: Start, runtime: RuntimeProcess) -> None:
         """Has a process start and answer.
 
         Raises:
             SystemExit: it did not answer as it must.
         """
-        answer = runtime.answer(start.event(next(self._numbers)))
+        event = start.event(next(self._numbers))
+        answer = json.loads(runtime.invoke(json.dumps(event).encode()))
         self.starts[start.name] += 1
         if "errorType" in answer or not start.right(answer):
-            raise SystemExit(f"{start.name} answered {answer}\n{runtime.logged()[-2000:]}")
+            raise runtime.fail(answer)
 
     def cost(self, start: Start, packages: Path) -> Cost:
         """What a start costs."""
@@ -519,15 +500,18 @@ def _imports(found: Found) -> Table:
     runtime = {"Python itself", "awslambdaric", "app", "simplejson", "snapshot_restore_py"}
     rows = []
     for name, packages in found.imports.items():
+        total = sum(packages.values())
         others = [(seconds, name) for name, seconds in packages.items() if name not in runtime]
-        cells = [f"{package} {1e3 * seconds:.0f}" for seconds, package in nlargest(3, others)]
-        total = 1e3 * sum(packages.values())
-        rows.append((name, total, *cells, *[None] * (3 - len(cells))))
+        cells = [f"{name} {seconds / total:.0%}" for seconds, name in nlargest(3, others)]
+        rows.append((name, 1e3 * total, *cells, *[None] * (3 - len(cells))))
     return Table(
-        "The three heaviest imports, ms",
-        ("", "all imports", "first", "second", "third"),
+        "The three heaviest imports",
+        ("", "all imports, ms", "first", "second", "third"),
         rows,
-        ["Each with the modules of the standard library that it was the first to ask for."],
+        [
+            "By the clock. A package is counted with what it was the first to ask for of the "
+            + "standard library, and without other packages."
+        ],
     )
 
 

@@ -16,7 +16,8 @@ from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
 from sendtrail.errors import AwsError, SendtrailError, ThrottledError
-from sendtrail.runtime import database, event_log, link_keys, ses
+from sendtrail.linkkeys import link_keys
+from sendtrail.runtime import database, event_log, ses
 from sendtrail.services.expanding import Expanding, Job
 from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.plans import Plans

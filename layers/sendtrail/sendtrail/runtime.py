@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.aws.secrets import Secrets
 from sendtrail.aws.service import Patience
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
-from sendtrail.errors import AwsError, InvalidTokenError
 from sendtrail.storage.event_log import EventLog
-from sendtrail.tokens import LinkTokens, signing_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "HASTY",
-    "LinkKeys",
     "database",
     "event_log",
     "hasty_database",
     "hasty_event_log",
-    "link_keys",
     "ses",
     "set_aside",
     "to_ingest_queue",
 ]
 
-T = TypeVar("T")
-
 HASTY = Patience(attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3)
 """For calls that a reader waits for: with the ingest queue after it, an answer within 400 ms."""
 
 _QUEUE_PATIENCE = Patience(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
-_SECRETS_PATIENCE = Patience(attempts=3, timeout=1.0, first_wait=0.05, within=2.0)
 
 
 @cache
@@ -88,60 +79,6 @@ def to_ingest_queue(text: str) -> None:
 def _to_ingest_queue() -> partial[None]:
     sqs = Sqs(environment(), patience=_QUEUE_PATIENCE)
     return partial(sqs.send, Settings.from_environment().ingest_queue_url)
-
-
-class LinkKeys:
-    """The tokens in links, by keys that are read when first needed, and again when a token does not
-    verify: it may be signed by a newer key. Not more often than once a minute, whoever forges.
-    """
-
-    KEEP_SECONDS = 60.0
-
-    def __init__(self) -> None:
-        self._secrets = Secrets(environment(), patience=_SECRETS_PATIENCE)
-        self._tokens: LinkTokens | None = None
-        self._read_at = 0.0
-
-    def read(self, read: Callable[[LinkTokens], T]) -> T:
-        """What `read` makes of the tokens.
-
-        Raises:
-            InvalidTokenError: as `read` does, also by keys as they are now.
-            AwsError: the secret cannot be read.
-        """
-        try:
-            return read(self.tokens())
-        except InvalidTokenError:
-            return read(self.tokens(renewed=True))
-
-    def tokens(self, *, renewed: bool = False) -> LinkTokens:
-        """The tokens.
-
-        Args:
-            renewed: by keys as they are now, as far as they may be read again.
-
-        Raises:
-            AwsError: the secret cannot be read, and never was.
-        """
-        now = time.monotonic()
-        stale = renewed and now - self._read_at >= self.KEEP_SECONDS
-        if self._tokens is not None and not stale:
-            return self._tokens
-        self._read_at = now  # also of a reading that fails
-        try:
-            secret = self._secrets.value(Settings.from_environment().signing_keys_secret)
-        except AwsError:
-            if self._tokens is None:
-                raise
-        else:
-            self._tokens = LinkTokens(signing_keys(secret))
-        return self._tokens
-
-
-@cache
-def link_keys() -> LinkKeys:
-    """This process's."""
-    return LinkKeys()
 
 
 @cache

@@ -14,8 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aws_sdk_signers import AWSCredentialIdentity
-
+from sendtrail.aws.signing import Identity
 from sendtrail.errors import ConfigurationError, UnreachableError
 
 __all__ = ["Credentials"]
@@ -30,9 +29,9 @@ class Credentials:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._fetched: AWSCredentialIdentity | None = None
+        self._fetched: Identity | None = None
 
-    def identity(self) -> AWSCredentialIdentity:
+    def identity(self) -> Identity:
         """The credentials that hold now.
 
         Raises:
@@ -42,7 +41,7 @@ class Credentials:
         environment = self._environment
         key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
         if key and secret:
-            return AWSCredentialIdentity(
+            return Identity(
                 access_key_id=key,
                 secret_access_key=secret,
                 session_token=environment.get("AWS_SESSION_TOKEN") or None,
@@ -60,14 +59,14 @@ class Credentials:
             self._fetched = self._fetch(url)
         return self._fetched
 
-    def _fetch(self, url: str) -> AWSCredentialIdentity:
+    def _fetch(self, url: str) -> Identity:
         parts = urlsplit(url)
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
             connection.request("GET", target or "/", headers=self._authorization())
             answer = json.loads(connection.getresponse().read())
-            return AWSCredentialIdentity(
+            return Identity(
                 access_key_id=answer["AccessKeyId"],
                 secret_access_key=answer["SecretAccessKey"],
                 session_token=answer.get("Token"),
@@ -86,6 +85,6 @@ class Credentials:
         return {"Authorization": token} if token else {}
 
 
-def _expires_soon(identity: AWSCredentialIdentity) -> bool:
+def _expires_soon(identity: Identity) -> bool:
     expiration = identity.expiration
     return expiration is not None and expiration - datetime.now(UTC) < _REFRESH_BEFORE

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from io import BytesIO
+from hashlib import sha256
 from typing import Final
 from urllib.parse import SplitResult, quote
 
-from aws_sdk_signers import URI, AWSRequest, Field, Fields, SigV4SigningProperties
-
 from sendtrail.aws.service import Patience, Service, error_of
+from sendtrail.aws.signing import Signer
 from sendtrail.errors import ConditionFailedError, UnreachableError
 
 __all__ = ["Bucket"]
@@ -61,32 +60,13 @@ class Bucket(Service):
         Args:
             date: ``YYYYMMDDTHHMMSSZ``; now, if None.
         """
-        endpoint = self._endpoint
-        fields = {**(headers or {}), "Host": endpoint.netloc}
-        request = AWSRequest(
-            method=method,
-            destination=URI(
-                scheme=endpoint.scheme,
-                host=endpoint.hostname or "",
-                port=endpoint.port,
-                path=self._path(key),
-            ),
-            body=BytesIO(body or b""),
-            fields=Fields([Field(name=name, values=[value]) for name, value in fields.items()]),
-        )
-        properties: SigV4SigningProperties = {
-            "region": self._region,
-            "service": "s3",
-            "content_checksum_enabled": True,
-            "uri_encode_path": False,
-            "normalize_path": False,
+        signer = Signer(service="s3", region=self._region, path=self._path_of(key), method=method)
+        fields = {
+            **(headers or {}),
+            "Host": self._endpoint.netloc,
+            "X-Amz-Content-SHA256": sha256(body or b"").hexdigest(),
         }
-        if date:
-            properties["date"] = date
-        signed = self._signer.sign(
-            request=request, identity=self._credentials.identity(), properties=properties
-        )
-        return {field.name: field.as_string() for field in signed.fields}
+        return signer.sign(fields, body or b"", self._credentials.identity(), date)
 
     def _request(
         self,
@@ -99,7 +79,7 @@ class Bucket(Service):
         def attempt(ends: float | None) -> bytes:
             signed = self.sign_object(method, key, body, headers)
             status, content = self._exchange(
-                operation, method, self._path(key), body=body, headers=signed, ends=ends
+                operation, method, self._path_of(key), body=body, headers=signed, ends=ends
             )
             if status == 200:
                 return content
@@ -112,7 +92,7 @@ class Bucket(Service):
 
         return self._patiently(attempt)
 
-    def _path(self, key: str) -> str:
+    def _path_of(self, key: str) -> str:
         return f"{self._endpoint.path.rstrip('/')}/{quote(key)}"
 
     def _find_endpoint(self, environment: Mapping[str, str]) -> SplitResult:

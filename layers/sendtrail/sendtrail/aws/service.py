@@ -9,20 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from io import BytesIO
 from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from aws_sdk_signers import (
-    URI,
-    AWSRequest,
-    Field,
-    Fields,
-    SigV4Signer,
-    SigV4SigningProperties,
-)
-
 from sendtrail.aws.credentials import Credentials
+from sendtrail.aws.signing import Signer
 from sendtrail.errors import (
     AwsError,
     ConditionFailedError,
@@ -75,15 +66,6 @@ class Patience:
         return jitter * min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
 
 
-class _Request(AWSRequest):
-    """A request that is made for one signing: the signer copies what it is given, which costs as
-    much as signing does.
-    """
-
-    def __deepcopy__(self, memo: object = None) -> _Request:
-        return self
-
-
 class Service:
     """A client of one service. Threads may share it: each has a connection of its own."""
 
@@ -116,7 +98,8 @@ class Service:
         self._credentials = Credentials(environment)
         self._patience = patience or Patience()
         self._sleep = sleep
-        self._signer = SigV4Signer()
+        self._path = self._endpoint.path or "/"
+        self._signer = Signer(service=name, region=self._region, path=self._path)
         self._local = threading.local()
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,38 +150,17 @@ class Service:
         Args:
             date: ``YYYYMMDDTHHMMSSZ``; now, if None.
         """
-        endpoint = self._endpoint
-        request = _Request(
-            method="POST",
-            destination=URI(
-                scheme=endpoint.scheme,
-                host=endpoint.hostname or "",
-                port=endpoint.port,
-                path=endpoint.path or "/",
-            ),
-            body=BytesIO(body),
-            fields=Fields(
-                [
-                    Field(name="Content-Type", values=[self._content_type]),
-                    Field(name="Host", values=[endpoint.netloc]),
-                    Field(name="X-Amz-Target", values=[f"{self._target_prefix}.{operation}"]),
-                ]
-            ),
-        )
-        properties: SigV4SigningProperties = {"region": self._region, "service": self._name}
-        if date:
-            properties["date"] = date
-        signed = self._signer.sign(
-            request=request,
-            identity=self._credentials.identity(),
-            properties=properties,
-        )
-        return {field.name: field.as_string() for field in signed.fields}
+        headers = {
+            "Host": self._endpoint.netloc,
+            "Content-Type": self._content_type,
+            "X-Amz-Target": f"{self._target_prefix}.{operation}",
+        }
+        return self._signer.sign(headers, body, self._credentials.identity(), date)
 
     def _attempt(self, operation: str, body: bytes, ends: float | None) -> dict[str, Any]:
         headers = self.sign(operation, body)
         status, content = self._exchange(
-            operation, "POST", self._endpoint.path or "/", body=body, headers=headers, ends=ends
+            operation, "POST", self._path, body=body, headers=headers, ends=ends
         )
         try:
             answer: dict[str, Any] = json.loads(content) if content else {}
