@@ -508,10 +508,7 @@ def _imports(found: Found) -> Table:
         "The three heaviest imports",
         ("", "all imports, ms", "first", "second", "third"),
         rows,
-        [
-            "By the clock. A package is counted with what it was the first to ask for of the "
-            + "standard library, and without other packages."
-        ],
+        ["By the clock. Each with what it was the first to ask for of the standard library."],
     )
 
 

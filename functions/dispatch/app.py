@@ -43,43 +43,66 @@ class Worker:
     """
 
     def __init__(self, settings: Settings, db: DynamoDB, log: EventLog) -> None:
-        self._settings = settings
-        self._db = db
-        self._log = log
-        self._plans = Plans(Bucket(environment(), settings.bodies_bucket))
+        plans = Plans(Bucket(environment(), settings.bodies_bucket))
         sqs, queue = Sqs(environment()), settings.dispatch_queue_url
-        self.expanding = Expanding(self._plans, log, partial(sqs.send_all, queue))
+        self.expanding = Expanding(plans, log, partial(sqs.send_all, queue))
         self.put_off = partial(sqs.put_off, queue)
+        self._make_letters = partial(
+            letters,
+            plans,
+            log,
+            db,
+            templates_table=settings.templates_table,
+            participants_table=settings.participants_table,
+            suppressions_table=settings.suppressions_table,
+            idempotency_table=settings.idempotency_table,
+            doubt_seconds=settings.doubt_seconds,
+            sender=settings.sender_address,
+            configuration_set=settings.configuration_set,
+            per_second=settings.sends_per_second,
+            public_url=settings.public_url,
+        )
 
     @cached_property
     def letters(self) -> Once:
-        """Sends letters, each at most once. What that takes is long to import, and plans are
-        expanded without it.
-        """
-        from sendtrail.services.dispatch import Dispatch, PublicLinks
-        from sendtrail.services.once import Once
-        from sendtrail.services.postman import Pace, Postman
-        from sendtrail.services.refusals import Refusals
-        from sendtrail.services.rendering import Rendering
-        from sendtrail.storage.templates import Templates
+        """Sends letters, each at most once; made at the first."""
+        return self._make_letters()
 
-        settings, db = self._settings, self._db
-        dispatch = Dispatch(
-            plans=self._plans,
-            rendering=Rendering(Templates(db, settings.templates_table)),
-            log=self._log,
-            refusals=Refusals(db, settings.participants_table, settings.suppressions_table),
-            postman=Postman(
-                ses(),
-                sender=settings.sender_address,
-                configuration_set=settings.configuration_set,
-                pace=Pace(settings.sends_per_second),
-            ),
-            links=lambda: PublicLinks(settings.public_url, link_keys().tokens()),
-        )
-        return Once(
-            dispatch.send, db, settings.idempotency_table, doubt_seconds=settings.doubt_seconds
-        )
+
+def letters(
+    plans: Plans,
+    log: EventLog,
+    db: DynamoDB,
+    *,
+    templates_table: str,
+    participants_table: str,
+    suppressions_table: str,
+    idempotency_table: str,
+    doubt_seconds: int,
+    sender: str,
+    configuration_set: str,
+    per_second: float,
+    public_url: str,
+) -> Once:
+    """What sends letters. It takes long to import, and plans are expanded without it."""
+    from sendtrail.services.dispatch import Dispatch, PublicLinks
+    from sendtrail.services.once import Once
+    from sendtrail.services.postman import Pace, Postman
+    from sendtrail.services.refusals import Refusals
+    from sendtrail.services.rendering import Rendering
+    from sendtrail.storage.templates import Templates
+
+    dispatch = Dispatch(
+        plans=plans,
+        rendering=Rendering(Templates(db, templates_table)),
+        log=log,
+        refusals=Refusals(db, participants_table, suppressions_table),
+        postman=Postman(
+            ses(), sender=sender, configuration_set=configuration_set, pace=Pace(per_second)
+        ),
+        links=lambda: PublicLinks(public_url, link_keys().tokens()),
+    )
+    return Once(dispatch.send, db, idempotency_table, doubt_seconds=doubt_seconds)
 
 
 @cache
