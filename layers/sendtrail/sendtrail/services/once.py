@@ -6,7 +6,7 @@ seconds of doubt, longer than any worker lives and than SES takes to tell of a S
 later looks into the log, where the Send is, or is not.
 
 Records are as Powertools' idempotency utility writes them, which is not used here because it brings
-boto3 with it (docs/decisions/0017).
+boto3 with it (docs/decisions/0018).
 """
 
 from __future__ import annotations
