@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sendtrail.domain.communication import Tally
+from sendtrail.domain.communication import Stats
 from sendtrail.errors import AwsError
 from sendtrail.services.fold_communications import FoldCommunications
 from sendtrail.services.fold_messages import FoldMessages
@@ -15,10 +16,12 @@ from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.stream import EVERY_CHANGE, INSERTS, consume
 from sendtrail.storage.event_items import event_from_item
 from sendtrail.storage.event_log import EventLog
-from sendtrail.storage.items import message_from_item, stats_from_item
+from sendtrail.storage.items import GENERATION_ID, message_from_item, stats_from_item
 from tests.memory import MemoryDynamoDB
 
 __all__ = ["Pipeline", "plain", "what_readers_see"]
+
+_FOR_FOLDS = ("revision", "marks", "generation", "stats_rows")
 
 Take = Callable[[dict[str, Any]], Any]
 
@@ -34,6 +37,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         db: Any = self.db
         self.log = EventLog(db, "Events", retention_days=400)
+        self.communications = FoldCommunications.over(db, "Communications")
         participants = FoldParticipants.over(db, "Participants", "Suppressions")
         self.consumers: list[tuple[str, str, Take]] = [
             (
@@ -43,7 +47,7 @@ class Pipeline:
                     event,
                     names=INSERTS,
                     decode=event_from_item,
-                    take=FoldMessages.over(db, "Messages").take,
+                    take=FoldMessages.over(db, "Messages", self.log).take,
                     set_aside=self.aside.append,
                 ),
             ),
@@ -65,7 +69,7 @@ class Pipeline:
                     event,
                     names=EVERY_CHANGE,
                     decode=message_from_item,
-                    take=FoldCommunications.over(db, "Communications").take,
+                    take=self.communications.take,
                     set_aside=self.aside.append,
                 ),
             ),
@@ -114,17 +118,19 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
         table: [plain(item) for item in items(table)]
         for table in ("Messages", "Participants", "Suppressions")
     }
-    said |= {"communications": {}, "about": []}
+    said["Messages"] = [
+        item for item in said["Messages"] if item["participant_id"] != GENERATION_ID
+    ]
+    rows: dict[str, list[Stats]] = defaultdict(list)
+    said["about"] = []
     for item in items("Communications"):
         if item["part"].startswith("stats#"):
-            name = item["communication_id"]
-            known = said["communications"].get(name, Tally())
-            said["communications"][name] = known + stats_from_item(item).tally
+            rows[item["communication_id"]].append(stats_from_item(item))
         elif item["part"] == "about":
             said["about"].append(plain(item))
-    return said
+    return said | {"communications": {name: Stats.total(mine) for name, mine in rows.items()}}
 
 
 def plain(item: dict[str, Any]) -> dict[str, Any]:
     """An item without what is only for the folds."""
-    return {name: value for name, value in item.items() if name not in ("revision", "marks")}
+    return {name: value for name, value in item.items() if name not in _FOR_FOLDS}
