@@ -9,9 +9,8 @@ it slow: no middleware, no DEBUG, no logging, one connection that stays open, on
 event, and of each event the columns only, not the notification as it came.
 
 It is a program. Its arguments are the folder of PostgreSQL's socket and its database; each line of
-its input is a list of requests in JSON, and each line of its output the processor time of this
-process, all threads, user and system, that Django took to answer them. An empty list is answered
-with the number of rows.
+its input is a request in JSON, and each line of its output the processor time of this process, all
+threads, user and system, that Django took to answer it. `null` is answered with the number of rows.
 """
 
 from __future__ import annotations
@@ -222,16 +221,15 @@ def main() -> None:
     with connection.schema_editor() as editor:
         editor.create_model(Event)
     for line in sys.stdin:
-        requests = json.loads(line)
-        if not requests:
+        request = json.loads(line)
+        if request is None:
             print(Event.objects.count(), flush=True)
             continue
-        environs = [environ(request) for request in requests]
+        handed_over = environ(request)
         start = time.process_time()
-        answers = [answer(each) for each in environs]
+        status, headers = answer(handed_over)
         seconds = time.process_time() - start
-        for request, (status, headers) in zip(requests, answers, strict=True):
-            check(request, status, headers)
+        check(request, status, headers)
         print(seconds, flush=True)
 
 

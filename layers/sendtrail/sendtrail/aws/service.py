@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from sendtrail.aws.connection import Connection
 from sendtrail.aws.credentials import Credentials
 from sendtrail.aws.signing import Signer
 from sendtrail.errors import (
@@ -129,10 +129,7 @@ class Service:
 
     def close(self) -> None:
         """Closes this thread's connection."""
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+        self._connection().close()
 
     def sign(self, operation: str, body: bytes, date: str | None = None) -> dict[str, str]:
         """The headers of a signed request (AWS Signature Version 4).
@@ -149,44 +146,24 @@ class Service:
 
     def _attempt(self, operation: str, body: bytes, ends: float | None) -> dict[str, Any]:
         headers = self.sign(operation, body)
-        connection = self._connection()
         try:
-            self._wait_until(connection, ends)
-            connection.request("POST", self._path, body=body, headers=headers)
-            self._wait_until(connection, ends)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, HTTPException) as error:
-            self.close()
+            status, content = self._connection().post(self._path, headers, body, ends)
+        except OSError as error:
             raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
-        if response.will_close:
-            self.close()
         try:
             answer: dict[str, Any] = json.loads(content) if content else {}
         except ValueError:
             raise UnreachableError(
-                "BrokenAnswer", f"{self._name} {operation}: not JSON", response.status
+                "BrokenAnswer", f"{self._name} {operation}: not JSON", status
             ) from None
-        if response.status == 200:
+        if status == 200:
             return answer
-        raise _error(answer, response.status)
+        raise _error(answer, status)
 
-    def _wait_until(self, connection: HTTPConnection, ends: float | None) -> None:
-        """Has the connection wait no longer than there is time left for all attempts."""
-        if ends is None:
-            return
-        left = max(0.001, min(self._patience.timeout, ends - time.monotonic()))
-        connection.timeout = left  # of the next connecting
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-
-    def _connection(self) -> HTTPConnection:
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            kind = HTTPSConnection if self._endpoint.scheme == "https" else HTTPConnection
-            connection = kind(
-                self._endpoint.hostname or "", self._endpoint.port, timeout=self._patience.timeout
-            )
+            connection = Connection(self._endpoint, timeout=self._patience.timeout)
             self._local.connection = connection
         return connection
 
