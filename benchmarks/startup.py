@@ -73,8 +73,8 @@ from urllib.request import urlopen
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks` and `local`
 
 from benchmarks.common import ROOT, dynamodb_local, moto, ratio
+from benchmarks.contenders import RuntimeProcess
 from benchmarks.report import Claim, Report, Table
-from benchmarks.runtimes import RuntimeProcess
 from local import aws
 from local.mailboxes import OUTBOX
 from local.paths import LAYER
@@ -122,7 +122,7 @@ def build(folder: Path) -> Artefact:
     options = [f"ARTIFACTS_DIR={layer}", f"PYTHON={sys.executable}"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"the layer cannot be built here:\n{done.stderr}")
+        raise SystemExit(f"the layer cannot be built here:\n{done.stdout}{done.stderr}")
     shutil.copytree(layer, uncompiled, ignore=shutil.ignore_patterns("__pycache__"))
     copy_distribution("awslambdaric", client)
     compile_all = [sys.executable, "-m", "compileall", "-q", str(client)]

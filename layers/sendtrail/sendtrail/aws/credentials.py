@@ -29,6 +29,7 @@ class Credentials:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self._given = _given(environment)
         self._fetched: Identity | None = None
 
     def identity(self) -> Identity:
@@ -38,14 +39,9 @@ class Credentials:
             ConfigurationError: the environment names none.
             UnreachableError: the container endpoint does not answer as it should.
         """
+        if self._given is not None:
+            return self._given
         environment = self._environment
-        key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
-        if key and secret:
-            return Identity(
-                access_key_id=key,
-                secret_access_key=secret,
-                session_token=environment.get("AWS_SESSION_TOKEN") or None,
-            )
         url = environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         path = environment.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
         if not url and path:
@@ -83,6 +79,14 @@ class Credentials:
         if file:
             token = Path(file).read_text(encoding="utf-8").strip()
         return {"Authorization": token} if token else {}
+
+
+def _given(environment: Mapping[str, str]) -> Identity | None:
+    """What the environment itself holds."""
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not key or not secret:
+        return None
+    return Identity(key, secret, environment.get("AWS_SESSION_TOKEN") or None)
 
 
 def _expires_soon(identity: Identity) -> bool:

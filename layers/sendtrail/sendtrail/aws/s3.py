@@ -51,7 +51,7 @@ class Bucket(Service):
         self,
         method: str,
         key: str,
-        body: bytes | None = None,
+        body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         date: str | None = None,
     ) -> dict[str, str]:
@@ -64,16 +64,16 @@ class Bucket(Service):
         fields = {
             **(headers or {}),
             "Host": self._endpoint.netloc,
-            "X-Amz-Content-SHA256": sha256(body or b"").hexdigest(),
+            "X-Amz-Content-SHA256": sha256(body).hexdigest(),
         }
-        return signer.sign(fields, body or b"", self._credentials.identity(), date)
+        return signer.sign(fields, body, self._credentials.identity(), date)
 
     def _request(
         self,
         operation: str,
         method: str,
         key: str,
-        body: bytes | None = None,
+        body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         def attempt(ends: float | None) -> bytes:

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from sendtrail.aws.connection import Connection
 from sendtrail.aws.credentials import Credentials
 from sendtrail.aws.signing import Signer
 from sendtrail.errors import (
@@ -139,10 +139,7 @@ class Service:
 
     def close(self) -> None:
         """Closes this thread's connection."""
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+        self._connection().close()
 
     def sign(self, operation: str, body: bytes, date: str | None = None) -> dict[str, str]:
         """The headers of a signed request (AWS Signature Version 4).
@@ -178,7 +175,7 @@ class Service:
         method: str,
         path: str,
         *,
-        body: bytes | None,
+        body: bytes,
         headers: Mapping[str, str],
         ends: float | None,
     ) -> tuple[int, bytes]:
@@ -187,36 +184,15 @@ class Service:
         Raises:
             UnreachableError: there was no whole answer.
         """
-        connection = self._connection()
         try:
-            self._wait_until(connection, ends)
-            connection.request(method, path, body=body, headers=headers)
-            self._wait_until(connection, ends)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, HTTPException) as error:
-            self.close()
+            return self._connection().request(method, path, headers, body, ends)
+        except OSError as error:
             raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
-        if response.will_close:
-            self.close()
-        return response.status, content
 
-    def _wait_until(self, connection: HTTPConnection, ends: float | None) -> None:
-        """Has the connection wait no longer than there is time left for all attempts."""
-        if ends is None:
-            return
-        left = max(0.001, min(self._patience.timeout, ends - time.monotonic()))
-        connection.timeout = left  # of the next connecting
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-
-    def _connection(self) -> HTTPConnection:
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            kind = HTTPSConnection if self._endpoint.scheme == "https" else HTTPConnection
-            connection = kind(
-                self._endpoint.hostname or "", self._endpoint.port, timeout=self._patience.timeout
-            )
+            connection = Connection(self._endpoint, timeout=self._patience.timeout)
             self._local.connection = connection
         return connection
 
