@@ -108,7 +108,7 @@ class Connection:
                     chunked = b"chunked" in value.lower()
                 elif name == b"connection":
                     last = b"close" in value.lower()
-            content = _chunks(answers) if chunked else answers.read(length)
+            content = _chunks(answers) if chunked else answers.read(-1 if length is None else length)
         except ValueError as error:
             raise ConnectionError(f"not HTTP: {error}") from None
         if not chunked and length is not None and len(content) < length:
@@ -120,7 +120,7 @@ class Connection:
 
 def _headers(answers: BinaryIO) -> list[tuple[bytes, bytes]]:
     """The headers of an answer, their names in small letters."""
-    found = []
+    found: list[tuple[bytes, bytes]] = []
     for _ in range(_MOST_HEADERS):
         line = answers.readline(_LONGEST_LINE)
         if line == b"\r\n":
