@@ -29,10 +29,11 @@ what it may have started; not the emulator's, nor the servers'. There is no TLS;
 or two such connections at start-up. No trace is sampled, as in production most are not. All code is
 byte-compiled: each is started once before anything counts.
 
-Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it: the HTTP server in
-front of it is not counted, where Lambda's runtime is; PostgreSQL is reached by a Unix socket, and
-its processes are not counted; whoever clicks waits for the database, and does not get there while
-it is down. It has no start-up to compare: it runs all the time, whether anybody reads mail or not.
+Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it:
+the HTTP server in front of it is not counted, where Lambda's runtime is; PostgreSQL is reached by a
+Unix socket, and its processes are not counted; whoever clicks waits for the database, and does not
+get there while it is down. It has no start-up to compare: it runs all the time, whether anybody
+reads mail or not.
 
     start-up  from the process's start to its first answer: the interpreter, the runtime client, the
               handler's imports, the signing keys, one write

@@ -72,6 +72,11 @@ class Functions:
         """Invokes a function for SAM CLI's gateway: its answer goes to `stdout`."""
         stdout.write_str(self._processes[function_identifier].invoke(event.encode()).decode())
 
+    def emulators(self) -> list[tuple[str, int]]:
+        """The functions that have a process now, with the emulator's."""
+        found = ((name, process.pid) for name, process in self._processes.items())
+        return [(name, pid) for name, pid in found if pid is not None]
+
     @staticmethod
     def is_debugging() -> bool:
         """Whether the gateway should take one request at a time."""
@@ -113,14 +118,13 @@ class FunctionProcess:
                 connection = HTTPConnection(_HOST, self._port, timeout=self._function.timeout + 30)
                 try:
                     connection.request("POST", _INVOKE, body=event)
-                    return connection.getresponse().read()
+                    response = connection.getresponse()
+                    return response.read() or _died(f"no answer, status {response.status}")
                 except (OSError, HTTPException) as error:
                     # It died, perhaps while it ran: like Lambda, the caller is told.
                     self._kill()
                     if attempt == 2 or not isinstance(error, ConnectionRefusedError):
-                        return json.dumps(
-                            {"errorType": "Runtime.ExitError", "errorMessage": repr(error)}
-                        ).encode()
+                        return _died(repr(error))
                 finally:
                     connection.close()
         raise AssertionError("unreachable")
@@ -185,6 +189,13 @@ class FunctionProcess:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _died(how: str) -> bytes:
+    """What Lambda answers for a function whose process ended. The emulator answers nothing at all
+    when that happened before it was invoked.
+    """
+    return json.dumps({"errorType": "Runtime.ExitError", "errorMessage": how}).encode()
 
 
 def _emulator() -> Path:

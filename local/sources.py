@@ -3,7 +3,8 @@
 A batch that fails comes again. Of an SQS batch with partial failures the rest is deleted; of a
 stream batch it comes again from the first failure on, in two halves if the mapping bisects, until
 its attempts are used up or its records too old, when word of it goes to the failure destination.
-Batching windows are not waited for, and what failed comes again after a second.
+Batching windows are not waited for, and what failed comes again after a second; from a queue, the
+later the more often it has come.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 Call = Callable[[str, Mapping[str, Any]], Any]
 _IDLE: Final = 0.15
 _AGAIN: Final = 1.0
+_LONGEST_AGAIN: Final = 10.0
 _QUIET: Final = 1.0
 _MOST_AT_ONCE: Final = 10  # ReceiveMessage
 _SHARDS_EVERY: Final = 20.0
@@ -41,6 +43,32 @@ class Poller(Protocol):
 
     def run(self, stop: threading.Event) -> None:
         """Polls until `stop` is set."""
+
+
+class Busy:
+    """Whether something is under way, or was less than a second ago; threads may share it."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._since = time.monotonic()
+        self._lock = threading.Lock()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing has been under way for a second."""
+        with self._lock:
+            return not self._under_way and time.monotonic() - self._since > _QUIET
+
+    def __enter__(self) -> None:
+        self._change(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._change(-1)
+
+    def _change(self, by: int) -> None:
+        with self._lock:
+            self._under_way += by
+            self._since = time.monotonic()
 
 
 PollerMaker = Callable[[SourceMapping, Call, Endpoints], Poller]
@@ -71,14 +99,14 @@ class QueuePoller:
         self._arn = properties["EventSourceArn"]
         self._size = int(properties.get("BatchSize", 10))
         self._partial = "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", ())
-        self._busy_at = time.monotonic()
+        self._busy = Busy()
         self._sqs = endpoints.client("sqs")
         self._url = self._sqs.get_queue_url(QueueName=self._arn.rpartition(":")[2])["QueueUrl"]
 
     @property
     def idle(self) -> bool:
         """Whether it has had nothing to deliver for a second."""
-        return time.monotonic() - self._busy_at > _QUIET
+        return self._busy.over
 
     def run(self, stop: threading.Event) -> None:
         """Polls until `stop` is set."""
@@ -86,7 +114,8 @@ class QueuePoller:
             try:
                 batch = self._receive()
                 if batch:
-                    self._deliver(batch)
+                    with self._busy:
+                        self._deliver(batch)
                     continue
             except Exception:
                 log.exception("polling %s", self._arn)
@@ -107,7 +136,6 @@ class QueuePoller:
         return batch
 
     def _deliver(self, batch: Sequence[dict[str, Any]]) -> None:
-        self._busy_at = time.monotonic()
         event = {"Records": [self._record(message) for message in batch]}
         try:
             answer = self._call(self._function, event)
@@ -117,7 +145,6 @@ class QueuePoller:
         else:
             failures = (answer or {}).get("batchItemFailures", []) if self._partial else []
             failed = {failure["itemIdentifier"] for failure in failures}
-        self._busy_at = time.monotonic()
         done = [message for message in batch if message["MessageId"] not in failed]
         again = [message for message in batch if message["MessageId"] in failed]
         for entries in _chunks(done):
@@ -129,10 +156,11 @@ class QueuePoller:
                 ],
             )
         for message in again:
+            attempts = int(message["Attributes"]["ApproximateReceiveCount"])
             self._sqs.change_message_visibility(
                 QueueUrl=self._url,
                 ReceiptHandle=message["ReceiptHandle"],
-                VisibilityTimeout=int(_AGAIN),
+                VisibilityTimeout=int(min(_AGAIN * 1.5 ** (attempts - 1), _LONGEST_AGAIN)),
             )
 
     def _record(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,12 +198,12 @@ class StreamPoller:
         self._sqs = endpoints.client("sqs")
         self._streams = endpoints.client("dynamodbstreams")
         self._windows: dict[str, dict[str, Any]] = {}
-        self._busy_at = time.monotonic()
+        self._busy = Busy()
 
     @property
     def idle(self) -> bool:
         """Whether it has had nothing to deliver for a second."""
-        return time.monotonic() - self._busy_at > _QUIET
+        return self._busy.over
 
     def run(self, stop: threading.Event) -> None:
         """Polls until `stop` is set; each shard in a thread of its own, parents before children."""
@@ -234,7 +262,8 @@ class StreamPoller:
                 if not self._wanted or record["eventName"] in self._wanted
             ]
             if records:
-                self._deliver(shard, records, stop)
+                with self._busy:
+                    self._deliver(shard, records, stop)
             iterator = answer.get("NextShardIterator")
             if iterator is None:  # the shard is closed and read
                 return
@@ -274,7 +303,6 @@ class StreamPoller:
 
     def _try(self, shard: str, records: list[dict[str, Any]]) -> int | None:
         """Delivers a batch; the place of the first record to come again, or None."""
-        self._busy_at = time.monotonic()
         event: dict[str, Any] = {"Records": records}
         if self._window:
             event |= self._in_window(shard)
@@ -283,8 +311,6 @@ class StreamPoller:
         except Exception as error:
             log.warning("%s", error)
             return 0
-        finally:
-            self._busy_at = time.monotonic()
         if self._window:
             if not isinstance(answer, dict) or "state" not in answer:
                 log.warning("%s: no state, which a tumbling window asks for", self._function)

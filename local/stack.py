@@ -12,9 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Options:
         host: the address that both listen on.
         dynamodb: the URL of a DynamoDB Local to use instead of moto's DynamoDB.
         demo: whether to play the demo.
+        parameters: of the template, over what is usual here.
     """
 
     port: int = 3000
@@ -55,6 +56,7 @@ class Options:
     host: str = "127.0.0.1"
     dynamodb: str | None = None
     demo: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def read() -> dict[str, Any]:
@@ -155,7 +157,7 @@ def parts(
     try:
         endpoints = aws.Endpoints(f"http://{reach}:{aws_port}", options.dynamodb)
         aws.wait_until_up(endpoints)
-        resources = load(parameters_here(url))
+        resources = load(parameters_here(url) | dict(options.parameters))
         aws.build(resources, endpoints)
         theirs = endpoints_of(endpoints.aws) if endpoints_of else endpoints
         functions = Functions(resources.functions(), theirs.environment())
@@ -206,6 +208,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             name.removesuffix("Table"): resources.physical[name, ""]
             for name in resources.of_type("AWS::DynamoDB::Table")
         },
+        "retention_days": int(resources.parameters["RetentionDays"]),
         "bodies_bucket": resources.physical["BodiesBucket", ""],
         "pid": os.getpid(),
     }

@@ -40,6 +40,7 @@ class MemoryDynamoDB:
     def __init__(self, shards: int = 3) -> None:
         self._tables: dict[str, dict[tuple[Any, ...], Item]] = defaultdict(dict)
         self._shards = shards
+        self._split = 0
         self._sequence = 10**21
         self.records: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
         self.fail_at: int | None = None
@@ -64,6 +65,26 @@ class MemoryDynamoDB:
         """As BatchGetItem."""
         found = (self.get(table, key) for key in keys)
         return [item for item in found if item is not None]
+
+    def query(
+        self,
+        table: str,
+        partition: tuple[str, Any],
+        *,
+        start: Item | None = None,
+        **_: Any,
+    ) -> tuple[list[Item], Item | None]:
+        """As Query of a table, three items to a page."""
+        name, value = partition
+        row = [item for item in self.items(table) if item[name] == value]
+        place = (
+            0
+            if start is None
+            else 1 + [self._key(table, each) for each in row].index(self._key(table, start))
+        )
+        page = row[place : place + 3]
+        more = place + 3 < len(row)
+        return page, {key: page[-1][key] for key in KEYS[table]} if more else None
 
     def get(self, table: str, key: Item) -> Item | None:
         """As GetItem."""
@@ -105,6 +126,18 @@ class MemoryDynamoDB:
         months = frozenset(item.get("months", ())) | frozenset(values[":month"])
         self._write(table, item | {"months": months})
 
+    def split(self) -> None:
+        """Has all shards end and others begin, as when partitions are split."""
+        self._split += 1
+
+    def forget(self, table: str, containing: str = "") -> None:
+        """Deletes the items of a table in whose key that text is, without word of it in its stream,
+        of which no reader wants any.
+        """
+        known = self._tables[table]
+        for key in [key for key in known if containing in "/".join(map(str, key))]:
+            del known[key]
+
     def items(self, table: str) -> list[Item]:
         """Everything in a table."""
         return [_copy(item) for _, item in sorted(self._tables[table].items())]
@@ -135,7 +168,7 @@ class MemoryDynamoDB:
         }
         if old is not None and table == "Messages":
             change["OldImage"] = to_attributes(old)
-        shard = f"shard-{crc32(str(key[0]).encode()) % self._shards}"
+        shard = f"shard-{self._split:02}-{crc32(str(key[0]).encode()) % self._shards}"
         name = "INSERT" if old is None else "MODIFY"
         self.records[table][shard].append({"eventName": name, "dynamodb": change})
 

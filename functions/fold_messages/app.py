@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.config import Settings
-from sendtrail.runtime import database, set_aside
+from sendtrail.runtime import database, event_log, set_aside
 from sendtrail.services.fold_messages import FoldMessages
 from sendtrail.services.stream import INSERTS, consume
 from sendtrail.storage.event_items import event_from_item
@@ -22,7 +22,7 @@ metrics = Metrics()
 @cache
 def fold() -> FoldMessages:
     """The service, made at the first batch."""
-    return FoldMessages.over(database(), Settings.from_environment().messages_table)
+    return FoldMessages.over(database(), Settings.from_environment().messages_table, event_log())
 
 
 @logger.inject_lambda_context

@@ -144,7 +144,11 @@ def test_a_few_thousand_random_events_equal_the_oracle(stack: Stack) -> None:
         assert len({row["message_id"] for row in rows}) == len(rows)
     _compare_histories(stack, events, chance)
     listed = stack.everything("/v1/suppressions", limit=100)
-    ours = {row["address"] for row in listed if row["address"].startswith("model")}
+    ours = {
+        row["address"]: (row["reason"], row["since"])
+        for row in listed
+        if row["address"].startswith("model")
+    }
     assert ours == truth.suppressed
 
 

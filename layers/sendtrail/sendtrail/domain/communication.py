@@ -172,19 +172,41 @@ class Stats:
     Attributes:
         first_sent_at: the time of sending of the earliest message counted here.
         kind: what the messages counted here are.
+        generation: the refold whose messages are counted here, and no others.
     """
 
     tally: Tally = field(default_factory=Tally)
     first_sent_at: Timestamp | None = None
     kind: str | None = None
+    generation: Timestamp | None = None
 
     def changed(self, old: Message | None, new: Message) -> Stats:
-        """The counters once a message has gone from `old` to `new`."""
-        return Stats(
-            tally=self.tally + (tally_of(new) - tally_of(old)),
-            first_sent_at=earliest(self.first_sent_at, sent_time(new.message_id)),
-            kind=min(filter(None, (self.kind, new.kind)), default=None),
+        """The counters once a message has gone from `old` to `new`.
+
+        A refold gives every message a new generation, and each is counted in full when it comes
+        into that, once. The first that does begins the counters anew. What changes in a message
+        that has yet to come is left out: it comes with the message.
+        """
+        known, told = self.generation or "", new.generation or ""
+        if told < known:
+            return self
+        counted = self if told == known else Stats(generation=new.generation)
+        before = old if old and old.generation == new.generation else None
+        return replace(
+            counted,
+            tally=counted.tally + (tally_of(new) - tally_of(before)),
+            first_sent_at=earliest(counted.first_sent_at, sent_time(new.message_id)),
+            kind=min(filter(None, (counted.kind, new.kind)), default=None),
         )
+
+    @classmethod
+    def total(cls, rows: Iterable[Stats]) -> Tally:
+        """What all rows of a communication count together. Rows that a refold has not come to are
+        left out: what they count is counted anew in the others.
+        """
+        known = list(rows)
+        latest = max((row.generation or "" for row in known), default="")
+        return Tally.sum(row.tally for row in known if (row.generation or "") == latest)
 
 
 def tally_of(message: Message | None) -> Tally:

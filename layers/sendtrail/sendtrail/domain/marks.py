@@ -17,6 +17,9 @@ __all__ = ["KEEP_SECONDS", "Mark", "Marks"]
 KEEP_SECONDS: Final = 2 * 24 * 3600
 """Stream records live for one day; a mark twice that old can meet none of its shard again."""
 
+_LOG: Final = "log"
+"""No shard's id: where the log itself was read, and no stream."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -35,6 +38,18 @@ class Marks:
     """The last record folded of each shard, by shard id."""
 
     by_shard: Mapping[str, Mark] = field(default_factory=dict)
+
+    @classmethod
+    def of_log(cls, at: int) -> Marks:
+        """The marks of a row that was folded from the log itself, at `at` seconds since 1970."""
+        return cls({_LOG: Mark(0, at)})
+
+    @property
+    def from_log(self) -> bool:
+        """Whether the row was folded from the log itself, so lately that the stream may yet bring
+        what it found there. Until that is over the row has to be folded from the log again.
+        """
+        return _LOG in self.by_shard
 
     def has(self, shard: str, sequence: int) -> bool:
         """Whether the record has been folded."""

@@ -188,6 +188,8 @@ class Message:
         accepted_at: when we took it for sending; None for mail that something else sent.
         plan_id: where what it said is kept; None for mail that something else sent.
         sent_at: when SES took it, or None.
+        generation: the refold of the log that the row is of, by the time at which that began;
+            None if there was none yet.
         own, ses: the hits that our own routes saw, and those that SES published.
     """
 
@@ -211,6 +213,7 @@ class Message:
     rejected_at: Timestamp | None = None
     failed_at: Timestamp | None = None
     choice: Choice | None = None
+    generation: Timestamp | None = None
     own: Hits = NO_HITS
     ses: Hits = NO_HITS
 

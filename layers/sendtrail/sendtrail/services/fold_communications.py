@@ -115,7 +115,8 @@ class FoldCommunications:
             if old and old.communication_id and old.communication_id != new.communication_id:
                 # The least id given holds, so a message may move from one mailing to another.
                 moved = steps.setdefault((old.communication_id, part), [])
-                moved.append((record, old, Message(old.participant_id, old.message_id)))
+                gone = Message(old.participant_id, old.message_id, generation=new.generation)
+                moved.append((record, old, gone))
                 old = None
             if new.communication_id:
                 counted = old if old and old.communication_id else None

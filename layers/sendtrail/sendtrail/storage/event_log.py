@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sendtrail.aws.dynamodb import DynamoDB
@@ -52,6 +52,15 @@ class EventLog:
         except ConditionFailedError:
             return False
         return True
+
+    def trail(self, message_id: str) -> Iterator[Event]:
+        """All events of a message, as the log has them now, page by page."""
+        start: dict[str, Any] | None = None
+        while True:
+            items, start = self._db.query(self._table, ("message_id", message_id), start=start)
+            yield from (event_from_item(item) for item in items)
+            if start is None:
+                return
 
     def beginning(self, message_id: str) -> list[Event]:
         """The first events of a message, one page of them, as the log has them now."""

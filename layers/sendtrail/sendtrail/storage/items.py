@@ -25,6 +25,7 @@ __all__ = [
     "ABOUT",
     "ACTIVITY_SHARDS",
     "ADDRESS_PREFIX",
+    "GENERATION_ID",
     "MONTHS",
     "MONTHS_ID",
     "PROFILE",
@@ -66,6 +67,8 @@ ACTIVITY_SHARDS: Final = 4
 """Over how many partitions of the index a day's participants are spread."""
 SWEEP_ID: Final = "#sweep"
 """No participant's id: the row that says which day was swept last."""
+GENERATION_ID: Final = "#generation"
+"""No participant's id, nor a message's: the row that names the latest refold."""
 TEMPLATES_ID: Final = "#templates"
 """No template's id: the row that names the templates, as version 0."""
 
@@ -171,6 +174,7 @@ def stats_to_item(stats: Stats) -> Item:
             "urls": dict(tally.urls),
             "first_sent_at": stats.first_sent_at,
             "kind": stats.kind,
+            "generation": stats.generation,
         }
     )
 
@@ -181,6 +185,7 @@ def stats_from_item(item: Mapping[str, Any]) -> Stats:
         tally=Tally(dict(item.get("counts", {})), dict(item.get("urls", {}))),
         first_sent_at=item.get("first_sent_at"),
         kind=item.get("kind"),
+        generation=item.get("generation"),
     )
 
 

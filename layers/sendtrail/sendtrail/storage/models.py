@@ -130,6 +130,7 @@ class MessageRow(Model):
     rejected_at = UnicodeAttribute(null=True)
     failed_at = UnicodeAttribute(null=True)
     choice = PlainMapAttribute(null=True)
+    generation = UnicodeAttribute(null=True)
     own = PlainMapAttribute(null=True)
     ses = PlainMapAttribute(null=True)
     marks = PlainMapAttribute(null=True)
@@ -173,6 +174,7 @@ class AboutOrStats(Model):
     counts = PlainMapAttribute(null=True)
     urls = PlainMapAttribute(null=True)
     first_sent_at = UnicodeAttribute(null=True)
+    generation = UnicodeAttribute(null=True)
     marks = PlainMapAttribute(null=True)
     revision = NumberAttribute()
 

@@ -6,6 +6,7 @@ more than wanted is asked for, so that a list that ends here says so.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import Index
 from pynamodb.models import Model
 
-from sendtrail.domain.communication import About, Tally
+from sendtrail.domain.communication import About, Stats, Tally
 from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import PROBLEMS, Message, Status
@@ -201,14 +202,14 @@ def first_event(message_id: str) -> Event | None:
 def communication(communication_id: str) -> tuple[About, Tally] | None:
     """A communication and its figures, in one request."""
     about: About | None = None
-    tallies: list[Tally] = []
+    rows: list[Stats] = []
     for row in AboutOrStats.query(communication_id, consistent_read=True):
         item = item_of(row)
         if row.part == ABOUT:
             about = about_from_item(item)
         else:
-            tallies.append(stats_from_item(item).tally)
-    return (about, Tally.sum(tallies)) if about else None
+            rows.append(stats_from_item(item))
+    return (about, Stats.total(rows)) if about else None
 
 
 def communications(
@@ -259,11 +260,10 @@ def _with_figures(abouts: Sequence[About]) -> list[tuple[About, Tally]]:
         for about in abouts
         for number in about.stats_rows
     ]
-    tallies: dict[str, Tally] = {}
+    rows: dict[str, list[Stats]] = defaultdict(list)
     for row in AboutOrStats.batch_get(keys) if keys else ():
-        known = tallies.get(row.communication_id, Tally())
-        tallies[row.communication_id] = known + stats_from_item(item_of(row)).tally
-    return [(about, tallies.get(about.communication_id, Tally())) for about in abouts]
+        rows[row.communication_id].append(stats_from_item(item_of(row)))
+    return [(about, Stats.total(rows[about.communication_id])) for about in abouts]
 
 
 def recipients(communication_id: str, *, status: Status | None, place: Place, limit: int) -> Found:
