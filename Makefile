@@ -73,7 +73,7 @@ $(VENV)/bench-ready: $(VENV)/ready
 
 .PHONY: bench
 bench: $(VENV)/bench-ready ## Run the benchmarks
-	@for program in benchmarks/*.py; do $(BIN)/python $$program || exit 1; done
+	@$(BIN)/python -m benchmarks
 
 .PHONY: lock
 lock: setup ## Pin every dependency anew
