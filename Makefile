@@ -65,9 +65,15 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# What the benchmarks compare with.
+$(VENV)/bench-ready: $(VENV)/ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
+	@touch $@
+
 .PHONY: bench
-bench: setup ## Run the benchmarks
-	@for program in benchmarks/*.py; do $(BIN)/python $$program || exit 1; done
+bench: $(VENV)/bench-ready ## Run the benchmarks
+	@$(BIN)/python -m benchmarks
 
 .PHONY: lock
 lock: setup ## Pin every dependency anew

@@ -12,18 +12,21 @@ The same notifications, of 100 things that happened to 40 mails, go to four prog
             mean: BatchWriteItem of 25 over one kept-alive connection, signed by hand with a key
             derived once (`peers/floor.py`)
 
-The first two and the floor run as on Lambda: in AWS's Runtime Interface Emulator, with AWS's runtime
-client for Python, whose share is counted: it reads the event and asks for the next. The database is
-DynamoDB Local. Django is called by its WSGI handler in a process of its own. What flatters it: the
-HTTP server that would read SNS's requests is not counted, and costs nothing; PostgreSQL is reached
-by a Unix socket, without TLS, and its processes are not counted, as DynamoDB's are not; what it
-stores is columns, and not what the notification says beside them; nobody checks who sent it, but for
-a password. What does not: it takes one notification at a time, because that is how SNS calls it.
+Ours, the naive and the floor run as on Lambda: in AWS's Runtime Interface Emulator, with AWS's
+runtime client for Python, whose share is counted: it reads the event and asks for the next. The
+database is DynamoDB Local. The floor calls it by the standard library's HTTP client, as anybody
+would who writes it; ours does without that one (docs/decisions/0015).
+
+Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it:
+the HTTP server that would read SNS's requests is not counted; PostgreSQL is reached by a Unix
+socket, and its processes are not counted, as DynamoDB's are not; what it stores is a few columns;
+nobody checks who sent it, but for a password. What does not: it takes a notification at a time,
+because that is how SNS calls it.
 
 Each is warmed up. Then they take turns, round after round, since a machine drifts by more than what
-is measured here. Every round has new messages, so every write is an insert, and at the end each must
-have a row for every event. Measured is the processor time of the program's process, all threads,
-user and system. There is no TLS anywhere.
+is measured here. Every round has new messages, so every write is an insert, and at the end each
+must have a row for every event. Measured is the processor time of the program's process, all
+threads, user and system. There is no TLS anywhere.
 
     python benchmarks/ingest.py [--rounds 60] [--json FILE]
 

@@ -14,7 +14,9 @@ The same requests, as API Gateway's HTTP API hands them over (payload 2.0), go t
     pytracking  pytracking's own views for the pixel and the link in Django, each hit stored through
                 Django's ORM into PostgreSQL (`peers/django_site.py`). Its links are not signed
     floor       parses the request, verifies nothing, writes an item of the same size by one PutItem
-                over a kept-alive connection, signed by hand with a key derived once, and answers
+                over a kept-alive connection of the standard library, signed by hand with a key
+                derived once, and answers. Ours does without the standard library's client, whose
+                parser of headers costs more than the rest of the floor (docs/decisions/0015)
     echo        a handler that returns its event. Nothing that the runtime runs can cost less
 
 Ours, the usual and the untraced write the same item for the same request; all answer a picture or
@@ -27,10 +29,11 @@ what it may have started; not the emulator's, nor the servers'. There is no TLS;
 or two such connections at start-up. No trace is sampled, as in production most are not. All code is
 byte-compiled: each is started once before anything counts.
 
-Django is called by its WSGI handler in a process of its own. What flatters it: the HTTP server in
-front of it is not counted, where Lambda's runtime is; PostgreSQL is reached by a Unix socket, and
-its processes are not counted; whoever clicks waits for the database, and does not get there while
-it is down. It has no start-up to compare: it runs all the time, whether anybody reads mail or not.
+Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it:
+the HTTP server in front of it is not counted, where Lambda's runtime is; PostgreSQL is reached by a
+Unix socket, and its processes are not counted; whoever clicks waits for the database, and does not
+get there while it is down. It has no start-up to compare: it runs all the time, whether anybody
+reads mail or not.
 
     start-up  from the process's start to its first answer: the interpreter, the runtime client, the
               handler's imports, the signing keys, one write

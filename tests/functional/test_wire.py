@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -20,6 +22,7 @@ from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.secrets import Secrets
 from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.signing import Identity, Signer
 from sendtrail.aws.sqs import Sqs
 from sendtrail.errors import (
     AwsError,
@@ -170,6 +173,73 @@ def test_an_object_is_written_once_and_read(moto_backend: Any) -> None:
     with pytest.raises(AwsError) as caught:
         bucket.get("plans/b.json")
     assert caught.value.code == "NoSuchKey"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "signature"),
+    [
+        ({}, b"", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+        (
+            {"My-Header1": "value1"},
+            b"",
+            "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c",
+        ),
+        (
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            b"Param1=value1",
+            "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+        ),
+    ],
+    ids=["post-vanilla", "post-header-key-sort", "post-x-www-form-urlencoded"],
+)
+def test_requests_are_signed_as_aws_has_published(
+    headers: dict[str, str], body: bytes, signature: str
+) -> None:
+    """What of AWS's Signature Version 4 test suite is a POST as ours are."""
+    signer = Signer(service="service", region="us-east-1", path="/")
+    identity = Identity("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    signed = signer.sign(
+        {"Host": "example.amazonaws.com", **headers}, body, identity, "20150830T123600Z"
+    )
+    names = ";".join(sorted(["host", "x-amz-date", *map(str.lower, headers)]))
+    assert signed["Authorization"] == (
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+        f"SignedHeaders={names}, Signature={signature}"
+    )
+
+
+plain = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+@given(
+    st.binary(max_size=200),
+    st.lists(
+        st.tuples(plain, plain, st.none() | plain, st.datetimes(timezones=st.just(UTC))),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(["/", "/path", "/a b/ü", "/~x/%41"]),
+    st.sampled_from(["dynamodb", "sqs"]),
+)
+def test_a_signer_signs_as_botocore_does_for_whomever_and_whenever(
+    body: bytes,
+    whose: list[tuple[str, str, str | None, datetime]],
+    path: str,
+    service: str,
+) -> None:
+    """One after the other: a key of another day or secret is not used again."""
+    signer = Signer(service=service, region="eu-west-1", path=path)
+    given_headers = {"Host": "h.example:81", "Content-Type": "a/b", "X-Amz-Target": "T.O"}
+    for key, secret, token, moment in whose:
+        date = moment.strftime("%Y%m%dT%H%M%SZ")
+        ours = signer.sign(given_headers, body, Identity(key, secret, token), date)
+        request = AWSRequest(
+            "POST", f"http://h.example:81{path}", headers=dict(given_headers), data=body
+        )
+        theirs = SigV4Auth(BotoCredentials(key, secret, token), service, "eu-west-1")
+        with patch("botocore.auth.get_current_datetime", return_value=moment):
+            theirs.add_auth(request)
+        assert ours == dict(request.headers.items())
 
 
 def client(url: str) -> DynamoDB:

@@ -102,7 +102,7 @@ class Connection:
         first = answers.readline(_LONGEST_LINE)
         if not first.startswith(b"HTTP/1."):
             raise ConnectionError(f"no answer, but {first!r:.60}")
-        length: int | None = None
+        length = -1  # up to the end of the connection
         chunked, last = False, first.startswith(b"HTTP/1.0")
         try:
             status = int(first[9:12])
@@ -113,12 +113,12 @@ class Connection:
                     chunked = b"chunked" in value.lower()
                 elif name == b"connection":
                     last = b"close" in value.lower()
-            content = _chunks(answers) if chunked else answers.read(-1 if length is None else length)
+            content = _chunks(answers) if chunked else answers.read(length)
         except ValueError as error:
             raise ConnectionError(f"not HTTP: {error}") from None
-        if not chunked and length is not None and len(content) < length:
+        if not chunked and len(content) < length:
             raise ConnectionError(f"{len(content)} bytes of {length}")
-        if last or (length is None and not chunked):
+        if last or (length < 0 and not chunked):
             self.close()
         return status, content
 

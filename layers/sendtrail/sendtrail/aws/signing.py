@@ -1,7 +1,7 @@
 """AWS Signature Version 4, for requests of one path.
 
-AWS's own package costs twenty times as much per request (docs/decisions/0015). The steps, and their
-names, are those of the IAM user guide, "Create a signed AWS API request".
+AWS's own package costs over ten times as much (docs/decisions/0015). The steps, and their names,
+are those of the IAM user guide, "Create a signed AWS API request".
 """
 
 from __future__ import annotations
