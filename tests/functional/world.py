@@ -41,9 +41,9 @@ class World:
         for function in backend.resources.functions():
             for name, value in backend.variables(function).items():
                 monkeypatch.setenv(name, value)
-        from sendtrail import runtime
+        from sendtrail import linkkeys, runtime
 
-        for made in vars(runtime).values():
+        for made in (*vars(runtime).values(), *vars(linkkeys).values()):
             if hasattr(made, "cache_clear"):
                 made.cache_clear()
         self._functions: dict[str, ModuleType] = {}

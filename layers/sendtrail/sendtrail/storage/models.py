@@ -279,7 +279,7 @@ class TemplateRow(Model):
 
 
 class IdempotencyRow(Model):
-    """Powertools' own."""
+    """Whether a message is being sent, or was, and until when that holds."""
 
     class Meta:  # noqa: D106
         table_name: str
