@@ -77,6 +77,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     recover.set_defaults(run=_recover)
 
+    refold = commands.add_parser(
+        "refold", help="make messages, participants and communications anew from the log"
+    )
+    refold.add_argument(
+        "--go-on", action="store_true", help="with the latest refold, which was broken off"
+    )
+    refold.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=65.0,
+        help="for batches that are under way (65: longer than a function runs)",
+    )
+    refold.add_argument(
+        "--aws", metavar="STACK", help="for the stack of that name in AWS, not here"
+    )
+    refold.set_defaults(run=_refold)
+
     key = commands.add_parser("key", help="make an API key")
     key.add_argument("scope", choices=["read", "send", "admin"])
     key.add_argument("--name", default="", help="whose it is")
@@ -155,6 +173,15 @@ def _recover(options: argparse.Namespace, _given: list[str]) -> None:
     from local.operations import recover
 
     print(f"{recover(options.files, options.aws)} brought back")
+
+
+def _refold(options: argparse.Namespace, _given: list[str]) -> None:
+    from local.refolding import refold_here, refold_in_aws
+
+    if options.aws:
+        refold_in_aws(options.aws, go_on=options.go_on, wait=options.wait)
+    else:
+        refold_here(stack.read(), go_on=options.go_on, wait=options.wait)
 
 
 def _key(options: argparse.Namespace, _given: list[str]) -> None:

@@ -208,6 +208,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             name.removesuffix("Table"): resources.physical[name, ""]
             for name in resources.of_type("AWS::DynamoDB::Table")
         },
+        "retention_days": int(resources.parameters["RetentionDays"]),
         "bodies_bucket": resources.physical["BodiesBucket", ""],
         "pid": os.getpid(),
     }

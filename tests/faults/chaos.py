@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,28 +136,45 @@ class SpoiltDatabase:
 
 
 class Killer:
-    """Kills processes of functions with SIGKILL: now the runtime, now the emulator around it."""
+    """Kills processes of functions with SIGKILL while they run: now the runtime, now the emulator
+    around it. Of invocations, and not by the clock, so that a slow machine gets on, too.
+    """
 
-    def __init__(self, chaos: Chaos, functions: Sequence[Functions], every: float) -> None:
-        """Kills one about every so many seconds."""
+    def __init__(self, chaos: Chaos, share: float) -> None:
+        """Kills in that share of the invocations."""
         self._chaos = chaos
-        self._functions = functions
-        self._every = every
+        self._share = share
+        self._lasts: dict[str, float] = {}
 
-    def run(self, stop: threading.Event) -> None:
-        """Kills until `stop` is set."""
-        while not stop.wait(self._chaos.chance.uniform(0, 2 * self._every)):
-            if not self._chaos.raging.is_set():
-                continue
-            found = [each for functions in self._functions for each in functions.emulators()]
-            if not found:
-                continue
-            name, emulator = self._chaos.chance.choice(found)
-            runtimes = _children_of(emulator)
-            victims = [*runtimes * 3, emulator]
-            with suppress(ProcessLookupError):
-                os.kill(self._chaos.chance.choice(victims), signal.SIGKILL)
-                self._chaos.note(f"kills of {name}")
+    def call(self, functions: Functions, name: str, event: Mapping[str, Any]) -> Any:
+        """Invokes a function, and perhaps kills it somewhere in the middle.
+
+        Raises:
+            FunctionError: it raised, timed out, or was killed in time.
+        """
+        timer: threading.Timer | None = None
+        if self._chaos.happens(self._share):
+            moment = self._chaos.chance.uniform(0, self._lasts.get(name, 0.5))
+            timer = threading.Timer(moment, self.kill, (functions, name))
+            timer.daemon = True
+            timer.start()
+        started = time.monotonic()
+        try:
+            return functions.call(name, event)
+        finally:
+            self._lasts[name] = time.monotonic() - started
+            if timer:
+                timer.cancel()
+
+    def kill(self, functions: Functions, name: str) -> None:
+        """Kills a process of a function, if it has one."""
+        emulator = dict(functions.emulators()).get(name)
+        if emulator is None:
+            return
+        victims = [*_children_of(emulator) * 3, emulator]
+        with suppress(ProcessLookupError):
+            os.kill(self._chaos.chance.choice(victims), signal.SIGKILL)
+            self._chaos.note(f"kills of {name}")
 
 
 def _children_of(process: int) -> list[int]:
@@ -175,13 +192,15 @@ class Redelivering:
     It never skips a record that was not delivered yet, as Lambda never does.
     """
 
-    def __init__(self, chaos: Chaos, share: float) -> None:
+    def __init__(self, chaos: Chaos, killer: Killer, share: float) -> None:
         """Delivers again after that share of the batches.
 
-        The attribute `others` is to be set to a second set of the functions' processes.
+        The attributes are to be set: the functions' processes, and a second set of them.
         """
+        self.functions: Functions | None = None
         self.others: Functions | None = None
         self.chaos = chaos
+        self.killer = killer
         self.share = share
         self.failures: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
@@ -196,8 +215,10 @@ class Redelivering:
         """The poller of a mapping."""
 
         def counted(name: str, event: Mapping[str, Any]) -> Any:
-            try:
+            if self.functions is None:  # only just begun
                 return call(name, event)
+            try:
+                return self.killer.call(self.functions, name, event)
             except Exception:
                 self.failures[name] += 1
                 raise
@@ -212,7 +233,7 @@ class Redelivering:
         def deliver() -> None:
             with suppress(Exception):  # who delivers twice may fail as well
                 if self.others is not None:
-                    self.others.call(name, event)
+                    self.killer.call(self.others, name, event)
             self.chaos.note("batches delivered again")
             self.chaos.note("records in them", records)
 

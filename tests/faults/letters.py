@@ -143,9 +143,9 @@ class Letters:
             found.update(mail["tags"].get("participant_id") for mail in mails)
 
     def _spoil_ses(self, number: int) -> None:
-        """Has a fifth of the calls of SES go wrong."""
+        """Has one in eight calls of SES go wrong."""
         faults = [
-            self._chance.choice(_SES_FAULTS) if self._chance.random() < 0.2 else {}
+            self._chance.choice(_SES_FAULTS) if self._chance.random() < 0.12 else {}
             for _ in range(number)
         ]
         self._storm.chaos.note("faults of SES", sum(map(bool, faults)))

@@ -6,7 +6,10 @@ functions are killed, DynamoDB throttles, fails, hangs up, does half of a batch,
 is dark for seconds, and batches of the streams are delivered again, cut anywhere, to other
 processes at the same time. Then letters are sent, while SES too throttles, fails and loses answers.
 
-When all has drained, every row of every table is held against what a calm run of the same events
+While they arrive, the tables are made anew from the log; and at the end again, after they were
+dropped.
+
+Whenever all has drained, every row of every table is held against what a calm run of the same events
 gives, and against a plain count; every malformed record must be in the dead-letter queue and
 nothing else; no letter may have been sent twice, none be lost, and every refusal have its event.
 
@@ -23,10 +26,10 @@ import json
 import logging
 import random
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import Any, Final
@@ -36,8 +39,9 @@ from benchmarks.common import dynamodb_local
 from local.aws import Endpoints
 from local.between import Between
 from local.functions import Functions
+from local.refolding import refold_with, tables_of
 from local.stack import Options, Parts, parts
-from sendtrail.aws.dynamodb import from_attributes
+from sendtrail.aws.dynamodb import from_attributes, to_attributes
 from sendtrail.domain.communication import figures
 from tests.faults.chaos import Chaos, Killer, Redelivering, SpoiltDatabase
 from tests.faults.letters import Letters
@@ -49,6 +53,11 @@ __all__ = ["main"]
 
 Item = dict[str, Any]
 
+_KEYS: Final = {
+    "Messages": ("participant_id", "message_id"),
+    "Communications": ("communication_id", "part"),
+    "Participants": ("participant_id", "part"),
+}
 _QUIET_SECONDS: Final = 4.0
 _SHOWN: Final = 5
 
@@ -57,11 +66,16 @@ class Storm:
     """A stack in a storm."""
 
     def __init__(
-        self, running: Parts, chaos: Chaos, again: Functions, redelivering: Redelivering
+        self, running: Parts, chaos: Chaos, spoilt: Endpoints, redelivering: Redelivering
     ) -> None:
+        """Takes what makes it.
+
+        Args:
+            spoilt: leads to AWS through what spoils it.
+        """
         self.running = running
         self.chaos = chaos
-        self.again = again
+        self.spoilt = spoilt
         self.redelivering = redelivering
         self.wrong: list[str] = []
 
@@ -89,15 +103,24 @@ class Storm:
             ]
             sqs.send_message_batch(QueueUrl=state["ingest_queue_url"], Entries=entries)
 
-    def drain(self) -> None:
+    def phase(self, what: str, do: Callable[[], None]) -> None:
+        """Does something in the storm, and waits until all that follows from it is over."""
+        started = time.monotonic()
+        self.chaos.raging.set()
+        do()
+        self._drain()
+        print(f"{what}: {time.monotonic() - started:.0f} s", flush=True)
+
+    def _drain(self) -> None:
         """Waits until nothing has been under way for some seconds, first in the storm, then out of
         it.
         """
-        self._wait_until_quiet()
+        self.wait_until_quiet()
         self.chaos.raging.clear()
-        self._wait_until_quiet()
+        self.wait_until_quiet()
 
-    def _wait_until_quiet(self) -> None:
+    def wait_until_quiet(self) -> None:
+        """Waits until nothing has been under way for some seconds."""
         since = time.monotonic()
         said = since
         while time.monotonic() - since < _QUIET_SECONDS:
@@ -166,13 +189,9 @@ def check_events(storm: Storm, sent: Weather) -> None:
     log = {(item["message_id"], item["event_key"]): item for item in storm.items("Events")}
     wanted = {(item["message_id"], item["event_key"]): item for item in calm.db.items("Events")}
     storm.expect("the log", log, wanted)
-    found, right = what_readers_see(storm.items), calm.tables()
-    for what in ("Messages", "Participants", "Suppressions", "about"):
-        storm.expect(what, _by_key(found[what]), _by_key(right[what]))
-    tallies = found["communications"]
-    storm.expect("the figures of communications", tallies, right["communications"])
+    found = check_same(storm, calm.tables())
     truth = expect(sent.events)
-    counted = {name: figures(tally) for name, tally in tallies.items()}
+    counted = {name: figures(tally) for name, tally in found["communications"].items()}
     for name, counts in truth.communications.items():
         mine = {counter: counted.get(name, {}).get(counter) for counter in counts}
         storm.expect(f"{name}, by a plain count", mine, dict(counts))
@@ -195,6 +214,15 @@ def check_events(storm: Storm, sent: Weather) -> None:
     storm.expect("suppressions, by a plain count", suppressed, truth.suppressed)
 
 
+def check_same(storm: Storm, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Holds what readers see, which is returned, against what they should see."""
+    found = what_readers_see(storm.items)
+    for what in ("Messages", "Participants", "Suppressions", "about"):
+        storm.expect(what, _by_key(found[what]), _by_key(wanted[what]))
+    storm.expect("the figures of communications", found["communications"], wanted["communications"])
+    return found
+
+
 def check_queues(storm: Storm, malformed: Sequence[str]) -> None:
     """Holds the dead-letter queues against what nobody can read."""
     storm.expect("the dead-letter queue of ingest", storm.bodies("ingest_dlq"), Counter(malformed))
@@ -207,7 +235,7 @@ def _by_key(items: Sequence[Item]) -> dict[tuple[Any, ...], Item]:
     found = {}
     for item in items:
         key = tuple(item.get(name) for name in names)
-        found[key] = {name: value for name, value in item.items() if name != "stats_rows"}
+        found[key] = item
     return found
 
 
@@ -220,8 +248,8 @@ def _tens(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 def storms(options: argparse.Namespace) -> Iterator[Storm]:
     """A stack over DynamoDB Local with everything that spoils it, which does not rage yet."""
     chaos = Chaos(random.Random(options.seed))
-    redelivering = Redelivering(chaos, options.redeliver)
-    stop = threading.Event()
+    killer = Killer(chaos, options.kills)
+    redelivering = Redelivering(chaos, killer, options.redeliver)
     with dynamodb_local() as url, Between(url, SpoiltDatabase(chaos, options.faults)) as between:
 
         def theirs(aws: str) -> Endpoints:
@@ -231,15 +259,12 @@ def storms(options: argparse.Namespace) -> Iterator[Storm]:
             port=0, aws_port=0, dynamodb=url, parameters={"DoubtSeconds": str(options.doubt)}
         )
         with parts(wanted, endpoints_of=theirs, poller=redelivering) as running:
-            environment = theirs(running.endpoints.aws).environment()
-            again = Functions(running.resources.functions(), environment, "again-")
-            redelivering.others = again
-            killer = Killer(chaos, [running.functions, again], options.kill_every)
-            threading.Thread(target=killer.run, args=(stop,), daemon=True).start()
+            spoilt = theirs(running.endpoints.aws)
+            again = Functions(running.resources.functions(), spoilt.environment(), "again-")
+            redelivering.functions, redelivering.others = running.functions, again
             try:
-                yield Storm(running, chaos, again, redelivering)
+                yield Storm(running, chaos, spoilt, redelivering)
             finally:
-                stop.set()
                 again.stop()
 
 
@@ -254,15 +279,30 @@ def main() -> int:
         flush=True,
     )
     with storms(options) as storm:
-        _phase(storm, "events", lambda: storm.publish(sent))
+
+        def publish_and_refold() -> None:
+            before, after = sent.halves()
+            storm.publish(before)
+            storm.wait_until_quiet()  # so that there is something to be made anew
+            with ThreadPoolExecutor(1) as other:
+                refolding = other.submit(refold, storm, options.wait)
+                storm.publish(after)
+                refolding.result()
+
+        storm.phase("events, and a refold while they arrive", publish_and_refold)
         check_events(storm, sent)
         check_queues(storm, sent.malformed)
-        if options.letters:
-            letters = Letters(storm, options.letters)
-            letters.prepare()
-            _phase(storm, "letters", letters.send)
-            letters.check()
-            check_queues(storm, [])
+        letters = Letters(storm, options.letters)
+        letters.prepare()
+        storm.phase("letters", letters.send)
+        letters.check()
+        check_queues(storm, [])
+        before = what_readers_see(storm.items)
+        drop(storm)
+        storm.phase("a refold after all was dropped", lambda: refold(storm, 0))
+        check_same(storm, before)
+        letters.check()
+        check_queues(storm, [])
         done = storm.chaos.done + Counter(
             {f"failed invocations of {name}": n for name, n in storm.redelivering.failures.items()}
         )
@@ -274,12 +314,28 @@ def main() -> int:
     return 1 if storm.wrong else 0
 
 
-def _phase(storm: Storm, what: str, do: Callable[[], None]) -> None:
-    started = time.monotonic()
-    storm.chaos.raging.set()
-    do()
-    storm.drain()
-    print(f"{what}: {time.monotonic() - started:.0f} s", flush=True)
+def refold(storm: Storm, wait: float) -> None:
+    """Makes the tables anew from the log, through a database that is spoilt."""
+    done = refold_with(
+        storm.running.endpoints.client("dynamodb"),
+        storm.spoilt.environment(),
+        tables_of(storm.running.state["tables"]),
+        retention_days=storm.running.state["retention_days"],
+        go_on=False,
+        wait=wait,
+        say=lambda text: print(f"  {text}", flush=True),
+    ).done
+    storm.chaos.note("messages refolded from the log", done["folded"])
+
+
+def drop(storm: Storm) -> None:
+    """Deletes whatever is not the log, but for suppressions."""
+    database = storm.running.endpoints.client("dynamodb")
+    for table, keys in _KEYS.items():
+        name = storm.running.state["tables"][table]
+        for item in storm.items(table):
+            key = to_attributes({key: item[key] for key in keys})
+            database.delete_item(TableName=name, Key=key)
 
 
 def _options() -> argparse.Namespace:
@@ -289,8 +345,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=float, default=0.05, help="share of requests to DynamoDB")
     parser.add_argument("--redeliver", type=float, default=0.4, help="after that share of batches")
-    parser.add_argument("--kill-every", type=float, default=1.5, help="seconds, about")
+    parser.add_argument("--kills", type=float, default=0.15, help="in that share of invocations")
     parser.add_argument("--doubt", type=int, default=40, help="seconds, of a letter's fate")
+    parser.add_argument("--wait", type=float, default=65, help="seconds a batch may take, at most")
     return parser.parse_args()
 
 

@@ -46,6 +46,14 @@ class Weather:
     malformed: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
+    def halves(self) -> tuple[Weather, Weather]:
+        """Half of what is sent, and the other half."""
+        topic, queue = len(self.to_topic) // 2, len(self.to_queue) // 2
+        return (
+            Weather(self.to_topic[:topic], self.to_queue[:queue]),
+            Weather(self.to_topic[topic:], self.to_queue[queue:]),
+        )
+
     @property
     def records(self) -> int:
         """How many messages are sent."""
