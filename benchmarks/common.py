@@ -42,8 +42,11 @@ Json = dict[str, Any]
 
 
 @contextmanager
-def dynamodb_local() -> Iterator[str]:
-    """A DynamoDB Local of our own, in memory; its URL.
+def dynamodb_local(files: Path | None = None) -> Iterator[str]:
+    """A DynamoDB Local of our own; its URL.
+
+    Args:
+        files: the folder where it keeps its tables; by default they are in memory.
 
     Raises:
         SystemExit: there is none on this machine, or no Java.
@@ -60,7 +63,8 @@ def dynamodb_local() -> Iterator[str]:
     if not java:
         raise SystemExit("DynamoDB Local needs Java, and there is no `java` on the PATH")
     port = free_port()
-    options = ["-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb", "-port", str(port)]
+    where = ["-dbPath", str(files)] if files else ["-inMemory"]
+    options = ["-jar", "DynamoDBLocal.jar", *where, "-sharedDb", "-port", str(port)]
     command = [java, "-Djava.library.path=DynamoDBLocal_lib", *options]
     with _running("DynamoDB Local", command, port, folder):
         yield f"http://127.0.0.1:{port}"

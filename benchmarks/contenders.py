@@ -35,14 +35,19 @@ class RuntimeProcess(FunctionProcess):
     """A function in AWS's Runtime Interface Emulator, and the processor time that it takes."""
 
     def __init__(
-        self, name: str, function: Function, environment: Mapping[str, str], folder: Path
+        self,
+        name: str,
+        function: Function,
+        environment: Mapping[str, str],
+        folder: Path,
+        python: str = sys.executable,
     ) -> None:
         """Starts nothing yet.
 
         Args:
             folder: for what it logs.
         """
-        super().__init__(function, environment, folder / f"{name}.log")
+        super().__init__(function, environment, folder / f"{name}.log", python)
         self.name = name
 
     def invoke(self, event: bytes) -> bytes:
@@ -62,9 +67,20 @@ class RuntimeProcess(FunctionProcess):
         time.sleep(0.005)  # it has answered, and asks for what comes next
         return sum(_cpu_seconds(runtime) for runtime in _children_of(self.pid))
 
+    def peak_bytes(self) -> int:
+        """The most memory that the runtime's process has had at any time ("VmHWM" of proc(5))."""
+        (runtime,) = _children_of(self.pid)
+        status = Path(f"/proc/{runtime}/status").read_text()
+        (line,) = (each for each in status.splitlines() if each.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
+    def logged(self) -> str:
+        """All that it has written to its log."""
+        return self._log.read_text(encoding="utf-8")
+
     def fail(self, answer: object) -> SystemExit:
         """To be raised when an answer is wrong; what the function logged is shown."""
-        print(self._log.read_text(encoding="utf-8")[-2000:], file=sys.stderr)
+        print(self.logged()[-2000:], file=sys.stderr)
         return SystemExit(f"{self.name} answered {answer!r:.300}")
 
 

@@ -59,7 +59,6 @@ _KEYS: Final = {
     "Participants": ("participant_id", "part"),
 }
 _QUIET_SECONDS: Final = 4.0
-_LONGEST_BATCH: Final = 65.0
 _SHOWN: Final = 5
 
 
@@ -116,11 +115,12 @@ class Storm:
         """Waits until nothing has been under way for some seconds, first in the storm, then out of
         it.
         """
-        self._wait_until_quiet()
+        self.wait_until_quiet()
         self.chaos.raging.clear()
-        self._wait_until_quiet()
+        self.wait_until_quiet()
 
-    def _wait_until_quiet(self) -> None:
+    def wait_until_quiet(self) -> None:
+        """Waits until nothing has been under way for some seconds."""
         since = time.monotonic()
         said = since
         while time.monotonic() - since < _QUIET_SECONDS:
@@ -283,8 +283,9 @@ def main() -> int:
         def publish_and_refold() -> None:
             before, after = sent.halves()
             storm.publish(before)
+            storm.wait_until_quiet()  # so that there is something to be made anew
             with ThreadPoolExecutor(1) as other:
-                refolding = other.submit(refold, storm, _LONGEST_BATCH)
+                refolding = other.submit(refold, storm, options.wait)
                 storm.publish(after)
                 refolding.result()
 
@@ -346,6 +347,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--redeliver", type=float, default=0.4, help="after that share of batches")
     parser.add_argument("--kills", type=float, default=0.15, help="in that share of invocations")
     parser.add_argument("--doubt", type=int, default=40, help="seconds, of a letter's fate")
+    parser.add_argument("--wait", type=float, default=65, help="seconds a batch may take, at most")
     return parser.parse_args()
 
 

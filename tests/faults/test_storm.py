@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.functional.conftest import IN_TREE, JAR
 from tests.support import clean_environment, copy_of_tree, missing
 
+SMALL = ("--records", "1000", "--letters", "50", "--wait", "20")
+
 
 def test_after_a_storm_every_row_is_what_a_plain_count_gives(tmp_path: Path) -> None:
     """Kills, throttles, time-outs, half batches, redeliveries, and a rebuild in the middle."""
@@ -18,7 +20,7 @@ def test_after_a_storm_every_row_is_what_a_plain_count_gives(tmp_path: Path) -> 
     if not (folder / JAR).exists() or shutil.which("java") is None:
         missing("DynamoDB Local and Java")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.storm", "--records", "1200", "--letters", "60"],
+        [sys.executable, "-m", "tests.faults.storm", *SMALL],
         cwd=copy_of_tree(tmp_path),
         env=clean_environment(SENDTRAIL_DYNAMODB_LOCAL=str(folder)),
         capture_output=True,

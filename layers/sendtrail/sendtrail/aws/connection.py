@@ -1,4 +1,4 @@
-"""One kept-alive HTTP/1.1 connection to one endpoint, as far as AWS's JSON protocol needs it.
+"""One kept-alive HTTP/1.1 connection to one endpoint, as far as AWS's JSON protocol and S3 need it.
 
 The standard library's client has every answer's headers read by its parser of email, which costs
 more than all else that a pixel does (docs/decisions/0015). Here, only those that say where an
@@ -38,10 +38,15 @@ class Connection:
         self._socket: socket.socket | None = None
         self._answers: BinaryIO | None = None
 
-    def post(
-        self, path: str, headers: Mapping[str, str], body: bytes, ends: float | None = None
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        ends: float | None = None,
     ) -> tuple[int, bytes]:
-        """POSTs, and returns the status and the content of the answer.
+        """Sends a request, and returns the status and the content of the answer.
 
         Args:
             headers: all but ``Content-Length``.
@@ -52,7 +57,7 @@ class Connection:
                 again.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        head = f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
         try:
             connection, answers = self._open(ends)
             connection.sendall(head.encode("latin-1") + body)

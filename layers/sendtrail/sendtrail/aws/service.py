@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from sendtrail.aws.connection import Connection
@@ -23,7 +23,9 @@ from sendtrail.errors import (
     UnreachableError,
 )
 
-__all__ = ["Patience", "Service"]
+__all__ = ["Patience", "Service", "error_of"]
+
+T = TypeVar("T")
 
 _THROTTLES: Final = frozenset(
     {
@@ -111,14 +113,22 @@ class Service:
             AwsError: any other error, such as a missing permission.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
+        return self._patiently(lambda ends: self._attempt(operation, body, ends))
+
+    def _patiently(self, attempt: Callable[[float | None], T]) -> T:
+        """What an attempt comes to, which is repeated while that may help.
+
+        Args:
+            attempt: does it, by the given time of `time.monotonic` if there is one.
+        """
         patience = self._patience
         ends = None if patience.within is None else time.monotonic() + patience.within
-        for attempt in range(1, patience.attempts + 1):
+        for number in range(1, patience.attempts + 1):
             try:
-                return self._attempt(operation, body, ends)
+                return attempt(ends)
             except (ThrottledError, UnreachableError):
-                wait = patience.wait(attempt)
-                if attempt == patience.attempts or (ends and time.monotonic() + wait >= ends):
+                wait = patience.wait(number)
+                if number == patience.attempts or (ends and time.monotonic() + wait >= ends):
                     raise
             self._sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -146,10 +156,9 @@ class Service:
 
     def _attempt(self, operation: str, body: bytes, ends: float | None) -> dict[str, Any]:
         headers = self.sign(operation, body)
-        try:
-            status, content = self._connection().post(self._path, headers, body, ends)
-        except OSError as error:
-            raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
+        status, content = self._exchange(
+            operation, "POST", self._path, body=body, headers=headers, ends=ends
+        )
         try:
             answer: dict[str, Any] = json.loads(content) if content else {}
         except ValueError:
@@ -158,7 +167,27 @@ class Service:
             ) from None
         if status == 200:
             return answer
-        raise _error(answer, status)
+        raise error_of(answer, status)
+
+    def _exchange(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        ends: float | None,
+    ) -> tuple[int, bytes]:
+        """Sends one request; the status and the body of its answer.
+
+        Raises:
+            UnreachableError: there was no whole answer.
+        """
+        try:
+            return self._connection().request(method, path, headers, body, ends)
+        except OSError as error:
+            raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
@@ -176,7 +205,8 @@ class Service:
         return urlsplit(url)
 
 
-def _error(answer: Mapping[str, Any], status: int) -> AwsError:
+def error_of(answer: Mapping[str, Any], status: int) -> AwsError:
+    """The error that a service's answer tells of, with its ``code`` or ``__type``."""
     code = str(answer.get("__type") or answer.get("code") or f"HTTP{status}").rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if code == _CONDITION:

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, for requests that are POSTed to one endpoint.
+"""AWS Signature Version 4, for requests of one path.
 
 AWS's own package costs over ten times as much (docs/decisions/0015). The steps, and their names,
 are those of the IAM user guide, "Create a signed AWS API request".
@@ -36,9 +36,9 @@ class Identity:
 
 
 class Signer:
-    """Signs for one service in one region. Threads may share it."""
+    """Signs requests of one path of a service in one region. Threads may share it."""
 
-    def __init__(self, *, service: str, region: str, path: str) -> None:
+    def __init__(self, *, service: str, region: str, path: str, method: str = "POST") -> None:
         """Takes what is the same in all requests.
 
         Args:
@@ -47,7 +47,9 @@ class Signer:
         """
         self._region = region
         self._service = service
-        self._beginning = f"POST\n{quote(path, safe='/~')}\n\n"
+        # S3 alone takes a path as it is requested, and does not have it quoted once more.
+        canonical = path if service == "s3" else quote(path, safe="/~")
+        self._beginning = f"{method}\n{canonical}\n\n"
         self._key = ("", "", b"")
 
     def sign(

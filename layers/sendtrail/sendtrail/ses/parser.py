@@ -45,6 +45,7 @@ _Detail = dict[str, Any]
 _MOST_TEXT: Final = 1_000
 _MOST_LINK: Final = 8_000
 _MOST_SUBJECT: Final = 300
+_MOST_ENCODED: Final = 4_000  # of a subject; to take it apart costs the square of its length
 _MOST_ADDRESS: Final = 320
 _MOST_MESSAGE_ID: Final = 256
 _MOST_ENTRIES: Final = 50
@@ -220,18 +221,18 @@ def _subject(mail: _Json) -> str | None:
             None,
         )
     if isinstance(subject, str) and "=?" in subject:
-        subject = _decoded(subject)
+        subject = _decoded(subject[:_MOST_ENCODED])
     return _text(subject, _MOST_SUBJECT)
 
 
 def _decoded(subject: str) -> str:
     """An RFC 2047 encoded header as it is read."""
-    from email.errors import HeaderParseError
+    from email.errors import MessageError
     from email.header import decode_header, make_header
 
     try:
         return str(make_header(decode_header(subject)))
-    except (HeaderParseError, LookupError, ValueError):
+    except (LookupError, MessageError, ValueError):
         return subject
 
 
