@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -117,7 +118,7 @@ def postgresql() -> Iterator[str]:
             _wait_for_socket(Path(folder) / ".s.PGSQL.5432", process)
             yield folder
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # it does not wait for those who are connected
             process.wait()
 
 

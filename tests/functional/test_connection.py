@@ -94,7 +94,10 @@ def answer(content: bytes, *headers: str) -> bytes:
 def test_a_request_is_sent_as_http_asks_for_it() -> None:
     """The line, the headers, the length, and the body."""
     with serving(answer(b"{}")) as served:
-        assert served.connection().post("/p", {"Host": "h", "X-A": "1"}, b"body") == (200, b"{}")
+        assert served.connection().request("POST", "/p", {"Host": "h", "X-A": "1"}, b"body") == (
+            200,
+            b"{}",
+        )
     assert served.asked == [
         b"POST /p HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: 4\r\n\r\nbody"
     ]
@@ -119,8 +122,8 @@ def test_an_answer_ends_where_it_says(given_answer: bytes, expected: tuple[int, 
     """By its length or its chunks; the next answer of the same connection is read from there."""
     with serving(given_answer, answer(b"next")) as served:
         to = served.connection()
-        assert to.post("/", {}, b"body") == expected
-        assert to.post("/", {}, b"body") == (200, b"next")
+        assert to.request("POST", "/", {}, b"body") == expected
+        assert to.request("POST", "/", {}, b"body") == (200, b"next")
     assert served.connections == 1
 
 
@@ -136,9 +139,9 @@ def test_a_last_answer_is_followed_by_a_new_connection(given_answer: bytes) -> N
     """Where the other side says that it closes, as HTTP/1.0 does, or has to."""
     with serving(given_answer, answer(b"next")) as served:
         to = served.connection()
-        assert to.post("/", {}, b"body") == (200, b"all")
+        assert to.request("POST", "/", {}, b"body") == (200, b"all")
         if b"1.0" not in given_answer:
-            assert to.post("/", {}, b"body") == (200, b"next")
+            assert to.request("POST", "/", {}, b"body") == (200, b"next")
             assert served.connections == 2
         assert to._socket is None or b"1.0" not in given_answer
 
@@ -162,8 +165,8 @@ def test_half_an_answer_is_an_error_and_the_connection_is_made_anew(broken: byte
     with serving(broken, answer(b"next")) as served:
         to = served.connection()
         with pytest.raises(OSError, match=r"."):
-            to.post("/", {}, b"body")
-        assert to.post("/", {}, b"body") == (200, b"next")
+            to.request("POST", "/", {}, b"body")
+        assert to.request("POST", "/", {}, b"body") == (200, b"next")
     assert served.connections == 2
 
 
@@ -173,7 +176,7 @@ def test_whatever_comes_is_an_answer_or_an_error(content: bytes) -> None:
     """Never another exception, never for ever."""
     with serving(b"HTTP/1.1 200 OK\r\n" + content + b"\r\nConnection: close\r\n\r\n") as served:
         try:
-            status, _ = served.connection().post("/", {}, b"body")
+            status, _ = served.connection().request("POST", "/", {}, b"body")
         except OSError:
             return
     assert status == 200
@@ -184,7 +187,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
     with serving(b"HTTP/1.1 200 OK\r\n", hang_up=False) as served:
         begun = time.monotonic()
         with pytest.raises(TimeoutError):
-            served.connection().post("/", {}, b"body", ends=begun + 0.2)
+            served.connection().request("POST", "/", {}, b"body", ends=begun + 0.2)
         assert time.monotonic() - begun < 1.5
 
 
@@ -235,7 +238,7 @@ def test_a_certificate_that_is_not_trusted_is_refused(certificate: Path) -> None
         serving(answer(b"{}"), tls=tls_of(certificate)) as served,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
-        served.connection("https").post("/", {}, b"body")
+        served.connection("https").request("POST", "/", {}, b"body")
     assert served.asked == []
 
 
@@ -245,9 +248,9 @@ def test_a_trusted_certificate_is_good_for_its_own_host_only(
     """It is for 127.0.0.1, and not for what else leads there."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(answer(b"{}"), tls=tls_of(certificate)) as served:
-        assert served.connection("https").post("/", {}, b"body") == (200, b"{}")
+        assert served.connection("https").request("POST", "/", {}, b"body") == (200, b"{}")
     with (
         serving(answer(b"{}"), tls=tls_of(certificate)) as served,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
-        served.connection("https", "localhost").post("/", {}, b"body")
+        served.connection("https", "localhost").request("POST", "/", {}, b"body")
