@@ -23,7 +23,7 @@ from typing import Final
 from benchmarks.report import Report
 
 HERE: Final = Path(__file__).resolve().parent
-PROGRAMS: Final = ("ingest", "track", "startup", "cost", "scale", "sweep")
+PROGRAMS: Final = ("ingest", "track", "startup", "cost", "scale", "mailing")
 """In the order of the page."""
 LIBRARIES: Final = ("aws-lambda-powertools", "boto3", "moto", "awslambdaric")
 
