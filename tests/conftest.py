@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import HOSTILE_INPUTS
 
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Sendtrail")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "tests")
@@ -25,3 +28,18 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says at the end how much hostile input there was, by test."""
+    tried = [
+        (report.nodeid.rpartition("::")[2], value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == HOSTILE_INPUTS and report.when == "call"
+    ]
+    if tried:
+        terminalreporter.section("hostile inputs")
+        for test, count in tried:
+            terminalreporter.write_line(f"{count:>9,}  {test}")

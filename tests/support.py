@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 import pytest
 
 __all__ = [
+    "HOSTILE_INPUTS",
     "ROOT",
     "clean_environment",
     "copy_of_tree",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+HOSTILE_INPUTS: Final = "hostile_inputs"
+"""The property under which a test records how much hostile input it tried."""
 
 
 def load_event(name: str) -> dict[str, Any]:

@@ -241,6 +241,16 @@ def test_a_mailing_to_nobody_cannot_be_sent(world: World, sender: Visitor) -> No
     assert "/compose/send" not in page["body"]
 
 
+def test_an_address_that_no_mail_can_be_sent_to_is_left_out_with_the_reason(
+    sender: Visitor,
+) -> None:
+    """The page before sending says so."""
+    table = f"{TABLE}\nzoe,zoë@example.com,Zoe"
+    words = text_of(sender.post(f"{PAGE}/look", **DRAFT | {"recipients": table}))
+    assert "zoë@example.com" in words
+    assert "outside ASCII before the @-sign" in words
+
+
 STEPS = ["", "/look", "/preview", "/send"]
 
 

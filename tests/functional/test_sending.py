@@ -301,6 +301,16 @@ def test_an_address_is_suppressed_however_its_domain_is_written(
     assert message["drop_reason"] == "manual"
 
 
+def test_an_answers_address_is_given_to_ses_in_ascii(post: Post) -> None:
+    """SES takes no other domain."""
+    draft = {"participant_id": "p0", "address": f"success@{SIMULATOR}", "subject": "s", "text": "t"}
+    answer = post.api("/v1/messages", "POST", draft | {"reply_to": "us@bücher.example"})
+    assert answer["statusCode"] == 202
+    post.run()
+    (mail,) = outbox(post.world)
+    assert mail["reply_to"] == ["us@xn--bcher-kva.example"]
+
+
 def test_a_repeated_request_with_the_same_key_is_the_first_one(post: Post) -> None:
     """The same answer, and one mail; another body with the same key is refused."""
     body = {"name": "News", "recipients": people(f"success@{SIMULATOR}"), **NEWS}

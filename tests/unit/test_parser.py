@@ -271,6 +271,22 @@ def test_an_encoded_subject_is_decoded() -> None:
     assert events_of(mail.send())[0].subject == "Grüße"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    ["=?é?q?x?=", "=?hex?b?YWE=?=", "=?a\x00?q?x?=", "=?utf-8?b?a?=", "=?undefined?q?x?="],
+)
+def test_a_subject_in_no_known_encoding_is_kept_as_it_is(subject: str) -> None:
+    """It is no reason not to take the event."""
+    mail = Mail("ses-7", SENT, ["a@example.com"], subject)
+    assert events_of(mail.send())[0].subject == subject
+
+
+def test_a_subject_that_never_ends_takes_no_time() -> None:
+    """Of what looks like encoded words, no more is taken apart than a subject can have."""
+    mail = Mail("ses-7", SENT, ["a@example.com"], "=?a?q? " * 100_000)
+    assert events_of(mail.send())[0].subject == ("=?a?q? " * 50)[:300]
+
+
 def test_half_a_surrogate_pair_is_replaced() -> None:
     """JSON can hold what UTF-8 cannot write."""
     mail = Mail("ses-8", SENT, ["a@example.com"], "odd \ud800 subject")

@@ -29,6 +29,7 @@ __all__ = [
     "Reader",
     "serializer",
     "signing_keys",
+    "verified",
 ]
 
 
@@ -91,7 +92,7 @@ class Cursors:
         if not cursor:
             return None
         try:
-            name, place = _verified(self._serializer, cursor)
+            name, place = verified(self._serializer, cursor)
         except (InvalidTokenError, ValueError, TypeError):
             raise InvalidCursorError(
                 "the cursor is not one of ours; take it whole from next_cursor"
@@ -171,7 +172,7 @@ class LinkTokens:
         Raises:
             InvalidTokenError: we did not sign it for this.
         """
-        *ids, sent_ms = _verified(self._open, token)
+        *ids, sent_ms = verified(self._open, token)
         return LoadedPixel(Recipient(*ids), from_epoch_ms(sent_ms))
 
     def read_click(self, token: str) -> ClickedLink:
@@ -180,7 +181,7 @@ class LinkTokens:
         Raises:
             InvalidTokenError: we did not sign it for this.
         """
-        *ids, sent_ms, position, url = _verified(self._click, token)
+        *ids, sent_ms, position, url = verified(self._click, token)
         return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, url)
 
     def read_unsubscribe(self, token: str) -> Reader:
@@ -189,7 +190,7 @@ class LinkTokens:
         Raises:
             InvalidTokenError: we did not sign it for this.
         """
-        *ids, stand_in = _verified(self._unsubscribe, token)
+        *ids, stand_in = verified(self._unsubscribe, token)
         return Reader(Recipient(*ids), stand_in)
 
 
@@ -202,11 +203,14 @@ def _signed(by: URLSafeSerializer, value: Any) -> str:
     return text if isinstance(text, str) else text.decode()
 
 
-def _verified(by: URLSafeSerializer, token: str) -> Any:
+def verified(by: URLSafeSerializer, token: str) -> Any:
     """What a token says.
 
     The signature has to be written as we write it, too: base64's last character has bits to spare,
     and Python's decoder passes over what is no base64, so that a changed token could verify.
+
+    Raises:
+        InvalidTokenError: it was not signed by this, or not in these letters.
     """
     signature = token.rpartition(".")[2].encode("ascii", "replace")
     try:

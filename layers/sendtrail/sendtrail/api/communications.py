@@ -69,7 +69,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="A mailing: all figures, per link, per mailbox provider",
         tags=_TAG,
         operation_id="getCommunication",
-        responses=answers(Communication, 404),
+        responses=answers(Communication),
         middlewares=[Needs(Scope.READ)],
     )
     def one(communication_id: CommunicationId) -> Communication:

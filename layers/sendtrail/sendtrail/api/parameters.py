@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from sendtrail.api.schemas import ID, GatewayMessage, Problem
+from sendtrail.api.schemas import EMAIL, ID, GatewayMessage, Problem
 from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
 from sendtrail.errors import InvalidInputError
 from sendtrail.services.addresses import checked_address
@@ -43,7 +43,9 @@ IdempotencyKey = Annotated[
     ),
 ]
 MessageId = Annotated[str, Path(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="a ULID")]
-AddressPath = Annotated[str, Path(max_length=1000, description="an email address")]
+AddressPath = Annotated[
+    str, Path(max_length=1000, description="an email address", json_schema_extra=EMAIL)
+]
 
 _CLOCK_SKEW_MS: Final = int(timedelta(minutes=5) / timedelta(milliseconds=1))
 
@@ -61,8 +63,10 @@ def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:
         401: "No API key",
         403: "The API key is not known, or its scope does not allow this",
         404: "There is no such thing",
+        413: "The body is too large",
         415: "The body is not JSON",
         422: "The request is not valid; errors says what is allowed",
+        429: "Too many requests at once",
         503: "A service behind this one did not answer",
     }
     problem = {"application/problem+json": {"model": Problem}}
@@ -71,10 +75,11 @@ def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:
         done[good]["content"] = {"application/json": {"model": model}}
     # API Gateway's own answers, before the function is asked, are {"message"}.
     gateway = {"application/json": {"model": GatewayMessage}}
-    contents = {401: gateway, 403: gateway | problem}
+    either = gateway | problem
+    contents = {401: gateway, 403: either, 413: either, 429: gateway, 503: either}
     return done | {
         status: {"description": said[status], "content": contents.get(status, problem)}
-        for status in sorted({401, 403, 415, 422, 503, *statuses})
+        for status in sorted({*said} - {400} | {*statuses})
     }
 
 

@@ -19,6 +19,7 @@ from sendtrail.api.parameters import (
     time_bound,
 )
 from sendtrail.api.schemas import (
+    EMAIL,
     Address,
     Interaction,
     Message,
@@ -56,7 +57,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def of_address(
-        address: Annotated[str, Query(max_length=320)],
+        address: Annotated[str, Query(max_length=320, json_schema_extra=EMAIL)],
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[ParticipantOfAddress]:
@@ -82,7 +83,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="A participant",
         tags=_TAG,
         operation_id="getParticipant",
-        responses=answers(Participant, 404),
+        responses=answers(Participant),
         middlewares=[Needs(Scope.READ)],
     )
     def one(participant_id: ParticipantId) -> Participant:
@@ -131,7 +132,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="A message, with its links and its trail",
         tags=_TAG,
         operation_id="getMessage",
-        responses=answers(MessageWithTrail, 404),
+        responses=answers(MessageWithTrail),
         middlewares=[Needs(Scope.READ)],
     )
     def message(participant_id: ParticipantId, message_id: MessageId) -> MessageWithTrail:
@@ -142,7 +143,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="The history of a participant's addresses",
         tags=_TAG,
         operation_id="listAddresses",
-        responses=answers(Page[Address], 404),
+        responses=answers(Page[Address]),
         middlewares=[Needs(Scope.READ)],
     )
     def addresses(participant_id: ParticipantId) -> Page[Address]:

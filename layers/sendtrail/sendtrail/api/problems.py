@@ -99,12 +99,23 @@ def register(app: APIGatewayHttpResolver, logger: Logger) -> None:
     @app.not_found
     def not_found(_error: Exception) -> Response[str]:
         event = app.current_event
-        return problem(HTTPStatus.NOT_FOUND, f"there is no {event.http_method} {event.path}")
+        said = f"there is no {event.http_method} {event.path}"
+        allowed = _methods(app, event.path)
+        if not allowed:
+            return problem(HTTPStatus.NOT_FOUND, said)
+        allow = {"Allow": ", ".join(allowed)}
+        return problem(HTTPStatus.METHOD_NOT_ALLOWED, said, headers=allow)
 
     @app.exception_handler(Exception)
     def unexpected(error: Exception) -> Response[str]:
         logger.exception("unexpected", exc_info=error)
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it is logged")
+
+
+def _methods(app: APIGatewayHttpResolver, path: str) -> list[str]:
+    """The methods of the routes of a path."""
+    routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001  # Powertools names no other
+    return sorted({route.method for route in routes if route.rule.match(path)})
 
 
 def _error(entry: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.hits import Actor
 from sendtrail.domain.message import DropReason, Status
 
 __all__ = [
+    "EMAIL",
     "ID",
     "MOST_VERSIONS",
     "AcceptedCommunication",
@@ -45,6 +46,8 @@ T = TypeVar("T")
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 """What participants, communications and templates are named by."""
 MOST_VERSIONS: Final = 10**9
+EMAIL: Final[dict[str, JsonValue]] = {"format": "email"}
+"""What a text says of itself that is an address; whether it can be one is checked elsewhere."""
 
 Time = Annotated[
     str, Field(description="UTC, ISO 8601, with Z", examples=["2026-11-24T09:30:00.000Z"])
@@ -55,6 +58,17 @@ Kind = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="your own word for what it is"),
 ]
+
+
+class _Body(BaseModel):
+    """What a request's body is: these fields and no others, each of its type as JSON has it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _for_example(**body: JsonValue) -> ConfigDict:
+    """What a model's description shows one of."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
 
 
 class Page(BaseModel, Generic[T]):
@@ -321,10 +335,10 @@ class Recipient(BaseModel):
     last_changed_at: Time | None
 
 
-class TemplateDraft(BaseModel):
+class TemplateDraft(_Body):
     """A version of a template to be: sources in Jinja2, and HTML or text or both."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = _for_example(subject="News for {{ name }}", html="<p>Dear {{ name }}, …</p>")
 
     subject: Annotated[str, Field(min_length=1, max_length=1000)]
     html: Annotated[str | None, Field(min_length=1)] = None
@@ -351,22 +365,23 @@ class TemplateNames(BaseModel):
     template_ids: list[str] = Field(description="in order; of very many, the first 500 added")
 
 
-class Addressee(BaseModel):
+class Addressee(_Body):
     """Somebody to write to."""
-
-    model_config = ConfigDict(extra="forbid")
 
     participant_id: Annotated[str, Field(pattern=ID)]
     address: Annotated[
         str | None,
-        Field(min_length=1, max_length=320, description="their current one, if left out"),
+        Field(
+            min_length=1,
+            max_length=320,
+            description="their current one, if left out",
+            json_schema_extra=EMAIL,
+        ),
     ] = None
     data: Annotated[dict[str, Any], Field(description="the merge fields")] = {}
 
 
-class _Sendable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Sendable(_Body):
     template_id: Annotated[str | None, Field(pattern=ID)] = None
     template_version: Annotated[
         int | None, Field(ge=1, le=MOST_VERSIONS, description="the newest, if left out")
@@ -375,9 +390,11 @@ class _Sendable(BaseModel):
     html: Annotated[str | None, Field(min_length=1)] = None
     text: Annotated[str | None, Field(min_length=1)] = None
     tracking: Annotated[bool, Field(description="whether it has a pixel and tracked links")] = True
-    reply_to: Annotated[str | None, Field(min_length=3, max_length=320)] = None
+    reply_to: Annotated[
+        str | None, Field(min_length=3, max_length=320, json_schema_extra=EMAIL)
+    ] = None
     copy_to: Annotated[
-        list[Annotated[str, Field(min_length=3, max_length=320)]],
+        list[Annotated[str, Field(min_length=3, max_length=320, json_schema_extra=EMAIL)]],
         Field(max_length=10, description="your own addresses: a copy each, in no figure"),
     ] = []
 
@@ -396,6 +413,17 @@ class _Sendable(BaseModel):
 class CommunicationDraft(_Sendable):
     """A mailing to be sent. What it says is a template, or its own subject and body, in Jinja2."""
 
+    model_config = _for_example(
+        name="Evenings",
+        kind="invitation",
+        subject="An evening for {{ name }}",
+        html='<p>Dear {{ name }}, <a href="https://society.example/">come and see us</a>.</p>',
+        recipients=[
+            {"participant_id": "jo", "address": "jo@example.com", "data": {"name": "Jo"}},
+            {"participant_id": "bo", "address": "bo@example.com", "data": {"name": "Bo"}},
+        ],
+    )
+
     name: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Kind = "newsletter"
     recipients: Annotated[list[Addressee], Field(min_length=1)]
@@ -406,6 +434,14 @@ class CommunicationDraft(_Sendable):
 
 class MessageDraft(Addressee, _Sendable):
     """A message to one participant: for them alone, so it goes out also if they unsubscribed."""
+
+    model_config = _for_example(
+        participant_id="jo",
+        address="jo@example.com",
+        subject="Your receipt",
+        text="Dear {{ name }}, thank you.",
+        data={"name": "Jo"},
+    )
 
     kind: Kind = "direct"
 
@@ -471,10 +507,8 @@ class CommunicationPreview(BaseModel):
     spam: Spam
 
 
-class Interaction(BaseModel):
+class Interaction(_Body):
     """A transaction of a participant."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Annotated[str, Field(min_length=1, max_length=64)] = "transaction"
     at: Annotated[str | None, Field(max_length=40, description="when; now, if left out")] = None
@@ -488,17 +522,13 @@ class Interaction(BaseModel):
     ] = None
 
 
-class Subscription(BaseModel):
+class Subscription(_Body):
     """Whether a participant wants communications."""
-
-    model_config = ConfigDict(extra="forbid")
 
     subscribed: bool
 
 
-class Suppress(BaseModel):
+class Suppress(_Body):
     """Why an address is suppressed by hand."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: Annotated[str, Field(max_length=500)] = ""

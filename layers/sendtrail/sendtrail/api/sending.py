@@ -90,7 +90,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="A template: its newest version, or the one named",
         tags=_TEMPLATES,
         operation_id="getTemplate",
-        responses=answers(Template, 404),
+        responses=answers(Template),
         middlewares=[Needs(Scope.READ)],
     )
     def get(
@@ -112,7 +112,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         ),
         tags=_SENDING,
         operation_id="sendCommunication",
-        responses=answers(AcceptedCommunication, 404, good=202),
+        responses=answers(AcceptedCommunication, good=202),
         middlewares=[Needs(Scope.SEND)],
     )
     def send(
@@ -132,7 +132,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="What a mailing would be, and who would be dropped; nothing is sent",
         tags=_SENDING,
         operation_id="previewCommunication",
-        responses=answers(CommunicationPreview, 404),
+        responses=answers(CommunicationPreview),
         middlewares=[Needs(Scope.SEND)],
     )
     def look(
@@ -173,7 +173,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         description="It is part of the participant's history, and of no communication.",
         tags=_SENDING,
         operation_id="sendMessage",
-        responses=answers(AcceptedMessage, 404, good=202),
+        responses=answers(AcceptedMessage, good=202),
         middlewares=[Needs(Scope.SEND)],
     )
     def send_one(
@@ -285,7 +285,7 @@ def _accepted(model: Any) -> Response[Any]:
 
 
 def _preview_answers() -> dict[int, Any]:
-    said = answers(None, 404)
+    said = answers(None)
     text = {"schema": {"type": "string"}}
     said[200]["content"] = {"text/html": text, "text/plain": text}
     return said

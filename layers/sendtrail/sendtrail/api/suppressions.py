@@ -52,7 +52,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         summary="Why an address is suppressed",
         tags=_TAG,
         operation_id="getSuppression",
-        responses=answers(Suppression, 404),
+        responses=answers(Suppression),
         middlewares=[Needs(Scope.READ)],
     )
     def one(address: AddressPath) -> Suppression:
@@ -80,7 +80,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         ),
         tags=_TAG,
         operation_id="liftSuppression",
-        responses=answers(LiftedSuppression, 404),
+        responses=answers(LiftedSuppression),
         middlewares=[Needs(Scope.ADMIN)],
     )
     def lift(address: AddressPath) -> LiftedSuppression:

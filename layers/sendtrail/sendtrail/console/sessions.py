@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from itsdangerous import BadData
-
-from sendtrail.tokens import Purpose, serializer
+from sendtrail.errors import InvalidTokenError
+from sendtrail.tokens import Purpose, serializer, verified
 
 __all__ = ["LIFETIME_SECONDS", "Session", "Sessions"]
 
@@ -65,7 +64,7 @@ class Sessions:
         if not value:
             return None
         try:
-            fingerprint, form_secret, until = self._serializer.loads(value)
-        except (BadData, ValueError, TypeError):
+            fingerprint, form_secret, until = verified(self._serializer, value)
+        except (InvalidTokenError, ValueError, TypeError):
             return None
         return Session(fingerprint, form_secret, until) if until > self._clock() else None

@@ -231,7 +231,7 @@ class Composing:
             communication_id=plan_id if draft.is_communication else None,
             name=draft.name,
             tracked=draft.tracked,
-            reply_to=draft.reply_to,
+            reply_to=canonical_address(draft.reply_to) if draft.reply_to else None,
             copies=[
                 replace(
                     letters[0],

@@ -19,6 +19,8 @@ _MOST_PAGES: Final = 102
 """How many pages are read for it, also where a filter leaves little of each."""
 _PAGE: Final = 99
 _COLUMNS: Final = ("participant_id", "message_id", "address", "status", "last_changed_at")
+_FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
+"""How begins what is a formula, also where full-width letters are written."""
 
 
 def recipients_csv(communication_id: str, *, status: Status | None, place: Any) -> tuple[str, Any]:
@@ -41,4 +43,4 @@ def recipients_csv(communication_id: str, *, status: Status | None, place: Any) 
 def _cell(value: str | None) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
     text = value or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(_FORMULAS) else text
