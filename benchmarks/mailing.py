@@ -17,8 +17,8 @@ messages are counted three times, as they come from a table of 4, of 16 and of 6
     units   of a write, by AWS's rules: one for each KB of the row, the larger of old and new
     size    of a row, which holds a mark of each shard that it counted from in the last two days
 
-Then two things that an even mailing does not show, each with a tenth of the recipients, whose
-changes are waiting, as after an outage, and come from 64 shards as fast as they are taken:
+Then two things that an even mailing does not show, each with a tenth of the recipients. The changes
+of the first day are waiting, as after an outage, and come from 64 shards as fast as they are taken:
 
     at once     64 workers at the same time, and a database that takes 5 ms to answer: those whose
                 shards share a row get in each other's way, and the later one reads and writes again
@@ -85,6 +85,8 @@ CLICKED: Final = 0.1
 LATE: Final = 0.2
 """Of those who open."""
 DAYS: Final = 4
+DAY: Final = 24 * 3600
+"""As long as a stream keeps what waits."""
 BATCH: Final = 100
 SHARD_LIVES: Final = 4 * 3600
 TWICE: Final = 20
@@ -127,7 +129,7 @@ Moment = tuple[int, int, str]
 
 def moments(recipients: int) -> list[Moment]:
     """All that happens, in its order."""
-    chance, last = random.Random(recipients), DAYS * 86_400 - recipients / RATE - 60
+    chance, last = random.Random(recipients), DAYS * DAY - recipients / RATE - 60
     found: list[Moment] = []
     for number in range(recipients):
         sent = START * 1000 + number * 1000 // RATE
@@ -135,7 +137,7 @@ def moments(recipients: int) -> list[Moment]:
         found.append((sent + chance.randint(1_000, 20_000), number, "delivery"))
         draw = chance.random()
         if draw < OPENED:
-            soon, late = chance.expovariate(1 / (3 * 3600)), chance.uniform(0, DAYS * 86_400)
+            soon, late = chance.expovariate(1 / (3 * 3600)), chance.uniform(0, DAYS * DAY)
             opened = sent + int(min(30 + (late if chance.random() < LATE else soon), last) * 1000)
             found.append((opened, number, "open"))
             if draw < CLICKED:
@@ -347,7 +349,7 @@ class Counting:
         for row, number in mapped.items():
             share = number / self.shards
             self.predicted[row] += share * (self.batches.total() - before)
-        day = (at - START) // 86_400
+        day = (at - START) // DAY
         self.largest[day] = max(self.largest[day], *(self.db.sizes[row] for row in self.db.rows))
         self.most_marks[day] = max(self.most_marks[day], *self.db.marks.values())
 
@@ -418,13 +420,13 @@ class Strained(Written):
 
 
 def waiting(happened: Sequence[Moment]) -> list[list[Delivery]]:
-    """The batches of each shard that has not been read until everything was over."""
+    """The batches of each shard, when none has been read until everything was over."""
     by_shard: dict[int, list[Json]] = defaultdict(list)
     for _, changes in Log().changes(happened):
         for shard, records in changes.items():
             by_shard[shard] += records
     found: dict[int, list[Delivery]] = defaultdict(list)
-    for delivery in deliveries(START + DAYS * 86_400, by_shard):
+    for delivery in deliveries(START + DAY, by_shard):
         found[delivery.shard].append(delivery)
     return list(found.values())
 
@@ -572,7 +574,8 @@ def limits(countings: Sequence[Counting]) -> Table:
 
 def crowd(recipients: int, report: Report) -> None:
     """Those two things that an even mailing does not show."""
-    happened = moments(recipients)
+    end = (START + DAY) * 1000
+    happened = [moment for moment in moments(recipients) if moment[0] < end]
     lines = waiting(happened)
     batches = sum(map(len, lines))
     distant, strained = Distant(), Strained()
