@@ -19,9 +19,6 @@ $(VENV)/ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sendtrail needs Python 3.11 or newer; $(PYTHON) is older" >&2; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version); this takes a minute, once"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@# aws-sdk-signers asks for Python 3.12, but has 3.12's syntax only in a module that is not used.
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--no-deps --ignore-requires-python aws-sdk-signers
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		$$($(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; e = p["optional-dependencies"]; print(*p["dependencies"], *e["local"], *e["dev"])')
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -68,9 +65,15 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# What the benchmarks compare with.
+$(VENV)/bench-ready: $(VENV)/ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
+	@touch $@
+
 .PHONY: bench
-bench: setup ## Run the benchmarks
-	@for program in benchmarks/*.py; do $(BIN)/python $$program || exit 1; done
+bench: $(VENV)/bench-ready ## Run the benchmarks
+	@$(BIN)/python -m benchmarks
 
 .PHONY: lock
 lock: setup ## Pin every dependency anew

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-__all__ = ["ROOT", "create_table", "dynamodb_local", "free_port", "moto", "ratio", "row"]
+__all__ = [
+    "ROOT",
+    "compact",
+    "create_table",
+    "dynamodb_local",
+    "free_port",
+    "items_of",
+    "moto",
+    "per_core",
+    "postgresql",
+    "ratio",
+    "timing_rows",
+]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "amplify-dynamodb-simulator@2.9.30"
@@ -23,10 +37,15 @@ EMULATOR: Final = Path("node_modules/amplify-dynamodb-simulator/emulator")
 
 _TABLE: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 
+Json = dict[str, Any]
+
 
 @contextmanager
-def dynamodb_local() -> Iterator[str]:
-    """A DynamoDB Local of our own, in memory; its URL.
+def dynamodb_local(files: Path | None = None) -> Iterator[str]:
+    """A DynamoDB Local of our own; its URL.
+
+    Args:
+        files: the folder where it keeps its tables; by default they are in memory.
 
     Raises:
         SystemExit: there is none on this machine, or no Java.
@@ -43,7 +62,8 @@ def dynamodb_local() -> Iterator[str]:
     if not java:
         raise SystemExit("DynamoDB Local needs Java, and there is no `java` on the PATH")
     port = free_port()
-    options = ["-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb", "-port", str(port)]
+    where = ["-dbPath", str(files)] if files else ["-inMemory"]
+    options = ["-jar", "DynamoDBLocal.jar", *where, "-sharedDb", "-port", str(port)]
     command = [java, "-Djava.library.path=DynamoDBLocal_lib", *options]
     with _running("DynamoDB Local", command, port, folder):
         yield f"http://127.0.0.1:{port}"
@@ -62,6 +82,45 @@ def moto() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL of our own, as it is configured when new, on a Unix socket alone; the folder
+    of the socket.
+    """
+    known = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    path = os.pathsep.join([*known, os.environ["PATH"]])
+    initdb, postgres = shutil.which("initdb", path=path), shutil.which("postgres", path=path)
+    if not initdb or not postgres:
+        raise SystemExit("PostgreSQL is missing; on Debian:\n    apt-get install postgresql")
+    # It refuses to run as root, and Debian's package brings a user for it.
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="sendtrail-postgresql-") as folder:
+        if user:
+            shutil.chown(folder, user)
+        data = f"{folder}/data"
+        subprocess.run(
+            [initdb, "--pgdata", data, "--username", "postgres", "--auth", "trust"],
+            cwd=folder,
+            user=user,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
+        process = subprocess.Popen(
+            [postgres, "-D", data, *options],
+            cwd=folder,
+            user=user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for_socket(Path(folder) / ".s.PGSQL.5432", process)
+            yield folder
+        finally:
+            process.terminate()
+            process.wait()
+
+
 def create_table(database: Any, properties: Mapping[str, Any], name: str) -> None:
     """Makes a table.
 
@@ -75,12 +134,6 @@ def create_table(database: Any, properties: Mapping[str, Any], name: str) -> Non
     )
 
 
-def row(name: str, figures: Sequence[float], width: int, digits: int) -> str:
-    """A line of a table: the median of the figures, the least and the greatest."""
-    three = (median(figures), min(figures), max(figures))
-    return f"{name:{width}}" + "".join(f"{each:10.{digits}f}" for each in three)
-
-
 def ratio(one: Sequence[float], other: Sequence[float]) -> list[float]:
     """What the one is to the other, round by round: within a round, both drift together."""
     return [mine / theirs for mine, theirs in zip(one, other, strict=True)]
@@ -92,6 +145,41 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def compact(value: object) -> str:
+    """JSON without blanks, as SES and the SDKs write it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def items_of(database: Any, table: str) -> dict[tuple[str, str], Json]:
+    """All items of a table like the log, by key, in DynamoDB's JSON."""
+    pages = database.get_paginator("scan").paginate(TableName=table)
+    return {
+        (item["message_id"]["S"], item["event_key"]["S"]): item
+        for page in pages
+        for item in page["Items"]
+    }
+
+
+def timing_rows(
+    found: Mapping[str, Sequence[float]], scale: float
+) -> list[tuple[str, float, float, float]]:
+    """Rows of a table: the median of each one's figures, the least and the greatest.
+
+    Args:
+        found: seconds.
+        scale: how many of the table's unit make a second.
+    """
+    return [
+        (name, scale * median(each), scale * min(each), scale * max(each))
+        for name, each in found.items()
+    ]
+
+
+def per_core(seconds: Sequence[float]) -> list[float]:
+    """How many of what took so many seconds each one core does in a second."""
+    return [1 / each for each in seconds]
 
 
 @contextmanager
@@ -120,3 +208,14 @@ def _wait_for(name: str, port: int, process: subprocess.Popen[bytes]) -> None:
             break
         time.sleep(0.1)
     raise SystemExit(f"{name} does not start")
+
+
+def _wait_for_socket(path: Path, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise SystemExit("PostgreSQL does not start")

@@ -1,26 +1,39 @@
-"""What a pixel and a link cost: CPU of the function `track` beside the usual way and the limit.
+"""What a pixel and a link cost: CPU beside what people use today, and beside the floor.
 
-Four handlers get the same requests, as API Gateway's HTTP API hands them over (payload 2.0):
+The same requests, as API Gateway's HTTP API hands them over (payload 2.0), go to these:
 
-    ours      the handler of functions/track/app.py
-    usual     the same written as the libraries' own pages show it: Powertools' resolver for the
-              HTTP API, Logger, Tracer and Metrics; itsdangerous for the token; a boto3 client for
-              the signing keys, read once at start-up; `put_item` of a `boto3.resource` table for
-              each hit. It has no way out when the database does not answer, and no answer of its
-              own to a token that is none: that flatters it
-    untraced  the usual with its Tracer switched off (POWERTOOLS_TRACE_DISABLED)
-    echo      a handler that returns its event. Nothing that the runtime runs can cost less
+    ours        the function `track`
+    usual       the same written as the libraries' own pages show it: Powertools' resolver for the
+                HTTP API, Logger, Tracer and Metrics; itsdangerous for the token; a boto3 client for
+                the signing keys, read once at start-up; `put_item` of a `boto3.resource` table for
+                each hit. It has no way out when the database does not answer, and no answer of its
+                own to a token that is none: that flatters it
+    untraced    the usual with its Tracer switched off (POWERTOOLS_TRACE_DISABLED)
+    naive       a plain handler and one `put_item` of a `boto3.resource` table. It believes what the
+                link says, without a signature: that flatters it
+    pytracking  pytracking's own views for the pixel and the link in Django, each hit stored through
+                Django's ORM into PostgreSQL (`peers/django_site.py`). Its links are not signed
+    floor       parses the request, verifies nothing, writes an item of the same size by one PutItem
+                over a kept-alive connection of the standard library, signed by hand with a key
+                derived once, and answers. Ours does without the standard library's client, whose
+                parser of headers costs more than the rest of the floor (docs/decisions/0015)
+    echo        a handler that returns its event. Nothing that the runtime runs can cost less
 
-The first three write the same item for the same request, and answer the same GIF or redirect. Both
-is checked: answers as they come, the tables at the end.
+Ours, the usual and the untraced write the same item for the same request; all answer a picture or
+the redirect. It is checked: answers as they come, the tables at the end.
 
-Each runs as on Lambda: in a process of AWS's Runtime Interface Emulator, with AWS's runtime client
-for Python, and the template's variables, started as `local.functions` starts it. The database is
-DynamoDB Local, the signing keys are in moto. Measured is the processor time of the runtime's
-process, all threads, user and system, with what it may have started; not the emulator's, nor the
-servers'. There is no TLS; each of the first three would make two such connections at start-up. No
-trace is sampled, as in production most are not. All code is byte-compiled: each is started once
-before anything counts.
+All but pytracking run as on Lambda: in AWS's Runtime Interface Emulator, with AWS's runtime client
+for Python, and the template's variables. The database is DynamoDB Local, the signing keys are in
+moto. Measured is the processor time of the runtime's process, all threads, user and system, with
+what it may have started; not the emulator's, nor the servers'. There is no TLS; each would make one
+or two such connections at start-up. No trace is sampled, as in production most are not. All code is
+byte-compiled: each is started once before anything counts.
+
+Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it:
+the HTTP server in front of it is not counted, where Lambda's runtime is; PostgreSQL is reached by a
+Unix socket, and its processes are not counted; whoever clicks waits for the database, and does not
+get there while it is down. It has no start-up to compare: it runs all the time, whether anybody
+reads mail or not.
 
     start-up  from the process's start to its first answer: the interpreter, the runtime client, the
               handler's imports, the signing keys, one write
@@ -29,53 +42,63 @@ before anything counts.
 They take turns, round after round, since a machine drifts by more than what is measured here. Every
 hit is a new request, so every write is an insert.
 
-    python benchmarks/track.py [--starts 11] [--rounds 30]
+    python benchmarks/track.py [--starts 11] [--rounds 30] [--json FILE]
 
-It needs Linux, Java and AWS's DynamoDB Local, and says how to get that one. The exit status is 1 if
-ours costs more than a third of the usual to start, or more than half of it for a pixel or a link.
+It needs Linux, Java, AWS's DynamoDB Local, PostgreSQL, and the packages that `make bench` installs;
+it says how to get what is missing.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import logging
-import os
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from http.client import HTTPConnection
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks` and `local`
 
-from benchmarks.common import create_table, dynamodb_local, moto, ratio, row
-from local import aws
-from local.functions import FunctionProcess
-from local.template import Function, load
-from sendtrail.domain.events import Recipient
+from benchmarks.common import compact, items_of, per_core, ratio, timing_rows
+from benchmarks.contenders import DjangoSite, RuntimeProcess, Runtimes, django_site, runtimes
+from benchmarks.report import Claim, Report, Table
+from sendtrail.aws.dynamodb import to_attributes
+from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import new_message_id
-from sendtrail.domain.times import epoch_ms, now
+from sendtrail.domain.times import Timestamp, epoch_ms, now
+from sendtrail.services.tracking import shortened
+from sendtrail.storage.event_items import event_to_item
 from sendtrail.tokens import LinkTokens, signing_keys
 
 HITS: Final = 50
 """Of each kind, in a warm round."""
 WARM_UP: Final = 4
 """Warm rounds that do not count: Python specialises its code, DynamoDB Local's Java compiles."""
-MOST_AT_START: Final = 1 / 3
-MOST_WARM: Final = 1 / 2
 
-WRITERS: Final = ("ours", "usual", "untraced")
+HANDLERS: Final = {
+    "ours": None,
+    "usual": "usual.handler",
+    "untraced": "usual.handler",
+    "naive": "naive.track",
+    "floor": "floor.track",
+    "echo": "echo.handler",
+}
+SAME_AS_OURS: Final = ("usual", "untraced")
+MOST_AT_START: Final = {"usual": 1 / 3}
+MOST_WARM: Final = {"usual": 1 / 2, "untraced": 1.0, "naive": 1.0, "pytracking": 1.0, "floor": 2.0}
+"""What ours may cost, as a multiple of each of the others."""
+NAMES: Final = {
+    "usual": "Powertools and boto3",
+    "untraced": "the same untraced",
+    "naive": "one boto3 put",
+    "pytracking": "pytracking with PostgreSQL",
+    "floor": "the floor",
+}
+
 GIF: Final = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-INVOKE: Final = "/2015-03-31/functions/function/invocations"
-TRACE: Final = "Root=1-6924a1b2-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"
 LINK: Final = "https://society.example/evenings/2026-12-04?utm_source=newsletter"
 AGENTS: Final = {
     "o": "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 "
@@ -86,120 +109,6 @@ AGENTS: Final = {
 ADDRESSES: Final = ("203.0.113.77", "2001:db8:85a3:12::7334")
 
 Json = dict[str, Any]
-Handler = Callable[[Json, Any], Any]
-
-
-# --- the handlers beside ours: each function's text becomes a file app.py --------------------
-
-
-def usual() -> Handler:
-    """The usual way. All of it is imported and made when the process starts."""
-    import ipaddress
-    import json
-    import os
-    from base64 import b64decode
-    from datetime import UTC, datetime
-    from hashlib import sha256
-
-    import boto3
-    from aws_lambda_powertools import Logger, Metrics, Tracer
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-    from aws_lambda_powertools.metrics import MetricUnit
-    from itsdangerous import URLSafeSerializer
-
-    logger = Logger()
-    tracer = Tracer()
-    metrics = Metrics()
-    app = APIGatewayHttpResolver()
-    table = boto3.resource("dynamodb").Table(os.environ["EVENTS_TABLE"])
-    retention_seconds = int(os.environ["RETENTION_DAYS"]) * 24 * 3600
-    secret = boto3.client("secretsmanager").get_secret_value(
-        SecretId=os.environ["SIGNING_KEYS_SECRET"]
-    )
-    keys = json.loads(secret["SecretString"])
-    opens, clicks = (
-        URLSafeSerializer(
-            [*keys["older"], keys["newest"]],
-            salt=f"sendtrail.{purpose}",
-            signer_kwargs={"digest_method": sha256},
-        )
-        for purpose in ("open", "click")
-    )
-    gif = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-
-    @app.get("/o/<token>")
-    @tracer.capture_method
-    def open_pixel(token: str) -> Response[Any]:
-        *recipient, sent_ms = opens.loads(token.removesuffix(".gif"))
-        keep("Open", recipient, {"sent_at": iso(sent_ms)})
-        metrics.add_metric(name="Opens", unit=MetricUnit.Count, value=1)
-        return Response(
-            status_code=200,
-            content_type="image/gif",
-            headers={"Cache-Control": "no-store, no-cache, must-revalidate, max-age=0"},
-            body=gif,
-        )
-
-    @app.get("/c/<token>")
-    @tracer.capture_method
-    def follow_link(token: str) -> Response[Any]:
-        *recipient, sent_ms, position, url = clicks.loads(token)
-        keep("Click", recipient, {"sent_at": iso(sent_ms), "link": url, "position": position})
-        metrics.add_metric(name="Clicks", unit=MetricUnit.Count, value=1)
-        return Response(status_code=302, headers={"Location": url, "Cache-Control": "no-store"})
-
-    def iso(milliseconds: int) -> str:
-        at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def keep(event_type: str, recipient: list[str], detail: dict[str, Any]) -> None:
-        message_id, participant_id, communication_id = recipient
-        context = app.current_event.request_context
-        address = ipaddress.ip_address(context.http.source_ip)
-        bits = 24 if address.version == 4 else 48
-        network = ipaddress.ip_network(f"{address}/{bits}", strict=False)
-        written = iso(context.time_epoch)
-        identity = sha256(context.request_id.encode()).hexdigest()[:20]
-        table.put_item(
-            Item={
-                "message_id": message_id,
-                "event_key": f"{written}#{event_type}#{identity}",
-                "source": "own",
-                "participant_id": participant_id,
-                "communication_id": communication_id,
-                "detail": {
-                    **detail,
-                    "ip": str(network.network_address),
-                    "user_agent": app.current_event.headers["user-agent"],
-                },
-                "expires_at": context.time_epoch // 1000 + retention_seconds,
-            }
-        )
-
-    @logger.inject_lambda_context
-    @tracer.capture_lambda_handler
-    @metrics.log_metrics
-    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return app.resolve(event, context)
-
-    return handler
-
-
-def echo() -> Handler:
-    """The limit."""
-
-    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        return event
-
-    return handler
-
-
-def write_app(folder: Path, maker: Callable[[], Handler]) -> Path:
-    """A folder with an app.py, as a function's code is, that imports nothing but its own."""
-    folder.mkdir()
-    text = f"from __future__ import annotations\n\n\n{inspect.getsource(maker)}\n\n"
-    (folder / "app.py").write_text(f"{text}handler = {maker.__name__}()\n", encoding="utf-8")
-    return folder
 
 
 # --- requests --------------------------------------------------------------------------------
@@ -207,9 +116,16 @@ def write_app(folder: Path, maker: Callable[[], Handler]) -> Path:
 
 @dataclass(frozen=True)
 class Request:
-    """A request, and the answer that it must get."""
+    """A request, and the answer that it must get.
+
+    Attributes:
+        event: as API Gateway hands it over, with two fields of our own for the floor: `size`, how
+            many bytes the item has that ours writes, and `location`.
+        hit: the same for the Django site, which makes the link itself.
+    """
 
     event: Json
+    hit: Json
     status: int
     location: str | None
 
@@ -222,10 +138,32 @@ def requests(kind: str, tokens: LinkTokens) -> Iterator[Request]:
             new_message_id(at), f"member-{number % 10_000:04}", "newsletter-2026-11"
         )
         at = "2026-11-24T09:30:00.000Z"
-        token = tokens.open(recipient, at) if kind == "o" else tokens.click(recipient, at, 3, LINK)
-        request_id = f"{kind}{number:08}AAEJKig="
-        event = http_event(kind, token, request_id, ADDRESSES[number % 2], epoch_ms(at))
-        yield Request(event, *((200, None) if kind == "o" else (302, LINK)))
+        url = None if kind == "o" else LINK
+        token = tokens.click(recipient, at, 3, url) if url else tokens.open(recipient, at)
+        address = ADDRESSES[number % 2]
+        event = http_event(kind, token, f"{kind}{number:08}AAEJKig=", address, epoch_ms(at))
+        hit = {
+            "url": url,
+            "metadata": {
+                "message_id": recipient.message_id,
+                "participant_id": recipient.participant_id,
+                "communication_id": recipient.communication_id,
+                "at": at,
+            },
+            "ip": address,
+            "user_agent": AGENTS[kind],
+        }
+        event |= {"size": size_of(recipient, at, url, hit), "location": url}
+        yield Request(event, hit, 302 if url else 200, url)
+
+
+def size_of(recipient: Recipient, at: Timestamp, url: str | None, hit: Json) -> int:
+    """How many bytes the item of a hit has in DynamoDB's JSON; held against ours at the end."""
+    detail = {"sent_at": at, "ip": shortened(hit["ip"]), "user_agent": hit["user_agent"]}
+    if url:
+        detail |= {"link": url, "position": 3}
+    event = Event.of_request(EventType.CLICK if url else EventType.OPEN, recipient, at, "", detail)
+    return len(compact(to_attributes(event_to_item(event, 400))))
 
 
 def http_event(kind: str, token: str, request_id: str, address: str, at_ms: int) -> Json:
@@ -271,154 +209,71 @@ def http_event(kind: str, token: str, request_id: str, address: str, at_ms: int)
     }
 
 
-# --- the processes ---------------------------------------------------------------------------
-
-
-class Contender(FunctionProcess):
-    """A handler in the runtime, and the processor time that it takes."""
-
-    def __init__(
-        self, name: str, function: Function, environment: Mapping[str, str], folder: Path
-    ) -> None:
-        """Starts nothing yet.
-
-        Args:
-            folder: for what it logs.
-        """
-        super().__init__(function, environment, folder / f"{name}.log")
-        self.name = name
-
-    def start(self, request: Request) -> float:
-        """The seconds of a new process to its first answer."""
-        self.stop()
-        self._answer(request)
-        return cpu_seconds(runtime_of(self.pid))
-
-    def serve(self, hits: Sequence[Request]) -> float:
-        """The seconds for each of these requests, of a process that runs already."""
-        runtime = runtime_of(self.pid)
-        before = cpu_seconds(runtime)
-        for hit in hits:
-            self._answer(hit)
-        return (cpu_seconds(runtime) - before) / len(hits)
-
-    def invoke(self, event: bytes) -> bytes:
-        """Hands the function an event as Lambda does, with a trace that is not sampled."""
-        self._ensure_running()
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
-            connection.request("POST", INVOKE, body=event, headers={"X-Amzn-Trace-Id": TRACE})
-            return connection.getresponse().read()
-        finally:
-            connection.close()
-
-    def _answer(self, request: Request) -> None:
-        answer = json.loads(self.invoke(json.dumps(request.event).encode()))
-        if self.name == "echo":
-            right = answer == request.event
-        else:
-            headers = answer.get("headers", {})
-            right = (
-                answer.get("statusCode") == request.status
-                and headers.get("Location") == request.location
-                and (request.location is not None or answer.get("body") == GIF)
-                and "Cache-Control" in headers
-            )
-        if not right:
-            print(self._log.read_text(encoding="utf-8")[-2000:], file=sys.stderr)
-            raise SystemExit(f"{self.name} answered {answer}")
-
-
-def runtime_of(emulator: int | None) -> int:
-    """The process that the emulator has started: `python -m awslambdaric`."""
-    (runtime,) = children_of(emulator)
-    return runtime
-
-
-def children_of(process: int | None) -> list[int]:
-    """The processes that a process has started and that run."""
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(each) for task in tasks for each in task.read_text().split()]
-
-
-def cpu_seconds(process: int) -> float:
-    """User and system time of a process, all threads, and of its children, running or ended.
-
-    As in /proc/<pid>/stat, whose clock ticks only every 10 ms; the process's own part is read from
-    the clock behind it, whose id is made of the pid (clock_getcpuclockid(3)).
-    """
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    own = time.clock_gettime(~process << 3 | 2)
-    return own + ended + sum(cpu_seconds(child) for child in children_of(process))
-
-
-@contextmanager
-def contenders(folder: Path) -> Iterator[tuple[dict[str, Contender], LinkTokens, Any]]:
-    """All of them, none of which runs yet; the tokens; a client of the database.
-
-    Args:
-        folder: for the files of those beside ours, and what they log.
-    """
-    with moto() as aws_url, dynamodb_local() as dynamodb_url:
-        endpoints = aws.Endpoints(aws_url, dynamodb_url)
-        resources = load()
-        aws.build(resources, endpoints)
-        track = resources.functions()["TrackFunction"]
-        events = resources.all["EventsTable"]["Properties"]
-        database = endpoints.client("dynamodb")
-        codes = {
-            "ours": track.code,
-            "usual": str(write_app(folder / "usual", usual)),
-            "untraced": str(folder / "usual"),
-            "echo": str(write_app(folder / "echo", echo)),
-        }
-        found: dict[str, Contender] = {}
-        for name, code in codes.items():
-            create_table(database, events, name)
-            variables = endpoints.environment() | {"EVENTS_TABLE": name}
-            if name == "untraced":
-                variables["POWERTOOLS_TRACE_DISABLED"] = "true"
-            found[name] = Contender(name, replace(track, code=code), variables, folder)
-        secret = endpoints.client("secretsmanager").get_secret_value(
-            SecretId=track.environment["SIGNING_KEYS_SECRET"]
-        )
-        try:
-            yield found, LinkTokens(signing_keys(secret["SecretString"])), database
-        finally:
-            for each in found.values():
-                each.stop()
-
-
 # --- the rounds ------------------------------------------------------------------------------
 
 Found = dict[str, list[float]]
 """Seconds of each contender, in each round."""
 
 
+def ask(function: RuntimeProcess, request: Request) -> None:
+    """Hands a request to a function.
+
+    Raises:
+        SystemExit: the answer is not as it must be.
+    """
+    answer = json.loads(function.invoke(json.dumps(request.event).encode()))
+    if function.name == "echo":
+        right = answer == request.event
+    else:
+        headers = answer.get("headers", {})
+        right = (
+            answer.get("statusCode") == request.status
+            and headers.get("Location") == request.location
+            and (request.location is not None or answer.get("body") == GIF)
+            and "Cache-Control" in headers
+        )
+    if not right:
+        raise function.fail(answer)
+
+
+def start(function: RuntimeProcess, request: Request) -> float:
+    """The seconds of a new process to its first answer."""
+    function.stop()
+    ask(function, request)
+    return function.cpu_seconds()
+
+
+def serve(function: RuntimeProcess, hits: Sequence[Request]) -> float:
+    """The seconds for each of these requests, of a process that runs already."""
+    before = function.cpu_seconds()
+    for hit in hits:
+        ask(function, hit)
+    return (function.cpu_seconds() - before) / len(hits)
+
+
 def measure(starts: int, rounds: int) -> dict[str, Found]:
     """What was found: `start`, and for a pixel and a link, warm, `o` and `c`.
 
     Raises:
-        SystemExit: a handler gave another answer than it must, or wrote other items than ours.
+        SystemExit: a contender gave another answer than it must, or wrote something else.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="sendtrail-benchmark-") as folder,
-        contenders(Path(folder)) as (runtimes, tokens, database),
-    ):
-        hits = {kind: requests(kind, tokens) for kind in ("o", "c")}
-        found: dict[str, Found] = {
-            what: {name: [] for name in runtimes} for what in ("start", "o", "c")
-        }
+    untraced = {"untraced": {"POWERTOOLS_TRACE_DISABLED": "true"}}
+    with runtimes("TrackFunction", HANDLERS, untraced) as functions, django_site() as site:
+        hits = {kind: requests(kind, link_tokens(functions)) for kind in ("o", "c")}
+        found: dict[str, Found] = {"start": {name: [] for name in HANDLERS}}
+        for kind in hits:
+            found[kind] = {name: [] for name in (*HANDLERS, "pytracking")}
         for hit in islice(hits["o"], 1 + starts):
-            for name, runtime in runtimes.items():
-                found["start"][name].append(runtime.start(hit))
+            for name, function in functions.by_name.items():
+                found["start"][name].append(start(function, hit))
         for _ in range(WARM_UP + rounds):
             for kind, some in hits.items():
                 batch = list(islice(some, HITS))
-                for name, runtime in runtimes.items():
-                    found[kind][name].append(runtime.serve(batch))
-        compare(database, 1 + starts + (WARM_UP + rounds) * 2 * HITS)
+                for name, function in functions.by_name.items():
+                    found[kind][name].append(serve(function, batch))
+                found[kind]["pytracking"].append(site.seconds([hit.hit for hit in batch]) / HITS)
+        warm = (WARM_UP + rounds) * 2 * HITS
+        compare(functions.database, site, warm=warm, all_hits=1 + starts + warm)
     skipped = {"start": 1, "o": WARM_UP, "c": WARM_UP}
     return {
         what: {name: seconds[skipped[what] :] for name, seconds in each.items()}
@@ -426,73 +281,85 @@ def measure(starts: int, rounds: int) -> dict[str, Found]:
     }
 
 
-def compare(database: Any, number: int) -> None:
-    """Has all writers have written the same items, so many of them."""
-    expected = items_of(database, "ours")
-    if len(expected) != number:
-        raise SystemExit(f"ours wrote {len(expected)} items for {number} requests")
-    for name in WRITERS:
-        if items_of(database, name) != expected:
+def link_tokens(functions: Runtimes) -> LinkTokens:
+    """The tokens, by the keys that the functions read."""
+    name = functions.function.environment["SIGNING_KEYS_SECRET"]
+    secret = functions.endpoints.client("secretsmanager").get_secret_value(SecretId=name)
+    return LinkTokens(signing_keys(secret["SecretString"]))
+
+
+def compare(database: Any, site: DjangoSite, *, warm: int, all_hits: int) -> None:
+    """Has each have written a row for every hit: some the same, the floor as many bytes.
+
+    Raises:
+        SystemExit: one has not.
+    """
+    items = {name: items_of(database, name) for name in HANDLERS if name != "echo"}
+    for name, written in items.items():
+        if len(written) != all_hits:
+            raise SystemExit(f"{name} wrote {len(written)} items for {all_hits} requests")
+    if site.rows() != warm:
+        raise SystemExit(f"pytracking wrote {site.rows()} rows for {warm} requests")
+    for name in SAME_AS_OURS:
+        if items[name] != items["ours"]:
             raise SystemExit(f"{name} wrote other items than ours")
-
-
-def items_of(database: Any, table: str) -> dict[tuple[str, str], Json]:
-    """All items of a table, by key."""
-    pages = database.get_paginator("scan").paginate(TableName=table)
-    return {
-        (item["message_id"]["S"], item["event_key"]["S"]): item
-        for page in pages
-        for item in page["Items"]
-    }
+    ours, floor = (sum(map(len, map(compact, items[name].values()))) for name in ("ours", "floor"))
+    if ours != floor:
+        raise SystemExit(f"the floor wrote {floor} bytes, and ours {ours}")
 
 
 # --- what it shows ---------------------------------------------------------------------------
 
 
-def report(title: str, found: Found, *, unit: str, scale: float) -> float:
-    """Prints medians, spreads and ratios; ours to the usual is returned.
-
-    A ratio is the median of the ratios within a round, which drift together.
-    """
-    print(f"\n{title}, {len(found['ours'])} rounds, interleaved")
-    print(f"{'':28}{'median':>10}{'min':>10}{'max':>10}")
-    for name, seconds in found.items():
-        print(f"{row(name, [scale * each for each in seconds], 28, 1)}  {unit}")
-    mine = ratio(found["ours"], found["usual"])
-    print(row("ours / usual", mine, 28, 3))
-    print(row("ours / untraced", ratio(found["ours"], found["untraced"]), 28, 3))
-    above = {
-        name: [one - limit for one, limit in zip(found[name], found["echo"], strict=True)]
-        for name in WRITERS
-    }
-    print(row("ours / usual, over echo", ratio(above["ours"], above["usual"]), 28, 3))
-    return median(mine)
+def report(found: Mapping[str, Found]) -> Report:
+    """What was found."""
+    title = "The pixel and the links: CPU of the function `track`"
+    about = (
+        "Processor time of the whole process per request: the functions in Lambda's runtime with "
+        "DynamoDB Local, Django by its WSGI handler with PostgreSQL. Ratios are of the same round."
+    )
+    result = Report(title, about)
+    for what, name, unit, scale, most in (
+        ("start", "start-up", "ms", 1e3, MOST_AT_START),
+        ("o", "a pixel", "µs", 1e6, MOST_WARM),
+        ("c", "a link", "µs", 1e6, MOST_WARM),
+    ):
+        seconds = found[what]
+        result.tables.append(
+            Table(
+                f"CPU for {name}, {len(seconds['ours'])} rounds, interleaved",
+                (unit, "median", "least", "greatest"),
+                timing_rows(seconds, scale),
+            )
+        )
+        ours = [scale * each for each in seconds["ours"]]
+        result.claims.append(Claim.of(f"{name}: ours", ours, unit=unit))
+        if what != "start":
+            rate = per_core(seconds["ours"])
+            result.claims.append(Claim.of(f"{name}: ours", rate, unit="per second and core"))
+        result.claims += [
+            Claim.of(
+                f"{name}: ours / {NAMES[other]}",
+                ratio(seconds["ours"], seconds[other]),
+                at_most=limit,
+            )
+            for other, limit in most.items()
+        ]
+    rates = {name: per_core(seconds) for name, seconds in found["o"].items()}
+    columns = ("", "median", "least", "greatest")
+    result.tables.append(Table("Pixels per second and core", columns, timing_rows(rates, 1)))
+    return result
 
 
 def main() -> int:
     """Runs the benchmark; the process's exit status."""
-    parser = argparse.ArgumentParser(description="CPU of a pixel and a link: ours, the usual way")
+    parser = argparse.ArgumentParser(description="CPU of a pixel and a link: ours, others, a floor")
     parser.add_argument("--starts", type=int, default=11, help="that count (11)")
     parser.add_argument("--rounds", type=int, default=30, help="warm ones that count (30)")
+    parser.add_argument("--json", type=Path, help="file for the report")
     options = parser.parse_args()
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it misses metrics of its own
-    found = measure(options.starts, options.rounds)
-    print("client CPU of the function `track`")
-    titles = {
-        "start": "start-up: ms to the first answer",
-        "o": f"a pixel, warm: µs each of {HITS}",
-        "c": f"a link, warm: µs each of {HITS}",
-    }
-    missed = 0
-    for what, title in titles.items():
-        unit, scale, most = (
-            ("ms", 1e3, MOST_AT_START) if what == "start" else ("µs", 1e6, MOST_WARM)
-        )
-        got = report(title, found[what], unit=unit, scale=scale)
-        if got > most:
-            print(f"ours costs {got:.3f} of the usual; at most {most:.3f} is allowed")
-            missed += 1
-    return 1 if missed else 0
+    return report(measure(options.starts, options.rounds)).finish(options.json)
 
 
 if __name__ == "__main__":

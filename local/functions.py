@@ -98,8 +98,15 @@ class FunctionError(RuntimeError):
 class FunctionProcess:
     """One function: one process, one invocation at a time, as in one of Lambda's environments."""
 
-    def __init__(self, function: Function, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        log: Path,
+        python: str = sys.executable,
+    ) -> None:
         self._function = function
+        self._python = python
         self._log = log
         self._environment = dict(environment)
         self._lock = threading.Lock()
@@ -151,7 +158,7 @@ class FunctionProcess:
                     f"{_HOST}:{self._port}",
                     "--runtime-api-address",
                     f"{_HOST}:{runtime_port}",
-                    sys.executable,
+                    self._python,
                     "-m",
                     "awslambdaric",
                     self._function.handler,

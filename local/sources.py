@@ -21,7 +21,14 @@ from typing import Any, Final, Protocol
 from local.aws import Endpoints
 from local.template import REGION, SourceMapping
 
-__all__ = ["Poller", "PollerMaker", "QueuePoller", "StreamPoller", "poller_of"]
+__all__ = [
+    "Poller",
+    "PollerMaker",
+    "QueuePoller",
+    "StreamPoller",
+    "lambda_record",
+    "poller_of",
+]
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +262,7 @@ class StreamPoller:
                 continue
             if answer["Records"]:
                 last = answer["Records"][-1]["dynamodb"]["SequenceNumber"]
-            records = [_lambda_record(record, self._arn) for record in answer["Records"]]
+            records = [lambda_record(record, self._arn) for record in answer["Records"]]
             records = [
                 record
                 for record in records
@@ -393,7 +400,7 @@ def _names(criteria: Mapping[str, Any] | None) -> frozenset[str]:
     return frozenset(names)
 
 
-def _lambda_record(record: Mapping[str, Any], arn: str) -> dict[str, Any]:
+def lambda_record(record: Mapping[str, Any], arn: str) -> dict[str, Any]:
     """A record of GetRecords, as Lambda hands it to functions."""
     change = dict(record["dynamodb"])
     at = change.get("ApproximateCreationDateTime")

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, Final
+from collections.abc import Mapping
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
 from sendtrail.errors import AwsError, SendtrailError, ThrottledError
-from sendtrail.runtime import database, event_log, link_keys, s3, ses
-from sendtrail.services.dispatch import Dispatch, Job, PublicLinks
-from sendtrail.services.once import once
-from sendtrail.services.postman import Pace, Postman
-from sendtrail.services.refusals import Refusals
-from sendtrail.services.rendering import Rendering
+from sendtrail.linkkeys import link_keys
+from sendtrail.runtime import database, event_log, ses
+from sendtrail.services.expanding import Expanding, Job
+from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.plans import Plans
-from sendtrail.storage.templates import Templates
+
+if TYPE_CHECKING:
+    from sendtrail.services.once import Once
 
 logger = Logger()
 metrics = Metrics()
@@ -36,43 +34,81 @@ _FIRST_WAIT: Final = 2.0
 _LONGEST_WAIT: Final = 900.0
 
 
-@dataclass(frozen=True, slots=True)
 class Worker:
     """What jobs are done with.
 
     Attributes:
-        send: message id, plan id, number → what came of it, at most once for each message.
+        expanding: for plans, and for what a letter is.
         put_off: has a message, by its receipt handle, come again after that many seconds.
     """
 
-    dispatch: Dispatch
-    send: Callable[[str, str, int], str]
-    put_off: Callable[[str, int], None]
+    def __init__(self, settings: Settings, db: DynamoDB, log: EventLog) -> None:
+        plans = Plans(Bucket(environment(), settings.bodies_bucket))
+        sqs, queue = Sqs(environment()), settings.dispatch_queue_url
+        self.expanding = Expanding(plans, log, partial(sqs.send_all, queue))
+        self.put_off = partial(sqs.put_off, queue)
+        self._make_letters = partial(
+            letters,
+            plans,
+            log,
+            db,
+            templates_table=settings.templates_table,
+            participants_table=settings.participants_table,
+            suppressions_table=settings.suppressions_table,
+            idempotency_table=settings.idempotency_table,
+            doubt_seconds=settings.doubt_seconds,
+            sender=settings.sender_address,
+            configuration_set=settings.configuration_set,
+            per_second=settings.sends_per_second,
+            public_url=settings.public_url,
+        )
+
+    @cached_property
+    def letters(self) -> Once:
+        """Sends letters, each at most once; made at the first."""
+        return self._make_letters()
+
+
+def letters(
+    plans: Plans,
+    log: EventLog,
+    db: DynamoDB,
+    *,
+    templates_table: str,
+    participants_table: str,
+    suppressions_table: str,
+    idempotency_table: str,
+    doubt_seconds: int,
+    sender: str,
+    configuration_set: str,
+    per_second: float,
+    public_url: str,
+) -> Once:
+    """What sends letters. It takes long to import, and plans are expanded without it."""
+    from sendtrail.services.dispatch import Dispatch, PublicLinks
+    from sendtrail.services.once import Once
+    from sendtrail.services.postman import Pace, Postman
+    from sendtrail.services.refusals import Refusals
+    from sendtrail.services.rendering import Rendering
+    from sendtrail.storage.templates import Templates
+
+    dispatch = Dispatch(
+        plans=plans,
+        rendering=Rendering(Templates(db, templates_table)),
+        log=log,
+        refusals=Refusals(db, participants_table, suppressions_table),
+        postman=Postman(
+            ses(), sender=sender, configuration_set=configuration_set, pace=Pace(per_second)
+        ),
+        links=lambda: PublicLinks(public_url, link_keys().tokens()),
+    )
+    return Once(dispatch.send, db, idempotency_table, doubt_seconds=doubt_seconds)
 
 
 @cache
 def worker() -> Worker:
-    """Everything, made at the first batch."""
-    settings, db = Settings.from_environment(), database()
-    sqs, queue = Sqs(environment()), settings.dispatch_queue_url
-    dispatch = Dispatch(
-        plans=Plans(s3, settings.bodies_bucket),
-        rendering=Rendering(Templates(db, settings.templates_table)),
-        log=event_log(),
-        refusals=Refusals(db, settings.participants_table, settings.suppressions_table),
-        postman=Postman(
-            ses(),
-            sender=settings.sender_address,
-            configuration_set=settings.configuration_set,
-            pace=Pace(settings.sends_per_second),
-        ),
-        links=lambda: PublicLinks(settings.public_url, link_keys().tokens()),
-        enqueue=partial(sqs.send_all, queue),
-    )
-    send = once(
-        dispatch.send, table=settings.idempotency_table, doubt_seconds=settings.doubt_seconds
-    )
-    return Worker(dispatch, send, partial(sqs.put_off, queue))
+    """This process's, made at the first batch."""
+    return Worker(Settings.from_environment(), database(), event_log())
 
 
 class Batch:
@@ -83,20 +119,25 @@ class Batch:
         self._context = context
         self._slow_down: ThrottledError | None = None
 
-    def do(self, record: SQSRecord) -> None:
+    def do(self, record: Mapping[str, Any]) -> bool:
         """Does one job.
 
-        Raises:
-            SendtrailError: it was not done; the message comes again, later each time.
+        Returns:
+            whether it was done; if not, the message comes again, later each time.
         """
         try:
-            outcome = self._do(Job.of_text(record.body))
+            outcome = self._do(Job.of_text(record["body"]))
         except SendtrailError as error:
             if isinstance(error, ThrottledError):
                 self._slow_down = error
             self._put_off(record, error)
-            raise
+            return False
+        except Exception:
+            # A fault of ours, which is no reason not to do the others.
+            logger.exception("failed", extra={"record_id": record["messageId"]})
+            return False
         metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
+        return True
 
     def _do(self, job: Job) -> str:
         if self._slow_down:
@@ -104,13 +145,13 @@ class Batch:
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
         if job.number is None:
-            return self._worker.dispatch.expand(job.plan_id).value
-        message_id = self._worker.dispatch.message_id(job)
-        return self._worker.send(message_id, job.plan_id, job.number)
+            return self._worker.expanding.expand(job.plan_id).value
+        message_id = self._worker.expanding.message_id(job)
+        return self._worker.letters.send(message_id, job.plan_id, job.number)
 
-    def _put_off(self, record: SQSRecord, error: SendtrailError) -> None:
+    def _put_off(self, record: Mapping[str, Any], error: SendtrailError) -> None:
         """Has the message come again after a time that grows with the number of its attempts."""
-        attempts = int(record.attributes.approximate_receive_count or 1)
+        attempts = int(record["attributes"].get("ApproximateReceiveCount", 1))
         most = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
         seconds = round(most * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
         logger.warning(
@@ -118,24 +159,22 @@ class Batch:
             extra={
                 # Not all that SES says: it names addresses.
                 "why": error.code if isinstance(error, AwsError) else str(error),
-                "record_id": record.message_id,
+                "record_id": record["messageId"],
                 "attempts": attempts,
                 "again_in": seconds,
             },
         )
         metrics.add_metric(name="PutOff", unit=MetricUnit.Count, value=1)
         try:
-            self._worker.put_off(record.receipt_handle, seconds)
+            self._worker.put_off(record["receiptHandle"], seconds)
         except AwsError as refused:  # it comes when its visibility timeout is over
             logger.warning("could not put off", extra={"why": str(refused)})
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Does a batch of jobs; says which are to come again."""
     batch = Batch(worker(), context)
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(records=event["Records"], handler=batch.do):
-        processor.process()
-    return processor.response()
+    again = [record["messageId"] for record in event["Records"] if not batch.do(record)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

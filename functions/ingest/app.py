@@ -7,9 +7,6 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.runtime import event_log
@@ -27,7 +24,7 @@ def ingest() -> Ingest:
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """Takes a batch of SQS, or one event of SNS or EventBridge.
 
     Returns:
@@ -47,22 +44,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     return None
 
 
-def take_batch(records: list[dict[str, Any]]) -> PartialItemFailureResponse:
-    """Writes all of a batch together, then lets Powertools report what each record came to."""
+def take_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Writes all of a batch together, and says which records could not be taken."""
     outcome = ingest().take([(record["messageId"], record["body"]) for record in records])
     report(outcome)
-    errors: dict[str, Exception] = {**outcome.rejected, **outcome.failed}
-    if not errors:
-        return {"batchItemFailures": []}
-
-    def verdict(record: SQSRecord) -> None:
-        if record.message_id in errors:
-            raise errors[record.message_id]
-
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(records=records, handler=verdict):
-        processor.process()
-    return processor.response()
+    failures = outcome.rejected.keys() | outcome.failed.keys()
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record["messageId"]}
+            for record in records
+            if record["messageId"] in failures
+        ]
+    }
 
 
 def report(outcome: Outcome) -> None:

@@ -13,9 +13,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sendtrail.config import Settings
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import AwsError, InvalidTokenError
+from sendtrail.linkkeys import link_keys
 from sendtrail.public.pages import page, preferences
 from sendtrail.public.requests import form_of, hit_of, method_of, token_of
-from sendtrail.runtime import hasty_database, hasty_event_log, link_keys, to_ingest_queue
+from sendtrail.runtime import hasty_database, hasty_event_log, to_ingest_queue
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.keeping import Keeper, Kept, write_line
 from sendtrail.services.preferences import By, Preferences

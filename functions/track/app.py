@@ -12,8 +12,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sendtrail.config import Settings
 from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import AwsError, InvalidTokenError
+from sendtrail.linkkeys import link_keys
 from sendtrail.public.requests import hit_of, method_of, token_of
-from sendtrail.runtime import hasty_event_log, link_keys, to_ingest_queue
+from sendtrail.runtime import hasty_event_log, to_ingest_queue
 from sendtrail.services.keeping import Keeper, Kept, write_line
 from sendtrail.services.tracking import Tracking
 from sendtrail.tokens import ClickedLink

@@ -11,7 +11,6 @@ from pathlib import Path
 from tests.functional.conftest import IN_TREE, JAR
 from tests.support import clean_environment, copy_of_tree, missing
 
-
 SMALL = ("--records", "1000", "--letters", "50", "--wait", "20")
 
 

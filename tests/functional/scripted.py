@@ -38,8 +38,10 @@ def served(script: Scripted, hang: float = 0) -> Iterator[str]:
             script.connections += 1
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            script.asked.append({"target": self.headers["X-Amz-Target"], "body": json.loads(body)})
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            script.asked.append(
+                {"target": self.headers["X-Amz-Target"], "body": json.loads(body or "null")}
+            )
             time.sleep(hang)
             answer = script.answers.pop(0) if script.answers else (200, "{}")
             if answer is None:
@@ -51,6 +53,8 @@ def served(script: Scripted, hang: float = 0) -> Iterator[str]:
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())
+
+        do_GET = do_PUT = do_POST  # noqa: N815 -- http.server's names
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from local.notifications import Mail, sns_envelope
-from sendtrail.domain.events import EventType
+from sendtrail.domain.events import Event, EventType
 from sendtrail.errors import RejectedRecordError
+from sendtrail.services.fold_participants import FoldParticipants
+from sendtrail.ses.parser import events_of
 from sendtrail.storage.event_items import event_from_item
 from tests.functional.conftest import Backend
 from tests.functional.world import World, sqs_event
@@ -196,6 +198,25 @@ def test_an_event_costs_one_write_unit_and_a_fold_one_per_message(
     assert written[messages_table] <= 1.05 * 20
 
 
+def test_a_message_to_a_known_address_costs_one_write_unit_there(
+    dynamodb_local_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the row in the history; the index by address has keys alone and is left as it is."""
+    db = dynamodb_local_backend.database(count_capacity=True)
+    participants = dynamodb_local_backend.table("Participants")
+    fold = FoldParticipants.over(db, participants, dynamodb_local_backend.table("Suppressions"))
+
+    def sent(message_id: str, at: str) -> list[Event]:
+        tags = {"message_id": message_id, "participant_id": "member-1"}
+        return list(events_of(Mail("ses-1", at, ["jane@example.com"], tags=tags).send()))
+
+    written = _put_units(db, monkeypatch)
+    fold.take(sent("01M7W83218E4FCTJMT16DE0001", SENT))
+    assert written.pop(participants) == 3  # the profile; the address, and its place in the index
+    fold.take(sent("01M7W83218E4FCTJMT16DE0002", LATER))
+    assert written.pop(participants) == 1
+
+
 def _open_at(number: int) -> dict[str, str]:
     return {
         "timestamp": f"2026-11-21T10:00:{number:02}.000Z",
@@ -223,7 +244,7 @@ def _put_units(db: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def _batch(backend: Backend, start: int, count: int) -> dict[str, Any]:
     """Records of the log's stream, counted from its beginning."""
-    from local.sources import _lambda_record
+    from local.sources import lambda_record
 
     streams = backend.endpoints.client("dynamodbstreams")
     arn = backend.resources.physical["EventsTable", "StreamArn"]
@@ -238,7 +259,7 @@ def _batch(backend: Backend, start: int, count: int) -> dict[str, Any]:
             break
         records += answer["Records"]
         iterator = answer["NextShardIterator"]
-    chosen = [_lambda_record(record, arn) for record in records[start : start + count]]
+    chosen = [lambda_record(record, arn) for record in records[start : start + count]]
     return {"Records": chosen, "shardId": shard["ShardId"]}
 
 

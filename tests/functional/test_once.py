@@ -8,16 +8,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
 from botocore.endpoint import Endpoint
 
 from sendtrail.aws.service import Service
 from sendtrail.errors import BusyError
-from sendtrail.services.dispatch import Job
+from sendtrail.services.expanding import Job
+from sendtrail.services.once import Once
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, answered, outbox, people
-from tests.functional.world import World
+from tests.functional.world import Context, World
 
 ADDRESS = "success@simulator.amazonses.com"
+MESSAGE = "01M7W4N5E0NPXWGFZZWQ4CMKNX"
 
 
 class KilledError(BaseException):
@@ -51,16 +58,16 @@ def killing(monkeypatch: pytest.MonkeyPatch, at: int | None, *, after: bool) -> 
     """Kills at that call to AWS, by whichever client."""
     axe = Axe()
     axe.at, axe.after = at, after
-    ours, theirs = Service._attempt, Endpoint._send_request
+    ours, theirs = Service._exchange, Endpoint._send_request
 
-    def our_call(self: Service, operation: str, *rest: Any) -> Any:
-        return axe.around(operation, lambda: ours(self, operation, *rest))
+    def our_call(self: Service, operation: str, *rest: Any, **named: Any) -> Any:
+        return axe.around(operation, lambda: ours(self, operation, *rest, **named))
 
     def their_call(self: Any, request: Any, model: Any) -> Any:
         return axe.around(model.name, lambda: theirs(self, request, model))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Service, "_attempt", our_call)
+        patch.setattr(Service, "_exchange", our_call)
         patch.setattr(Endpoint, "_send_request", their_call)
         yield axe
 
@@ -151,6 +158,54 @@ def test_a_worker_killed_at_any_point_sends_once(
     assert message["status"] == "delivered"
 
 
+def test_a_record_is_as_powertools_writes_it(post: Post) -> None:
+    """In progress and completed: records that its utility has written hold, and the other way."""
+    table = post.world.backend.table("Idempotency")
+    dynamodb = post.world.backend.endpoints.client("dynamodb")
+    layer = DynamoDBPersistenceLayer(
+        table, key_attr="id", expiry_attr="expiration", boto3_client=dynamodb
+    )
+    config = IdempotencyConfig(
+        event_key_jmespath="id",
+        expires_after_seconds=15 * 24 * 3600,
+        hash_function="sha256",
+        lambda_context=Context(),
+    )
+    seen: list[dict[str, Any]] = []
+
+    def look(*_: Any, **__: Any) -> str:
+        (item,) = dynamodb.scan(TableName=table)["Items"]
+        seen.append(item)
+        return "Sent"
+
+    theirs = idempotent_function(
+        look,
+        data_keyword_argument="job",
+        persistence_store=layer,
+        config=config,
+        key_prefix="dispatch",
+    )
+    assert theirs(job={"id": MESSAGE}) == "Sent"
+    look()
+    ours = Once(look, post.world.backend.database(), table, doubt_seconds=30)
+    assert ours.send(MESSAGE, "plan", 0) == "Sent"
+    assert len(seen) == 2
+    dynamodb.delete_item(TableName=table, Key={"id": seen[0]["id"]})
+    assert ours.send(MESSAGE, "plan", 0) == "Sent"
+    look()
+    assert theirs(job={"id": MESSAGE}) == "Sent"
+    assert len(seen) == 4
+    assert [_without_times(item) for item in seen[:2]] == [_without_times(i) for i in seen[2:]]
+
+
+def _without_times(item: dict[str, Any]) -> dict[str, Any]:
+    """A record whose times are told by their kind and the number of their digits alone."""
+    return {
+        name: {kind: len(text) if kind == "N" else text for kind, text in value.items()}
+        for name, value in item.items()
+    }
+
+
 def test_after_the_record_is_gone_the_log_still_knows(post: Post) -> None:
     """A message that comes again after weeks, or by a redrive, is not sent again."""
     records = post.jobs()
@@ -169,12 +224,12 @@ def test_two_workers_at_once_send_once(post: Post) -> None:
     records = post.jobs()
     job = Job.of_text(records[0]["body"])
     made = post.world.function("dispatch").worker()
-    message_id = made.dispatch.message_id(job)
+    message_id = made.expanding.message_id(job)
     answers: list[str] = []
 
     def work() -> None:
         try:
-            answers.append(made.send(message_id, job.plan_id, job.number))
+            answers.append(made.letters.send(message_id, job.plan_id, job.number))
         except BusyError:
             answers.append("busy")
 

@@ -266,7 +266,7 @@ def test_what_comes_of_a_forged_token_is_nothing(post: Post, reader: Reader) -> 
 
 def test_newer_keys_sign_and_older_ones_still_verify(post: Post, reader: Reader) -> None:
     """Also those that were made after the function started, within a minute."""
-    from sendtrail.runtime import link_keys
+    from sendtrail.linkkeys import link_keys
 
     assert reader("c")["statusCode"] == 302
     backend = post.world.backend

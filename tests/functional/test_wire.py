@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
@@ -17,8 +19,10 @@ from hypothesis import strategies as st
 
 from sendtrail.aws.credentials import Credentials
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
+from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.secrets import Secrets
 from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.signing import Identity, Signer
 from sendtrail.aws.sqs import Sqs
 from sendtrail.errors import (
     AwsError,
@@ -90,6 +94,152 @@ def test_requests_are_signed_as_botocore_signs_them(token: str | None, url: str 
     string = signer.string_to_sign(request, signer.canonical_request(request))
     assert ours["Authorization"].endswith(f"Signature={signer.signature(string, request)}")
     assert ours.get("X-Amz-Security-Token") == token
+
+
+@pytest.mark.parametrize("token", [None, "session/token+=="])
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4566", "https://vpce.example/path"])
+@pytest.mark.parametrize("body", [None, b"{}"])
+def test_objects_are_signed_as_botocore_signs_them(
+    token: str | None, url: str | None, body: bytes | None
+) -> None:
+    """The same for S3, where the bucket has its own host unless somebody stands for AWS."""
+    environment = ENVIRONMENT | ({"AWS_SESSION_TOKEN": token} if token else {})
+    environment |= {"AWS_ENDPOINT_URL_S3": url} if url else {}
+    headers = {} if body is None else {"Content-Type": "text/plain", "If-None-Match": "*"}
+    method, key, date = "GET" if body is None else "PUT", "plans/a b+c.json", "20261124T093000Z"
+    ours = Bucket(environment, "b").sign_object(method, key, body or b"", headers, date=date)
+    where = f"{url}/b" if url else "https://b.s3.eu-west-1.amazonaws.com"
+    request = AWSRequest(
+        method, f"{where}/plans/a%20b%2Bc.json", headers=dict(headers), data=body or b""
+    )
+    signer = S3SigV4Auth(BotoCredentials("AKID", "s", token), "s3", "eu-west-1")
+    request.context["timestamp"] = date
+    signer._modify_request_before_signing(request)
+    del request.headers["X-Amz-Date"]
+    request.headers["X-Amz-Date"] = date
+    string = signer.string_to_sign(request, signer.canonical_request(request))
+    assert ours["Authorization"].endswith(f"Signature={signer.signature(string, request)}")
+    assert ours["X-Amz-Content-SHA256"] == request.headers["X-Amz-Content-SHA256"]
+
+
+def s3_error(code: str) -> str:
+    """An answer of S3 that tells of an error."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f"<Error><Code>{code}</Code><Message>m</Message><RequestId>r</RequestId></Error>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "code", "asked"),
+    [
+        ((404, s3_error("NoSuchKey")), AwsError, "NoSuchKey", 1),
+        ((403, s3_error("AccessDenied")), AwsError, "AccessDenied", 1),
+        ((412, s3_error("PreconditionFailed")), ConditionFailedError, "PreconditionFailed", 1),
+        ((409, s3_error("ConditionalRequestConflict")), UnreachableError, None, 3),
+        ((400, s3_error("ExpiredToken")), UnreachableError, "ExpiredToken", 3),
+        ((503, s3_error("SlowDown")), UnreachableError, "SlowDown", 3),
+        ((500, "<html>"), UnreachableError, "HTTP500", 3),
+        (None, UnreachableError, "NoAnswer", 3),
+    ],
+)
+@pytest.mark.parametrize("writes", [False, True])
+def test_trouble_with_objects_is_an_error_of_its_kind(
+    answer: tuple[int, str] | None,
+    error: type[AwsError],
+    code: str | None,
+    asked: int,
+    *,
+    writes: bool,
+) -> None:
+    """After all attempts, or at once where trying again would not help."""
+    script = Scripted(*[answer] * 5)
+    with served(script) as url:
+        bucket = Bucket(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, "b", patience=HASTY)
+        with pytest.raises(error) as caught:
+            bucket.put("k", b"{}", "application/json") if writes else bucket.get("k")
+    assert type(caught.value) is error
+    assert caught.value.code == (code or "ConditionalRequestConflict")
+    assert len(script.asked) == asked
+
+
+def test_an_object_is_written_once_and_read(moto_backend: Any) -> None:
+    """The second does not take the first one's place; one that is not there is told."""
+    bucket = Bucket(moto_backend.environment, moto_backend.resources.physical["BodiesBucket", ""])
+    bucket.put("plans/a.json", b"{}", "application/json")
+    with pytest.raises(ConditionFailedError):
+        bucket.put("plans/a.json", b"[]", "application/json")
+    assert bucket.get("plans/a.json") == b"{}"
+    with pytest.raises(AwsError) as caught:
+        bucket.get("plans/b.json")
+    assert caught.value.code == "NoSuchKey"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "signature"),
+    [
+        ({}, b"", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+        (
+            {"My-Header1": "value1"},
+            b"",
+            "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c",
+        ),
+        (
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            b"Param1=value1",
+            "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+        ),
+    ],
+    ids=["post-vanilla", "post-header-key-sort", "post-x-www-form-urlencoded"],
+)
+def test_requests_are_signed_as_aws_has_published(
+    headers: dict[str, str], body: bytes, signature: str
+) -> None:
+    """What of AWS's Signature Version 4 test suite is a POST as ours are."""
+    signer = Signer(service="service", region="us-east-1", path="/")
+    identity = Identity("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    signed = signer.sign(
+        {"Host": "example.amazonaws.com", **headers}, body, identity, "20150830T123600Z"
+    )
+    names = ";".join(sorted(["host", "x-amz-date", *map(str.lower, headers)]))
+    assert signed["Authorization"] == (
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+        f"SignedHeaders={names}, Signature={signature}"
+    )
+
+
+plain = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+@given(
+    st.binary(max_size=200),
+    st.lists(
+        st.tuples(plain, plain, st.none() | plain, st.datetimes(timezones=st.just(UTC))),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(["/", "/path", "/a b/ü", "/~x/%41"]),
+    st.sampled_from(["dynamodb", "sqs"]),
+)
+def test_a_signer_signs_as_botocore_does_for_whomever_and_whenever(
+    body: bytes,
+    whose: list[tuple[str, str, str | None, datetime]],
+    path: str,
+    service: str,
+) -> None:
+    """One after the other: a key of another day or secret is not used again."""
+    signer = Signer(service=service, region="eu-west-1", path=path)
+    given_headers = {"Host": "h.example:81", "Content-Type": "a/b", "X-Amz-Target": "T.O"}
+    for key, secret, token, moment in whose:
+        date = moment.strftime("%Y%m%dT%H%M%SZ")
+        ours = signer.sign(given_headers, body, Identity(key, secret, token), date)
+        request = AWSRequest(
+            "POST", f"http://h.example:81{path}", headers=dict(given_headers), data=body
+        )
+        theirs = SigV4Auth(BotoCredentials(key, secret, token), service, "eu-west-1")
+        with patch("botocore.auth.get_current_datetime", return_value=moment):
+            theirs.add_auth(request)
+        assert ours == dict(request.headers.items())
 
 
 def client(url: str) -> DynamoDB:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from local.sources import _lambda_record
+from local.sources import lambda_record
 from tests.support import load_event, load_function
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class World:
         for function in backend.resources.functions():
             for name, value in backend.variables(function).items():
                 monkeypatch.setenv(name, value)
-        from sendtrail import runtime
+        from sendtrail import linkkeys, runtime
 
-        for made in vars(runtime).values():
+        for made in (*vars(runtime).values(), *vars(linkkeys).values()):
             if hasattr(made, "cache_clear"):
                 made.cache_clear()
         self._functions: dict[str, ModuleType] = {}
@@ -94,7 +94,7 @@ class World:
                 if not answer["Records"]:
                     break
                 self._iterators[place] = answer["NextShardIterator"]
-                records = [_lambda_record(record, arn) for record in answer["Records"]]
+                records = [lambda_record(record, arn) for record in answer["Records"]]
                 event = {"Records": records, "shardId": shard["ShardId"]}
                 assert self.call(function, event) == {"state": {}, "batchItemFailures": []}
 

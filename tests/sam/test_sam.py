@@ -6,7 +6,9 @@ Everything happens in a copy of the tree, which has a build and a local stack of
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -186,7 +188,7 @@ def test_the_built_layer_holds_all_that_functions_import(built: Path) -> None:
     layer = built / "SendtrailLayer" / "python"
     program = (
         "import runpy, sys; [runpy.run_path(each) for each in sys.argv[1:]]\n"
-        "import aws_sdk_signers, itsdangerous, pynamodb, sendtrail.api.app, sendtrail.runtime\n"
+        "import itsdangerous, pynamodb, sendtrail.api.app, sendtrail.runtime\n"
         "print(sendtrail.__file__)"
     )
     functions = [str(path) for path in built.glob("*/app.py")]
@@ -197,6 +199,46 @@ def test_the_built_layer_holds_all_that_functions_import(built: Path) -> None:
 
     assert functions
     assert Path(loaded.strip()) == layer / "sendtrail" / "__init__.py"
+
+
+def test_nothing_of_the_built_layer_is_compiled_again(built: Path, tmp_path: Path) -> None:
+    """A cold start runs what `sam build` compiled, whatever the times of the files in Lambda."""
+    layer = tmp_path / "python"
+    shutil.copytree(built / "SendtrailLayer" / "python", layer)
+    for source in layer.rglob("*.py"):
+        os.utime(source, (0, 0))
+    program = (
+        "import importlib.machinery, runpy, sys\n"
+        "loader, compiled = importlib.machinery.SourceFileLoader, []\n"
+        "compiling = loader.source_to_code\n"
+        "def noted(self, data, path, **options):\n"
+        "    compiled.append(path)\n"
+        "    return compiling(self, data, path, **options)\n"
+        "loader.source_to_code = noted\n"
+        "for each in sys.argv[1:]: runpy.run_path(each)\n"
+        "import boto3, jinja2, pydantic, pynamodb, sendtrail.api.app, sendtrail.console.app\n"
+        "print(len(sys.modules), *compiled)"
+    )
+    functions = [str(path) for path in built.glob("*/app.py")]
+
+    loaded, *compiled = run(
+        *("python3.13", "-S", "-P", "-B", "-c", program, *functions),
+        tree=built,
+        PYTHONPATH=str(layer),
+    ).split()
+
+    assert int(loaded) > 500
+    assert compiled == []
+
+
+@pytest.mark.parametrize("architecture", ["aarch64", "x86_64"])
+def test_the_built_layer_has_the_binaries_of_both_architectures(
+    built: Path, architecture: str
+) -> None:
+    """Whichever the functions run on, its wheels' binaries are there."""
+    layer = built / "SendtrailLayer" / "python"
+    for package, module in (("pydantic_core", "_pydantic_core"), ("markupsafe", "_speedups")):
+        assert (layer / package / f"{module}.cpython-313-{architecture}-linux-gnu.so").is_file()
 
 
 def test_sam_local_invoke_writes_into_the_local_stacks_log(

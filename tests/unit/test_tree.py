@@ -29,7 +29,8 @@ ALLOWED = {
     "ses": {"ses", "domain", "errors"},
     "storage": {"storage", "domain", "aws", "errors"},
     "services": {"services", "storage", "ses", "mail", "domain", "aws", "tokens", "errors"},
-    "runtime": {"aws", "config", "storage", "tokens", "errors"},
+    "runtime": {"aws", "config", "storage", "errors"},
+    "linkkeys": {"aws", "config", "tokens", "errors"},
     "public": {"public", "services", "domain"},
     "keyring": {"aws", "config", "keys"},
     "console": {

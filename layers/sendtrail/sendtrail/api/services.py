@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.secrets import Secrets
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
-from sendtrail.runtime import database, event_log, s3, ses
+from sendtrail.runtime import database, event_log, ses
 from sendtrail.services.composing import Composing
-from sendtrail.services.dispatch import Job
+from sendtrail.services.expanding import Job
 from sendtrail.services.fold_communications import FoldCommunications
 from sendtrail.services.fold_participants import FoldParticipants
 from sendtrail.services.preview import Preview
@@ -54,7 +55,7 @@ class Services:
         keys = signing_keys(Secrets(environment()).value(settings.signing_keys_secret))
         templates = Templates(db, settings.templates_table)
         rendering = Rendering(templates)
-        plans = Plans(s3, settings.bodies_bucket)
+        plans = Plans(Bucket(environment(), settings.bodies_bucket))
         composing = Composing(
             plans=plans,
             templates=templates,

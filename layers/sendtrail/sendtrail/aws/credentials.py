@@ -14,8 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aws_sdk_signers import AWSCredentialIdentity
-
+from sendtrail.aws.signing import Identity
 from sendtrail.errors import ConfigurationError, UnreachableError
 
 __all__ = ["Credentials"]
@@ -30,23 +29,19 @@ class Credentials:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._fetched: AWSCredentialIdentity | None = None
+        self._given = _given(environment)
+        self._fetched: Identity | None = None
 
-    def identity(self) -> AWSCredentialIdentity:
+    def identity(self) -> Identity:
         """The credentials that hold now.
 
         Raises:
             ConfigurationError: the environment names none.
             UnreachableError: the container endpoint does not answer as it should.
         """
+        if self._given is not None:
+            return self._given
         environment = self._environment
-        key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
-        if key and secret:
-            return AWSCredentialIdentity(
-                access_key_id=key,
-                secret_access_key=secret,
-                session_token=environment.get("AWS_SESSION_TOKEN") or None,
-            )
         url = environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         path = environment.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
         if not url and path:
@@ -60,14 +55,14 @@ class Credentials:
             self._fetched = self._fetch(url)
         return self._fetched
 
-    def _fetch(self, url: str) -> AWSCredentialIdentity:
+    def _fetch(self, url: str) -> Identity:
         parts = urlsplit(url)
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
             connection.request("GET", target or "/", headers=self._authorization())
             answer = json.loads(connection.getresponse().read())
-            return AWSCredentialIdentity(
+            return Identity(
                 access_key_id=answer["AccessKeyId"],
                 secret_access_key=answer["SecretAccessKey"],
                 session_token=answer.get("Token"),
@@ -86,6 +81,14 @@ class Credentials:
         return {"Authorization": token} if token else {}
 
 
-def _expires_soon(identity: AWSCredentialIdentity) -> bool:
+def _given(environment: Mapping[str, str]) -> Identity | None:
+    """What the environment itself holds."""
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not key or not secret:
+        return None
+    return Identity(key, secret, environment.get("AWS_SESSION_TOKEN") or None)
+
+
+def _expires_soon(identity: Identity) -> bool:
     expiration = identity.expiration
     return expiration is not None and expiration - datetime.now(UTC) < _REFRESH_BEFORE

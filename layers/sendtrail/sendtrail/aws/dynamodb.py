@@ -224,6 +224,10 @@ class DynamoDB:
         }
         self._call("UpdateItem", request)
 
+    def delete(self, table: str, key: Item) -> None:
+        """Removes one item, if there is one."""
+        self._call("DeleteItem", {"TableName": table, "Key": to_attributes(key)})
+
     def _write(self, requests: list[dict[str, Any]], table: str) -> None:
         for attempt in range(1, _ROUNDS + 1):
             answer = self._call("BatchWriteItem", {"RequestItems": {table: requests}})

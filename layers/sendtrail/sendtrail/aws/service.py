@@ -8,21 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from aws_sdk_signers import (
-    URI,
-    AWSRequest,
-    Field,
-    Fields,
-    SigV4Signer,
-    SigV4SigningProperties,
-)
-
+from sendtrail.aws.connection import Connection
 from sendtrail.aws.credentials import Credentials
+from sendtrail.aws.signing import Signer
 from sendtrail.errors import (
     AwsError,
     ConditionFailedError,
@@ -32,7 +23,9 @@ from sendtrail.errors import (
     UnreachableError,
 )
 
-__all__ = ["Patience", "Service"]
+__all__ = ["Patience", "Service", "error_of"]
+
+T = TypeVar("T")
 
 _THROTTLES: Final = frozenset(
     {
@@ -73,15 +66,6 @@ class Patience:
         return jitter * min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
 
 
-class _Request(AWSRequest):
-    """A request that is made for one signing: the signer copies what it is given, which costs as
-    much as signing does.
-    """
-
-    def __deepcopy__(self, memo: object = None) -> _Request:
-        return self
-
-
 class Service:
     """A client of one service. Threads may share it: each has a connection of its own."""
 
@@ -114,7 +98,8 @@ class Service:
         self._credentials = Credentials(environment)
         self._patience = patience or Patience()
         self._sleep = sleep
-        self._signer = SigV4Signer()
+        self._path = self._endpoint.path or "/"
+        self._signer = Signer(service=name, region=self._region, path=self._path)
         self._local = threading.local()
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,14 +113,22 @@ class Service:
             AwsError: any other error, such as a missing permission.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
+        return self._patiently(lambda ends: self._attempt(operation, body, ends))
+
+    def _patiently(self, attempt: Callable[[float | None], T]) -> T:
+        """What an attempt comes to, which is repeated while that may help.
+
+        Args:
+            attempt: does it, by the given time of `time.monotonic` if there is one.
+        """
         patience = self._patience
         ends = None if patience.within is None else time.monotonic() + patience.within
-        for attempt in range(1, patience.attempts + 1):
+        for number in range(1, patience.attempts + 1):
             try:
-                return self._attempt(operation, body, ends)
+                return attempt(ends)
             except (ThrottledError, UnreachableError):
-                wait = patience.wait(attempt)
-                if attempt == patience.attempts or (ends and time.monotonic() + wait >= ends):
+                wait = patience.wait(number)
+                if number == patience.attempts or (ends and time.monotonic() + wait >= ends):
                     raise
             self._sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -146,10 +139,7 @@ class Service:
 
     def close(self) -> None:
         """Closes this thread's connection."""
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+        self._connection().close()
 
     def sign(self, operation: str, body: bytes, date: str | None = None) -> dict[str, str]:
         """The headers of a signed request (AWS Signature Version 4).
@@ -157,74 +147,52 @@ class Service:
         Args:
             date: ``YYYYMMDDTHHMMSSZ``; now, if None.
         """
-        endpoint = self._endpoint
-        request = _Request(
-            method="POST",
-            destination=URI(
-                scheme=endpoint.scheme,
-                host=endpoint.hostname or "",
-                port=endpoint.port,
-                path=endpoint.path or "/",
-            ),
-            body=BytesIO(body),
-            fields=Fields(
-                [
-                    Field(name="Content-Type", values=[self._content_type]),
-                    Field(name="Host", values=[endpoint.netloc]),
-                    Field(name="X-Amz-Target", values=[f"{self._target_prefix}.{operation}"]),
-                ]
-            ),
-        )
-        properties: SigV4SigningProperties = {"region": self._region, "service": self._name}
-        if date:
-            properties["date"] = date
-        signed = self._signer.sign(
-            request=request,
-            identity=self._credentials.identity(),
-            properties=properties,
-        )
-        return {field.name: field.as_string() for field in signed.fields}
+        headers = {
+            "Host": self._endpoint.netloc,
+            "Content-Type": self._content_type,
+            "X-Amz-Target": f"{self._target_prefix}.{operation}",
+        }
+        return self._signer.sign(headers, body, self._credentials.identity(), date)
 
     def _attempt(self, operation: str, body: bytes, ends: float | None) -> dict[str, Any]:
         headers = self.sign(operation, body)
-        connection = self._connection()
-        try:
-            self._wait_until(connection, ends)
-            connection.request("POST", self._endpoint.path or "/", body=body, headers=headers)
-            self._wait_until(connection, ends)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, HTTPException) as error:
-            self.close()
-            raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
-        if response.will_close:
-            self.close()
+        status, content = self._exchange(
+            operation, "POST", self._path, body=body, headers=headers, ends=ends
+        )
         try:
             answer: dict[str, Any] = json.loads(content) if content else {}
         except ValueError:
             raise UnreachableError(
-                "BrokenAnswer", f"{self._name} {operation}: not JSON", response.status
+                "BrokenAnswer", f"{self._name} {operation}: not JSON", status
             ) from None
-        if response.status == 200:
+        if status == 200:
             return answer
-        raise _error(answer, response.status)
+        raise error_of(answer, status)
 
-    def _wait_until(self, connection: HTTPConnection, ends: float | None) -> None:
-        """Has the connection wait no longer than there is time left for all attempts."""
-        if ends is None:
-            return
-        left = max(0.001, min(self._patience.timeout, ends - time.monotonic()))
-        connection.timeout = left  # of the next connecting
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
+    def _exchange(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        ends: float | None,
+    ) -> tuple[int, bytes]:
+        """Sends one request; the status and the body of its answer.
 
-    def _connection(self) -> HTTPConnection:
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
+        Raises:
+            UnreachableError: there was no whole answer.
+        """
+        try:
+            return self._connection().request(method, path, headers, body, ends)
+        except OSError as error:
+            raise UnreachableError("NoAnswer", f"{self._name} {operation}: {error!r}") from error
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            kind = HTTPSConnection if self._endpoint.scheme == "https" else HTTPConnection
-            connection = kind(
-                self._endpoint.hostname or "", self._endpoint.port, timeout=self._patience.timeout
-            )
+            connection = Connection(self._endpoint, timeout=self._patience.timeout)
             self._local.connection = connection
         return connection
 
@@ -237,7 +205,8 @@ class Service:
         return urlsplit(url)
 
 
-def _error(answer: Mapping[str, Any], status: int) -> AwsError:
+def error_of(answer: Mapping[str, Any], status: int) -> AwsError:
+    """The error that a service's answer tells of, with its ``code`` or ``__type``."""
     code = str(answer.get("__type") or answer.get("code") or f"HTTP{status}").rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if code == _CONDITION:

@@ -6,6 +6,7 @@ the times, and a time can be part of a sort key.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -24,6 +25,8 @@ Timestamp: TypeAlias = str
 """``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _LONGEST = 40
 
 
@@ -42,6 +45,8 @@ def parse(value: object) -> Timestamp:
     if " " in value:
         value = value.replace(" +", "+").replace(" -", "-")
     moment = datetime.fromisoformat(value)
+    if _WRITTEN.fullmatch(value) and moment.year >= 1970:
+        return value  # as we write it, too: nearly all are
     if moment.tzinfo is None:
         raise ValueError(f"a time without an offset from UTC: {value!r}")
     try:
@@ -64,7 +69,7 @@ def from_epoch_ms(milliseconds: int) -> Timestamp:
 
 def epoch_ms(at: Timestamp) -> int:
     """Milliseconds from 1970-01-01T00:00:00Z to `at`."""
-    return (datetime.fromisoformat(at) - _EPOCH) // timedelta(milliseconds=1)
+    return (datetime.fromisoformat(at) - _EPOCH) // _MILLISECOND
 
 
 def now() -> Timestamp:

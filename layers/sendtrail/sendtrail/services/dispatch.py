@@ -1,23 +1,20 @@
-"""Dispatch: a plan becomes messages, and each message is sent, or dropped with its reason."""
+"""Dispatch: each letter of a plan is sent, or dropped with its reason."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from sendtrail.domain.events import EventType
-from sendtrail.domain.message import DropReason
 from sendtrail.domain.plan import Plan
-from sendtrail.domain.refusal import Refusal
 from sendtrail.domain.times import Timestamp, now
 from sendtrail.domain.urls import in_a_header
-from sendtrail.errors import InvalidInputError, RefusedError, RejectedRecordError
+from sendtrail.errors import InvalidInputError, RefusedError
 from sendtrail.mail.markup import with_links, with_pixel
 from sendtrail.mail.templates import Rendered
 from sendtrail.services.addresses import sendable_address
+from sendtrail.services.expanding import Outcome
 from sendtrail.services.postman import Mail, Postman
 from sendtrail.services.refusals import Refusals
 from sendtrail.services.rendering import NO_UNSUBSCRIBING, Rendering
@@ -25,53 +22,11 @@ from sendtrail.storage.event_log import EventLog
 from sendtrail.storage.plans import Plans
 from sendtrail.tokens import LinkTokens
 
-__all__ = ["Dispatch", "Job", "Outcome", "PublicLinks"]
+__all__ = ["Dispatch", "PublicLinks"]
 
 MOST_TRACKED_URL: Final = 6_000
 """Links that come to more bytes in a token or a header stay as they are: API Gateway takes 10,240
 of request line and headers."""
-
-
-class Outcome(StrEnum):
-    """What came of a job."""
-
-    EXPANDED = "Expanded"
-    SENT = "Sent"
-    DROPPED = "Dropped"
-    REJECTED = "Rejected"
-    FAILED = "Failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What stands in the dispatch queue: a plan, or one letter of it.
-
-    Attributes:
-        number: of the letter; None for the plan itself, whose letters are to be queued.
-    """
-
-    plan_id: str
-    number: int | None = None
-
-    def to_text(self) -> str:
-        """As a message of the queue."""
-        return json.dumps({"plan": self.plan_id, "letter": self.number})
-
-    @classmethod
-    def of_text(cls, text: str) -> Job:
-        """The job that a message of the queue is.
-
-        Raises:
-            RejectedRecordError: it is none.
-        """
-        try:
-            value = json.loads(text)
-            plan_id, number = value["plan"], value.get("letter")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RejectedRecordError(f"no job: {error!r}") from None
-        if not isinstance(plan_id, str) or not (number is None or isinstance(number, int)):
-            raise RejectedRecordError(f"no job: plan {plan_id!r:.80}, letter {number!r:.20}")
-        return cls(plan_id, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +62,7 @@ class PublicLinks:
 
 
 class Dispatch:
-    """Does what the dispatch queue says. Whatever is done twice has the effect of once."""
+    """Sends letters. What is done twice has the effect of once, wherever the log tells of it."""
 
     def __init__(
         self,
@@ -118,50 +73,13 @@ class Dispatch:
         refusals: Refusals,
         postman: Postman,
         links: Callable[[], PublicLinks],
-        enqueue: Callable[[Sequence[str]], None],
     ) -> None:
-        """Takes what it works with.
-
-        Args:
-            enqueue: sends texts to the dispatch queue.
-        """
         self._plans = plans
         self._rendering = rendering
         self._log = log
         self._refusals = refusals
         self._postman = postman
         self._links = links
-        self._enqueue = enqueue
-
-    def message_id(self, job: Job) -> str:
-        """The message that a letter's job is about.
-
-        Raises:
-            RejectedRecordError: its plan has no such letter.
-            AwsError: the plan cannot be read.
-        """
-        letters = self._plans.get(job.plan_id).all_letters
-        if job.number is None or not 0 <= job.number < len(letters):
-            raise RejectedRecordError(f"plan {job.plan_id} has no letter {job.number}")
-        return letters[job.number].message_id
-
-    def expand(self, plan_id: str) -> Outcome:
-        """Puts into the log that each letter was taken, and each letter into the queue; or, of a
-        plan that is likely spam, that each was dropped.
-
-        Raises:
-            AwsError: some of it may have been done; the plan may be expanded again.
-        """
-        plan = self._plans.get(plan_id)
-        self._log.append(plan.accepted())
-        if plan.spam.likely:
-            found = {"points": plan.spam.points, "rules": [f["rule"] for f in plan.spam.findings]}
-            detail = Refusal(DropReason.LIKELY_SPAM, found).detail()
-            numbers = range(len(plan.all_letters))
-            self._log.append(plan.event(EventType.DROPPED, number, detail) for number in numbers)
-            return Outcome.DROPPED
-        self._enqueue([Job(plan_id, number).to_text() for number in range(len(plan.all_letters))])
-        return Outcome.EXPANDED
 
     def send(self, plan_id: str, number: int) -> Outcome:
         """Sends one letter, unless the log says that it was sent, or there is a reason not to.

@@ -16,7 +16,7 @@ from sendtrail.storage.event_log import EventLog
 
 __all__ = ["Ingest", "Outcome"]
 
-Payload = str | Mapping[str, Any]
+Payload = str | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

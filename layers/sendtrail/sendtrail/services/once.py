@@ -1,93 +1,136 @@
-"""Sending at most once: Powertools' idempotency, and the log where it cannot tell.
+"""Sending at most once: a record of each sending, and the log where it cannot tell.
 
 A record is made before SES is called and completed after it has answered. A worker that dies in
 between leaves it in progress, and so does one that gets no answer. Then the record holds for the
 seconds of doubt, longer than any worker lives and than SES takes to tell of a Send; whoever comes
 later looks into the log, where the Send is, or is not.
+
+Records are as Powertools' idempotency utility writes them, which is not used here because it brings
+boto3 with it (docs/decisions/0018).
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
-from typing import Any, Final
+from hashlib import sha256
+from typing import Final, ParamSpec, TypeVar
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    IdempotencyAlreadyInProgressError,
-    IdempotencyInconsistentStateError,
-    IdempotencyPersistenceLayerError,
-)
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.errors import AwsError, BusyError, ConditionFailedError
 
-from sendtrail.errors import BusyError
+__all__ = ["Once"]
 
-__all__ = ["once"]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _KEPT_SECONDS: Final = 15 * 24 * 3600  # a queue keeps a message for 14 days
+_IN_PROGRESS: Final = "INPROGRESS"
+_COMPLETED: Final = "COMPLETED"
+
+_FREE: Final = (
+    "attribute_not_exists(#id) OR #expiration < :now"
+    " OR (#status = :in_progress AND #until < :now_ms)"
+)
+"""No record, or one whose time is over: of what was done, or of doubt."""
 
 
-class _Doubt:
-    """Tells Powertools how long a record in progress holds, where it asks for the time that a
-    Lambda function has left.
+class Once:
+    """Does something at most once for each message.
+
+    A record has ``id``, ``status``, ``expiration`` (seconds since 1970), and
+    ``in_progress_expiration`` (milliseconds), until which nobody else does it while it is in
+    progress; when it is completed, ``data``, what came of it, as JSON.
     """
 
-    def __init__(self, seconds: int) -> None:
-        self._milliseconds = seconds * 1000
+    def __init__(
+        self, do: Callable[[str, int], str], db: DynamoDB, table: str, *, doubt_seconds: int
+    ) -> None:
+        """Takes what is to be done, and where records are kept.
 
-    def get_remaining_time_in_millis(self) -> int:
-        """The time of doubt."""
-        return self._milliseconds
+        Args:
+            do: sends the letter of that number of a plan, and says what came of it. A `BusyError`
+                of it leaves the matter in doubt; after any other error it may be tried again at
+                once.
+        """
+        self._do = do
+        self._db = db
+        self._table = table
+        self._doubt_seconds = doubt_seconds
 
+    def send(self, message_id: str, plan_id: str, number: int) -> str:
+        """What came of a message, now or the first time.
 
-class _Records(DynamoDBPersistenceLayer):
-    """Keeps the record of what nobody knows the outcome of."""
-
-    def delete_record(self, data: dict[str, Any], exception: Exception) -> None:
-        """Forgets an attempt that failed for certain, so that the next may follow at once."""
-        if not isinstance(exception, BusyError):
-            super().delete_record(data, exception)
-
-
-def once(
-    do: Callable[[str, int], str], *, table: str, doubt_seconds: int, client: Any = None
-) -> Callable[[str, str, int], str]:
-    """A function that does `do` at most once for each message.
-
-    Args:
-        do: sends the letter of that number of a plan, and says what came of it. A `BusyError` of it
-            leaves the matter in doubt; after any other error it may be tried again at once.
-        client: a boto3 client of DynamoDB; Powertools makes one if there is none.
-
-    Returns:
-        a function of message id, plan id and number: what came of it, now or the first time.
+        Raises:
             BusyError: another worker is at it, or it is in doubt.
-    """
-    config = IdempotencyConfig(
-        event_key_jmespath="message_id",
-        expires_after_seconds=_KEPT_SECONDS,
-        hash_function="sha256",
-        lambda_context=_Doubt(doubt_seconds),  # type: ignore[arg-type]
-    )
-    records = _Records(
-        table_name=table, key_attr="id", expiry_attr="expiration", boto3_client=client
-    )
-
-    @idempotent_function(  # type: ignore[untyped-decorator]
-        data_keyword_argument="job", persistence_store=records, config=config, key_prefix="dispatch"
-    )
-    def send(*, job: dict[str, Any]) -> str:
-        return do(job["plan"], job["number"])
-
-    def sent(message_id: str, plan_id: str, number: int) -> str:
+            Exception: whatever `do` raises.
+        """
+        key = _key(message_id)
+        known = self._recorded(self._begin, key)
+        if known is not None:
+            return known
         try:
-            return str(send(job={"message_id": message_id, "plan": plan_id, "number": number}))
-        except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
-            raise BusyError("InProgress", f"message {message_id}") from error
-        except IdempotencyPersistenceLayerError as error:
-            # Before or after SES was called: the record, if there is one, tells the next.
-            raise BusyError("NoRecord", f"message {message_id}: {error}") from error
+            outcome = self._do(plan_id, number)
+        except BusyError:
+            raise
+        except Exception:
+            self._recorded(self._db.delete, self._table, key)
+            raise
+        self._recorded(self._complete, key, outcome)
+        return outcome
 
-    return sent
+    def _begin(self, key: dict[str, str]) -> str | None:
+        """Makes a record; or, if there is one, what came of the message."""
+        now = time.time()
+        values = {":now": int(now), ":now_ms": int(now * 1000), ":in_progress": _IN_PROGRESS}
+        record = {
+            **key,
+            "status": _IN_PROGRESS,
+            "expiration": int(now) + _KEPT_SECONDS,
+            "in_progress_expiration": int((now + self._doubt_seconds) * 1000),
+        }
+        names = {
+            "#id": "id",
+            "#expiration": "expiration",
+            "#status": "status",
+            "#until": "in_progress_expiration",
+        }
+        try:
+            self._db.put(self._table, record, condition=_FREE, names=names, values=values)
+        except ConditionFailedError as error:
+            found = self._db.get(self._table, key)
+            if found is None or found["status"] != _COMPLETED:
+                raise BusyError("InProgress", "another worker is at it, or nobody knows") from error
+            return str(json.loads(found["data"]))
+        return None
+
+    def _complete(self, key: dict[str, str], outcome: str) -> None:
+        self._db.update(
+            self._table,
+            key,
+            update="SET #data = :data, #expiration = :expiration, #status = :status",
+            names={"#data": "data", "#expiration": "expiration", "#status": "status"},
+            values={
+                ":data": json.dumps(outcome),
+                ":expiration": int(time.time()) + _KEPT_SECONDS,
+                ":status": _COMPLETED,
+            },
+        )
+
+    @staticmethod
+    def _recorded(do: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Does something with a record. If that fails, before SES was called or after, the record
+        tells the next, if there is one.
+        """
+        try:
+            return do(*arguments, **named)
+        except BusyError:
+            raise
+        except AwsError as error:
+            raise BusyError("NoRecord", str(error)) from error
+
+
+def _key(message_id: str) -> dict[str, str]:
+    """The key of a message's record."""
+    return {"id": f"dispatch#{sha256(json.dumps(message_id).encode()).hexdigest()}"}

@@ -8,7 +8,7 @@ function could not take.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sendtrail.errors import RejectedRecordError
@@ -34,7 +34,7 @@ _VALIDATION_TEXT: Final = "Successfully validated SNS topic"
 _SUBSCRIBED: Final = "AmazonSnsSubscriptionSucceeded"
 _MOST_LAYERS: Final = 6
 
-Notification = Mapping[str, Any]
+Notification = dict[str, Any]
 
 
 def is_acknowledgement(text: str) -> bool:
@@ -48,7 +48,7 @@ def is_acknowledgement(text: str) -> bool:
     )
 
 
-def notifications(payload: str | Mapping[str, Any]) -> Iterator[Notification]:
+def notifications(payload: str | dict[str, Any]) -> Iterator[Notification]:
     """SES's own JSON objects in a payload, with every envelope taken off.
 
     Args:
@@ -71,7 +71,7 @@ def _unwrapped(payload: object, layers: int) -> Iterator[Notification]:
         if is_acknowledgement(payload):
             return
         yield from _unwrapped(_json(payload), layers - 1)
-    elif not isinstance(payload, Mapping):
+    elif not isinstance(payload, dict):
         raise RejectedRecordError(f"expected a JSON object, got {type(payload).__name__}")
     elif "mail" in payload and ("eventType" in payload or "notificationType" in payload):
         yield payload
@@ -81,7 +81,7 @@ def _unwrapped(payload: object, layers: int) -> Iterator[Notification]:
         yield _from_eventbridge(payload)
     elif isinstance(payload.get("Records"), list):
         for record in payload["Records"]:
-            if not isinstance(record, Mapping):
+            if not isinstance(record, dict):
                 raise RejectedRecordError("a record that is not a JSON object")
             yield from _unwrapped(record.get("Sns") or record.get("body"), layers - 1)
     else:
@@ -92,13 +92,13 @@ def _unwrapped(payload: object, layers: int) -> Iterator[Notification]:
         )
 
 
-def _from_eventbridge(envelope: Mapping[str, Any]) -> Notification:
+def _from_eventbridge(envelope: dict[str, Any]) -> Notification:
     detail = envelope["detail"]
     if envelope.get("source") != "aws.ses":
         raise RejectedRecordError(
             f"an EventBridge event of {envelope.get('source')!r:.60}, not of aws.ses"
         )
-    if not isinstance(detail, Mapping) or "mail" not in detail:
+    if not isinstance(detail, dict) or "mail" not in detail:
         raise RejectedRecordError("an EventBridge event whose detail has no mail")
     if "eventType" in detail:
         return detail

@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import (
@@ -40,7 +39,7 @@ from sendtrail.errors import RejectedRecordError
 
 __all__ = ["events_of"]
 
-_Json = Mapping[str, Any]
+_Json = dict[str, Any]
 _Detail = dict[str, Any]
 
 _MOST_TEXT: Final = 1_000
@@ -53,8 +52,7 @@ _MOST_ENTRIES: Final = 50
 _MOST_RAW: Final = 380_000  # bytes; an item may have 400 KB (DynamoDB, "Service quotas")
 
 
-@dataclass(frozen=True, slots=True)
-class _Mail:
+class _Mail(NamedTuple):
     """The ``mail`` object, as far as events need it."""
 
     sent_at: Timestamp
@@ -68,8 +66,7 @@ class _Mail:
     subject: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(NamedTuple):
     """What a notification says about one recipient; no address where it does not say which."""
 
     address: str | None
@@ -99,7 +96,7 @@ def events_of(notification: _Json) -> list[Event]:
     if form is None:
         return [_unknown(name, notification, mail)]
     body = notification.get(form.body)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         if form.own_time:
             raise RejectedRecordError(f"a {name} without its object {form.body!r}")
         body = {}
@@ -176,7 +173,7 @@ def _unknown(name: str, notification: _Json, mail: _Mail) -> Event:
 
 
 def _read_mail(mail: object) -> _Mail:
-    if not isinstance(mail, Mapping):
+    if not isinstance(mail, dict):
         raise RejectedRecordError("mail is not an object")
     ses_message_id = mail.get("messageId")
     if not isinstance(ses_message_id, str) or not 0 < len(ses_message_id) <= _MOST_MESSAGE_ID:
@@ -184,7 +181,7 @@ def _read_mail(mail: object) -> _Mail:
             f"mail.messageId is not a text of 1 to {_MOST_MESSAGE_ID} characters"
         )
     tags = mail.get("tags")
-    if not isinstance(tags, Mapping):
+    if not isinstance(tags, dict):
         tags = {}
     message_id = _tag(tags, "message_id")
     message_id = message_id.upper() if message_id else None
@@ -213,7 +210,7 @@ def _tag(tags: _Json, name: str) -> str | None:
 
 def _subject(mail: _Json) -> str | None:
     headers = mail.get("commonHeaders")
-    subject = headers.get("subject") if isinstance(headers, Mapping) else None
+    subject = headers.get("subject") if isinstance(headers, dict) else None
     if not isinstance(subject, str):
         subject = next(
             (
@@ -387,7 +384,7 @@ def _whole(value: object) -> int | None:
 def _entries(value: object) -> list[_Json]:
     if not isinstance(value, list):
         return []
-    return [entry for entry in value if isinstance(entry, Mapping)]
+    return [entry for entry in value if isinstance(entry, dict)]
 
 
 def _addresses(value: object) -> tuple[str, ...]:
@@ -409,7 +406,7 @@ def _client(body: _Json) -> _Detail:
 
 
 def _lists(value: object) -> dict[str, list[str]] | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     return {
         _clean(name[:_MOST_TEXT]): [_clean(text[:_MOST_TEXT]) for text in _texts(texts)[:10]]
@@ -419,7 +416,7 @@ def _lists(value: object) -> dict[str, list[str]] | None:
 
 
 def _preferences(value: object) -> _Detail | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     topics = _statuses(value.get("topicSubscriptionStatus"))
     defaults = _statuses(value.get("topicDefaultSubscriptionStatus"))
@@ -441,8 +438,7 @@ def _only(**fields: Any) -> _Detail:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """How a type is told: the name of its object, whether it has a time of its own, its reader."""
 
     type: EventType

@@ -186,7 +186,7 @@ class ByAddress(GlobalSecondaryIndex["ProfileOrAddress"]):
 
     class Meta:
         index_name = "by_address"
-        projection = AllProjection()
+        projection = KeysOnlyProjection()
 
     address = UnicodeAttribute(hash_key=True)
     participant_id = UnicodeAttribute(range_key=True)
@@ -279,7 +279,7 @@ class TemplateRow(Model):
 
 
 class IdempotencyRow(Model):
-    """Powertools' own."""
+    """Whether a message is being sent, or was, and until when that holds."""
 
     class Meta:  # noqa: D106
         table_name: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
+from sendtrail.aws.s3 import Bucket
 from sendtrail.domain.plan import Plan
-from sendtrail.errors import AwsError, UnreachableError
+from sendtrail.errors import AwsError, ConditionFailedError
 
 __all__ = ["Plans"]
 
@@ -19,9 +19,7 @@ _MOST_KEPT: Final = 8
 class Plans:
     """The bucket of plans. One that was read is kept for a while: it never changes."""
 
-    def __init__(self, s3: Callable[[], Any], bucket: str) -> None:
-        """Takes what gives a boto3 client of S3 when it is first needed."""
-        self._s3 = s3
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self.get = lru_cache(maxsize=_MOST_KEPT)(self._get)
 
@@ -31,26 +29,11 @@ class Plans:
         Raises:
             AwsError: S3 did not take it.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         body = json.dumps(plan.to_json(), separators=(",", ":")).encode()
         try:
-            self._s3().put_object(
-                Bucket=self._bucket,
-                Key=_key(plan.plan_id),
-                Body=body,
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            code = str(error.response["Error"]["Code"])
-            if code == "PreconditionFailed":
-                return self.get(plan.plan_id)
-            if code == "ConditionalRequestConflict":  # somebody else is just writing it
-                raise UnreachableError(code, f"plan {plan.plan_id}") from error
-            raise AwsError(code, f"plan {plan.plan_id}: {error}") from error
-        except BotoCoreError as error:
-            raise UnreachableError("NoAnswer", f"plan {plan.plan_id}: {error!r}") from error
+            self._bucket.put(_key(plan.plan_id), body, "application/json")
+        except ConditionFailedError:
+            return self.get(plan.plan_id)
         return plan
 
     def find(self, plan_id: str) -> Plan | None:
@@ -72,17 +55,7 @@ class Plans:
         Raises:
             AwsError: of the code ``NoSuchKey``, there is none; of another, S3 did not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            answer = self._s3().get_object(Bucket=self._bucket, Key=_key(plan_id))
-            content = answer["Body"].read()
-        except ClientError as error:
-            code = str(error.response["Error"]["Code"])
-            raise AwsError(code, f"plan {plan_id}: {error}") from error
-        except BotoCoreError as error:
-            raise UnreachableError("NoAnswer", f"plan {plan_id}: {error!r}") from error
-        return Plan.from_json(json.loads(content))
+        return Plan.from_json(json.loads(self._bucket.get(_key(plan_id))))
 
 
 def _key(plan_id: str) -> str:

@@ -113,7 +113,10 @@ def address(participant_id: str, address: str) -> AddressUse | None:
 
 
 def participants_of_address(address: str, place: Place, limit: int) -> Found:
-    """Who has, or had, an address: the address in each one's history."""
+    """Who has, or had, an address: the address in each one's history. Two requests.
+
+    The index has keys alone, so that a message to an address does not write it anew.
+    """
     found = _page(
         ProfileOrAddress.by_address,
         normal_address(address),
@@ -122,7 +125,12 @@ def participants_of_address(address: str, place: Place, limit: int) -> Found:
         limit,
         keys=("address", "participant_id", "part"),
     )
-    return Found([address_use_from_item(item_of(row)) for row in found.items], found.place)
+    keys = [(row.participant_id, row.part) for row in found.items]
+    rows = {
+        (row.participant_id, row.part): address_use_from_item(item_of(row))
+        for row in ProfileOrAddress.batch_get(keys, consistent_read=True)
+    }
+    return Found([rows[key] for key in keys if key in rows], found.place)
 
 
 # --- messages --------------------------------------------------------------------------------

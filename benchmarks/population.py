@@ -1,0 +1,396 @@
+"""Tables with as many messages as one likes, of one shape: by itself it measures nothing.
+
+Whatever the size, a message has one of ten histories, by its position: ten that follow each other
+have them all. So a page of a list, from the same place in that order, holds the same at every size.
+
+    a participant with a large history      a fiftieth of all messages, and at least 30
+    a participant with an ordinary history  30 messages
+    a large mailing                         a tenth of all messages, and at least 20
+    other mailings                          up to 1,000, which share the rest
+    participants                            as many as the large mailing has recipients, with an
+                                            address each; and 100 who are due to be found inactive
+    suppressions                            a fiftieth of the messages, and at least 20
+    the log                                 the trails of those two histories
+
+Items are made by the product's own code: a message's state is the fold of a real history, given
+another id; a counter row is the sum of what its messages contribute, in the 16 rows that there may
+be for the large mailing, and in 4 for the others, as a table of 4 shards gives them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache, partial
+from itertools import count
+from typing import Any, Final
+from zlib import crc32
+
+from local import aws
+from local.notifications import Mail
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.communication import About, Stats, Tally, tally_of
+from sendtrail.domain.events import Event, SuppressionReason
+from sendtrail.domain.ids import derived_message_id
+from sendtrail.domain.marks import Mark, Marks
+from sendtrail.domain.message import Message, fold
+from sendtrail.domain.participant import AddressUse, Inactivity, Participant
+from sendtrail.domain.suppression import Evidence, Suppression
+from sendtrail.domain.times import from_epoch_ms, years_after
+from sendtrail.services.fold_communications import note_month
+from sendtrail.ses.parser import events_of
+from sendtrail.storage.event_items import event_to_item
+from sendtrail.storage.items import (
+    STATS_PREFIX,
+    STATS_ROWS,
+    about_to_item,
+    address_use_to_item,
+    marks_to_item,
+    message_to_item,
+    participant_to_item,
+    stats_part,
+    stats_to_item,
+    suppression_to_item,
+)
+
+__all__ = ["DUE", "DUE_DAY", "HISTORIES", "LARGE", "MAILING", "ORDINARY", "YEARS", "Population"]
+
+Item = dict[str, Any]
+
+LARGE: Final = "large"
+ORDINARY: Final = "ordinary"
+MAILING: Final = "mailing"
+"""The large one."""
+HISTORIES: Final = 10
+
+DUE: Final = 100
+DUE_DAY: Final = date(2024, 11, 23)
+"""The day on which those who are due were last active."""
+YEARS: Final = 2
+
+_START: Final = 1_795_170_600_000
+"""When the first message was sent."""
+_MONTHLY: Final = 27
+"""Mailings in a month."""
+_FEW_ROWS: Final = 4
+_CHUNK: Final = 1_000
+_RETENTION_DAYS: Final = 400
+_AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What can become of a message: its events, and their fold."""
+
+    events: tuple[Event, ...]
+    message: Message
+
+    def of(self, message_id: str, participant_id: str, communication_id: str | None) -> Message:
+        """The same of another message."""
+        return replace(
+            self.message,
+            message_id=message_id,
+            participant_id=participant_id,
+            communication_id=communication_id,
+            address=f"{participant_id}@{_domain(self.message)}",
+        )
+
+
+@cache
+def histories() -> tuple[History, ...]:
+    """All ten."""
+    return tuple(map(_history, range(HISTORIES)))
+
+
+def _history(number: int) -> History:
+    sent_at = from_epoch_ms(_START)
+    address = f"somebody@{('gmail.com', 'outlook.com', 'society.example')[number % 3]}"
+    tags = {
+        "participant_id": "somebody",
+        "message_id": derived_message_id(sent_at, "", address),
+        "communication_id": MAILING,
+        "kind": "newsletter" if number % 2 else "invitation",
+    }
+    mail = Mail("0102019ac8d2", sent_at, [address], "News of the society in November", tags=tags)
+
+    def later(minutes: float) -> str:
+        return from_epoch_ms(_START + int(minutes * 60_000))
+
+    delivered = [mail.send(), mail.delivery(later(0.1))]
+    opened = [*delivered, mail.open(later(9), _AGENT)]
+    told: tuple[list[Any], ...] = (
+        [mail.send()],
+        delivered,
+        [mail.send(), mail.delay(later(2)), mail.delivery(later(30))],
+        opened,
+        [*opened, mail.open(later(90), _AGENT)],
+        [*opened, mail.click(later(10), "https://society.example/evenings/12", _AGENT)],
+        [mail.send(), mail.bounce(later(0.2))],
+        [mail.send(), mail.bounce(later(0.2), "Transient", "MailboxFull", status="4.2.2")],
+        [*opened, mail.complaint(later(12))],
+        [*opened, mail.subscription(later(13), unsubscribed=True)],
+    )
+    events = tuple(event for each in told[number] for event in events_of(each))
+    message = Message(tags["participant_id"], tags["message_id"])
+    for event in events:
+        message = fold(message, event)
+    return History(events, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """All that the tables hold at one size."""
+
+    messages: int
+
+    # --- how much there is -------------------------------------------------------------------
+
+    @property
+    def large(self) -> int:
+        """Messages of the large history."""
+        return max(30, self.messages // 50)
+
+    @property
+    def ordinary(self) -> int:
+        """Messages of the ordinary history."""
+        return 30
+
+    @property
+    def mailing(self) -> int:
+        """Recipients of the large mailing."""
+        return max(20, self.messages // 10)
+
+    @property
+    def others(self) -> int:
+        """Other mailings."""
+        return min(self.messages // 20, 1_000)
+
+    @property
+    def members(self) -> int:
+        """Participants, besides those two and those who are due."""
+        return self.mailing
+
+    @property
+    def suppressions(self) -> int:
+        """Suppressed addresses, half of them by complaints."""
+        return max(20, self.messages // 50)
+
+    @property
+    def tables(self) -> dict[str, tuple[int, Callable[[int], list[Item]]]]:
+        """Table → how many things it holds, and what the items of each are."""
+        return {
+            "Messages": (self.messages, self._message_items),
+            "Events": (self.large + self.ordinary, self._event_items),
+            "Communications": (1 + self.others, self._communication_items),
+            "Participants": (DUE + 2 + self.members, self._participant_items),
+            "Suppressions": (self.suppressions, self._suppression_items),
+        }
+
+    # --- filling -----------------------------------------------------------------------------
+
+    def fill(self, endpoints: aws.Endpoints, names: Mapping[str, str]) -> None:
+        """Writes everything.
+
+        Args:
+            names: table → its physical name.
+        """
+        chunks = [
+            (table, start, min(start + _CHUNK, number))
+            for table, (number, _) in self.tables.items()
+            for start in range(0, number, _CHUNK)
+        ]
+        with ProcessPoolExecutor(
+            os.cpu_count(), initializer=_connect, initargs=(endpoints.environment(), dict(names))
+        ) as workers:
+            for _ in workers.map(partial(_fill, self), chunks):
+                pass
+        db = DynamoDB(endpoints.environment())
+        for month in {self._day_of(number)[:7] for number in range(1 + self.others)}:
+            note_month(db, names["Communications"], month)
+
+    # --- messages ----------------------------------------------------------------------------
+
+    def message(self, index: int) -> tuple[Message, History]:
+        """A message, and what became of it."""
+        at, position, participant_id, communication_id = self._place_of(index)
+        history = histories()[position % HISTORIES]
+        message_id = derived_message_id(from_epoch_ms(at), str(index), "")
+        return history.of(message_id, participant_id, communication_id), history
+
+    def _place_of(self, index: int) -> tuple[int, int, str, str | None]:
+        """When a message is sent, its position among those of its kind, to whom, and in what."""
+        if index < self.large:
+            return _START + index * 60_000, index, LARGE, None
+        index -= self.large
+        if index < self.ordinary:
+            return _START + index * 60_000, index, ORDINARY, None
+        index -= self.ordinary
+        if index < self.mailing:
+            return _START + index * 1_000, index, _member(index), MAILING
+        index -= self.mailing
+        position, number = divmod(index, self.others)
+        at = _START - (1 + number) * 86_400_000 + position * 1_000
+        member = (index * 7919) % self.members
+        return at, position, _member(member), _other(number)
+
+    def _message_items(self, index: int) -> list[Item]:
+        message, _ = self.message(index)
+        return [_as_folded(message_to_item(message), index % _FEW_ROWS)]
+
+    def _event_items(self, index: int) -> list[Item]:
+        message, history = self.message(index)
+        told = (
+            replace(
+                event,
+                message_id=message.message_id,
+                participant_id=message.participant_id,
+                communication_id=message.communication_id,
+                address=message.address,
+            )
+            for event in history.events
+        )
+        return [event_to_item(event, _RETENTION_DAYS) for event in told]
+
+    # --- communications ----------------------------------------------------------------------
+
+    def _communication_items(self, number: int) -> list[Item]:
+        if number == 0:
+            name, recipients, rows = MAILING, self.mailing, STATS_ROWS
+        else:
+            name, rows = _other(number - 1), _FEW_ROWS
+            rest = self.messages - self.large - self.ordinary - self.mailing
+            recipients = rest // self.others + (number - 1 < rest % self.others)
+        created_at = f"{self._day_of(number)}T08:00:00.000Z"
+        about = About(name, f"News {number}", created_at, posted=True)
+        items: list[Item] = []
+        for row in range(rows):
+            tally = Tally.sum(
+                _times(tally_of(history.message), _how_many(recipients, position, row, rows))
+                for position, history in enumerate(histories())
+            )
+            if not tally.counts:
+                continue
+            stats = Stats(tally, created_at, "newsletter")
+            about = about.with_messages(created_at, stats.kind, str(row))
+            key = {"communication_id": name, "part": f"{STATS_PREFIX}{row}"}
+            items.append(_as_folded(stats_to_item(stats) | key, row))
+        return [about_to_item(about) | {"revision": 1}, *items]
+
+    @staticmethod
+    def _day_of(number: int) -> str:
+        """The day of a mailing, the newest being number 0."""
+        months, days = divmod(number, _MONTHLY)
+        year, month = divmod(2026 * 12 + 10 - months, 12)
+        return date(year, month + 1, _MONTHLY - days).isoformat()
+
+    # --- participants, suppressions ----------------------------------------------------------
+
+    def _participant_items(self, index: int) -> list[Item]:
+        if index < DUE:
+            return [_revised(participant_to_item(_participant(f"due-{index:07}", DUE_DAY, index)))]
+        index -= DUE
+        name = (LARGE, ORDINARY)[index] if index < 2 else _member(index - 2)
+        if index % 10:
+            known = _participant(name, DUE_DAY + timedelta(days=1 + index % 729), index)
+        else:
+            long_ago = DUE_DAY - timedelta(days=1 + index % 1500)
+            known = _participant(name, long_ago, index, found=True)
+        address = f"{name}@society.example"
+        use = AddressUse(name, address, known.first_seen_at, known.last_interaction_at)
+        if index < 2:
+            use = replace(use, registered_at=known.last_interaction_at)
+        return [_revised(participant_to_item(known)), _revised(address_use_to_item(use))]
+
+    def _suppression_items(self, index: int) -> list[Item]:
+        reason = (SuppressionReason.SPAMMED, SuppressionReason.BOUNCED)[index % 2]
+        at = from_epoch_ms(_START - index * 60_000)
+        message_id = derived_message_id(at, str(index), "")
+        evidence = Evidence(at, message_id, _member(index), "smtp; 550 5.1.1 user unknown")
+        address = f"{_member(index)}@gone.example"
+        return [_revised(suppression_to_item(Suppression(address, {reason: evidence})))]
+
+
+def _member(number: int) -> str:
+    return f"member-{number:07}"
+
+
+def _other(number: int) -> str:
+    return f"mailing-{number:04}"
+
+
+def _domain(message: Message) -> str:
+    return (message.address or "").rpartition("@")[2]
+
+
+def _participant(name: str, day: date, number: int, *, found: bool = False) -> Participant:
+    """A participant whose last interaction was on that day."""
+    at = f"{day}T{number % 24:02}:{number % 60:02}:00.000Z"
+    measured = years_after(at, -1)
+    return Participant(
+        participant_id=name,
+        first_seen_at=measured,
+        measured_since=measured,
+        last_interaction_at=at,
+        inactivity=Inactivity(years_after(at, YEARS), at) if found else None,
+    )
+
+
+def _how_many(recipients: int, position: int, row: int, rows: int) -> int:
+    """How many of so many recipients have that history and are counted in that row, if recipient
+    after recipient the rows take turns, and each history comes to each row.
+    """
+    period = HISTORIES * rows
+    return sum(
+        (recipients - first + period - 1) // period
+        for first in range(position, min(period, recipients), HISTORIES)
+        if (first + first // HISTORIES) % rows == row
+    )
+
+
+def _times(tally: Tally, number: int) -> Tally:
+    """The tally so many times."""
+    total = Tally()
+    while number:
+        if number % 2:
+            total = total + tally
+        tally, number = tally + tally, number // 2
+    return total
+
+
+@cache
+def _shard(row: int) -> str:
+    """A shard whose changes are counted in that row; its id has DynamoDB's form."""
+    part = f"{STATS_PREFIX}{row}"
+    ids = (f"shardId-{_START + n:020}-{crc32(str(n).encode()):08x}" for n in count())
+    return next(each for each in ids if stats_part(each) == part)
+
+
+def _as_folded(item: Item, row: int) -> Item:
+    """The item as a fold that counts writes it."""
+    marks = Marks({_shard(row): Mark(10**21 * 3 + row, _START // 1000)})
+    return _revised(item) | {"marks": marks_to_item(marks)}
+
+
+def _revised(item: Item) -> Item:
+    return item | {"revision": 1}
+
+
+# --- in the processes that fill ---------------------------------------------------------------
+
+_here: dict[str, Any] = {}
+
+
+def _connect(environment: Mapping[str, str], names: Mapping[str, str]) -> None:
+    _here["db"], _here["names"] = DynamoDB(environment), names
+
+
+def _fill(population: Population, chunk: tuple[str, int, int]) -> None:
+    table, start, stop = chunk
+    db: DynamoDB = _here["db"]
+    _, items_of = population.tables[table]
+    items = [item for index in range(start, stop) for item in items_of(index)]
+    parts = [items[first : first + 25] for first in range(0, len(items), 25)]
+    db.at_once(partial(db.put_all, _here["names"][table]), parts)
