@@ -1,6 +1,6 @@
 """All benchmarks, one after another, and their results in one page.
 
-    python -m benchmarks [NAME ...] [--into benchmarks/RESULTS.md]
+    python -m benchmarks [NAME ...]
 
 Each program runs in a process of its own and can also be run by itself, where it takes options and
 says what it compares. The exit status is 1 if something that must hold does not.
@@ -13,7 +13,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,34 +24,44 @@ from benchmarks.report import Report
 HERE: Final = Path(__file__).resolve().parent
 PROGRAMS: Final = ("ingest", "track", "startup", "cost", "scale", "mailing")
 """In the order of the page."""
-LIBRARIES: Final = ("aws-lambda-powertools", "boto3", "moto", "awslambdaric")
+KEPT: Final = HERE.parent / ".local" / "benchmarks"
+LIBRARIES: Final = (
+    "aws-lambda-powertools",
+    "boto3",
+    "awslambdaric",
+    "django",
+    "django-anymail",
+    "pytracking",
+)
 
 
 def main() -> int:
     """Runs them; the process's exit status."""
     parser = argparse.ArgumentParser(description="Run the benchmarks and write down what they find")
-    parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(PROGRAMS)}")
-    parser.add_argument("--into", type=Path, help="the page to write (none if not all are run)")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help=f"of {', '.join(PROGRAMS)}; all, if none is given"
+    )
+    parser.add_argument("--into", type=Path, default=HERE / "RESULTS.md", help="the page to write")
     options = parser.parse_args()
-    names = options.names or PROGRAMS
-    into = options.into or (None if options.names else HERE / "RESULTS.md")
-    reports: list[Report] = []
-    failed: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="sendtrail-benchmarks-") as folder:
-        for name in names:
-            file = Path(folder) / f"{name}.json"
-            done = subprocess.run(
-                [sys.executable, str(HERE / f"{name}.py"), "--json", str(file)], check=False
-            )
-            if done.returncode:
-                failed.append(name)
-            if file.exists():
-                reports.append(Report.read(file))
-    if into:
-        into.write_text("\n".join(_page(reports)), encoding="utf-8")
+    unknown = set(options.names) - set(PROGRAMS)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(PROGRAMS)}")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    failed = [name for name in options.names or PROGRAMS if not _holds(name)]
+    files = [KEPT / f"{name}.json" for name in PROGRAMS]
+    reports = [Report.read(file) for file in files if file.exists()]
+    options.into.write_text("\n".join(_page(reports)), encoding="utf-8")
     if failed:
         print(f"not as it must be: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _holds(name: str) -> bool:
+    """Runs one; whether all holds that must. Its report is kept, so that the page can be written
+    again when another is run.
+    """
+    command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(KEPT / f"{name}.json")]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def _page(reports: Sequence[Report]) -> Iterator[str]:

@@ -51,6 +51,9 @@ class MemoryDynamoDB:
         """One after another."""
         return [do(argument) for argument in arguments]
 
+    def pause(self, attempt: int) -> None:
+        """Does not wait."""
+
     def put_all(self, table: str, items: Sequence[Item]) -> None:
         """As BatchWriteItem."""
         keys = [self._key(table, item) for item in items]

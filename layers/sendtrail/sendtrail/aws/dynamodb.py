@@ -64,6 +64,10 @@ class DynamoDB:
             self._workers = ThreadPoolExecutor(max_workers=_WORKERS)
         return list(self._workers.map(do, arguments))
 
+    def pause(self, attempt: int) -> None:
+        """Waits as after the `attempt`-th attempt at something."""
+        self._service.pause(self._patience.wait(attempt))
+
     def put_all(self, table: str, items: Sequence[Item]) -> None:
         """Writes items, 25 to a request, or a single one by itself; what DynamoDB leaves
         unprocessed is tried again.
@@ -239,7 +243,7 @@ class DynamoDB:
     def _pause(self, attempt: int, operation: str) -> None:
         if attempt == _ROUNDS:
             raise ThrottledError("Unprocessed", f"{operation}: some left after {_ROUNDS} rounds")
-        self._service.pause(self._patience.wait(attempt))
+        self.pause(attempt)
 
     def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if self._count_capacity:

@@ -98,18 +98,19 @@ class Rows(Generic[S]):
         """
         done: dict[Key, S] = {}
         pending = dict(changes)
-        for _ in range(_TRIES):
+        for attempt in range(1, _TRIES + 1):
             rows = self._read(list(pending))
 
-            def attempt(key: Key, rows: dict[Key, _Row[S]] = rows) -> tuple[Key, S | None]:
+            def changed(key: Key, rows: dict[Key, _Row[S]] = rows) -> tuple[Key, S | None]:
                 return key, self._attempt(key, rows.get(key), changes[key], before_write)
 
-            for key, state in self._db.at_once(attempt, list(pending)):
+            for key, state in self._db.at_once(changed, list(pending)):
                 if state is not None:
                     done[key] = state
                     del pending[key]
             if not pending:
                 return done
+            self._db.pause(attempt)  # or those who met here meet again
         raise ThrottledError("Contention", f"{len(pending)} rows of {self._table} keep changing")
 
     def _attempt(
