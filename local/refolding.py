@@ -12,6 +12,7 @@ import boto3
 
 from local.aws import Endpoints
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
+from sendtrail.aws.service import Patience
 from sendtrail.services.refold import Refold, Tables
 
 __all__ = ["refold_here", "refold_in_aws", "refold_with", "tables_of"]
@@ -24,6 +25,8 @@ _PARTS: Final = 8
 """Into how many parts a table is cut, which are read at the same time."""
 _RUNS_AT_MOST: Final = 65.0
 """Seconds: FoldMessagesFunction's timeout in template.yaml, and a little more."""
+_LONG: Final = Patience(attempts=20)
+"""Half a minute or so: nobody waits for an answer, and to begin again would cost more."""
 _LOGICAL: Final = ("Events", "Messages", "Communications", "Participants", "Suppressions")
 
 
@@ -51,7 +54,7 @@ def refold_with(
         wait: seconds that a batch of fold_messages may take.
         say: is told how far it is.
     """
-    db = DynamoDB(environment)
+    db = DynamoDB(environment, patience=_LONG)
     refold = Refold.begin(db, tables, retention_days=retention_days, go_on=go_on)
     say(f"refold {refold.generation}: waiting {wait:.0f} s for batches that are under way")
     time.sleep(wait)
