@@ -28,6 +28,7 @@ __all__ = [
     "per_core",
     "postgresql",
     "ratio",
+    "running",
     "timing_rows",
 ]
 
@@ -66,7 +67,7 @@ def dynamodb_local(files: Path | None = None) -> Iterator[str]:
     where = ["-dbPath", str(files)] if files else ["-inMemory"]
     options = ["-jar", "DynamoDBLocal.jar", *where, "-sharedDb", "-port", str(port)]
     command = [java, "-Djava.library.path=DynamoDBLocal_lib", *options]
-    with _running("DynamoDB Local", command, port, folder):
+    with running("DynamoDB Local", command, port, folder):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -79,7 +80,7 @@ def moto() -> Iterator[str]:
     """
     port = free_port()
     command = [sys.executable, "-m", "local.aws_server", "127.0.0.1", str(port)]
-    with _running("moto", command, port, ROOT):
+    with running("moto", command, port, ROOT):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -184,17 +185,34 @@ def per_core(seconds: Sequence[float]) -> list[float]:
 
 
 @contextmanager
-def _running(name: str, command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+def running(
+    name: str,
+    command: Sequence[str],
+    port: int,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[int]:
+    """A server, once it takes connections; the number of its process.
+
+    Args:
+        name: what to call it if it does not start.
+        port: of this machine, where it listens.
+        folder: that it runs in.
+        environment: its variables; this process's, if not given.
+
+    Raises:
+        SystemExit: it does not start.
+    """
     process = subprocess.Popen(
         command,
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"DDB_LOCAL_TELEMETRY": "0"},
+        env={**(environment or os.environ), "DDB_LOCAL_TELEMETRY": "0"},
     )
     try:
         _wait_for(name, port, process)
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait()

@@ -7,20 +7,34 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final
 
-from benchmarks.common import ROOT, compact, create_table, dynamodb_local, moto, postgresql
+from benchmarks.common import (
+    ROOT,
+    compact,
+    create_table,
+    dynamodb_local,
+    free_port,
+    moto,
+    postgresql,
+    running,
+)
 from local import aws
 from local.functions import FunctionProcess
 from local.template import Function, load
 
 __all__ = ["DjangoSite", "RuntimeProcess", "Runtimes", "django_site", "runtimes"]
 
+SITE: Final = "track.society.example"
+"""The Django site's name."""
+_BASE: Final = f"https://{SITE}/"
+_SECRET: Final = "name:password"  # noqa: S105 -- SNS sends it back to us
 _PEERS: Final = ROOT / "benchmarks" / "peers"
 _INVOKE: Final = "/2015-03-31/functions/function/invocations"
 _TRACE: Final = "Root=1-6924a1b2-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"
@@ -160,31 +174,81 @@ def _cpu_seconds(process: int) -> float:
 
 
 class DjangoSite:
-    """`benchmarks/peers/django_site.py`, in a process of its own."""
+    """`benchmarks/peers/django_site.py` behind gunicorn: one worker, one thread, and connections
+    that are kept alive.
+    """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._input = cast("IO[str]", process.stdin)
-        self._output = cast("IO[str]", process.stdout)
+    def __init__(self, server: int, port: int, environment: Mapping[str, str]) -> None:
+        self._server = server
+        self._environment = environment
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
 
     def seconds(self, requests: Sequence[Json]) -> float:
-        """The processor time that Django's process took to answer requests, one after the other.
+        """The processor time that the worker took to answer requests, one after the other.
+
+        Args:
+            requests: a notification in its SNS envelope as `sns`; or a hit: `metadata`, `url` (of a
+                link), `ip`, `user_agent`.
 
         Raises:
-            SystemExit: an answer was wrong; the site has said which.
+            SystemExit: an answer was wrong.
         """
-        return sum(float(self._ask(request)) for request in requests)
+        sent = [_sns_post(each["sns"]) if "sns" in each else _hit(each) for each in requests]
+        (worker,) = _children_of(self._server)
+        before = _cpu_seconds(worker)
+        answers = [self._answer(*each) for each in sent]
+        time.sleep(0.005)  # it has answered, and waits for what comes next
+        seconds = _cpu_seconds(worker) - before
+        for request, (status, location) in zip(requests, answers, strict=True):
+            url = request.get("url")
+            if status != (302 if url else 200) or location != url:
+                raise SystemExit(f"the Django site answered {request!r:.300}: {status}, {location}")
+        return seconds
 
     def rows(self) -> int:
         """How many events it has stored."""
-        return int(self._ask(None))
+        return int(_site(self._environment, "count"))
 
-    def _ask(self, request: Json | None) -> str:
-        self._input.write(compact(request) + "\n")
-        self._input.flush()
-        answer = self._output.readline()
-        if not answer:
-            raise SystemExit("the Django site failed")
-        return answer
+    def _answer(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, str | None]:
+        self._connection.request(method, path, body, {"Host": SITE, **headers})
+        response = self._connection.getresponse()
+        response.read()
+        return response.status, response.headers["Location"]
+
+
+def _sns_post(message: Json) -> tuple[str, str, bytes, dict[str, str]]:
+    """What SNS sends to a webhook."""
+    headers = {
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Authorization": f"Basic {b64encode(_SECRET.encode()).decode()}",
+        "User-Agent": "Amazon Simple Notification Service Agent",
+        "X-Amz-Sns-Message-Id": message["MessageId"],
+        "X-Amz-Sns-Message-Type": message["Type"],
+        "X-Amz-Sns-Topic-Arn": message["TopicArn"],
+    }
+    return "POST", "/webhook/", compact(message).encode(), headers
+
+
+def _hit(hit: Json) -> tuple[str, str, bytes, dict[str, str]]:
+    """What a mail program sends for a pixel or a link of pytracking's."""
+    import pytracking
+
+    bases = {"base_open_tracking_url": f"{_BASE}o/", "base_click_tracking_url": f"{_BASE}c/"}
+    url = (
+        pytracking.get_click_tracking_url(hit["url"], hit["metadata"], **bases)
+        if hit["url"]
+        else pytracking.get_open_tracking_url(hit["metadata"], **bases)
+    )
+    headers = {
+        "Accept": "image/avif,image/webp,*/*;q=0.8",
+        "Accept-Encoding": "gzip, deflate, br",
+        "User-Agent": hit["user_agent"],
+        "X-Forwarded-For": hit["ip"],
+        "X-Forwarded-Proto": "https",
+    }
+    return "GET", f"/{url.removeprefix(_BASE)}", b"", headers
 
 
 @contextmanager
@@ -195,21 +259,33 @@ def django_site() -> Iterator[DjangoSite]:
         SystemExit: its packages are not installed, or there is no PostgreSQL.
     """
     if subprocess.run(
-        [sys.executable, "-c", "import anymail, pytracking, psycopg"],
+        [sys.executable, "-c", "import anymail, gunicorn, pytracking, psycopg"],
         check=False,
         stderr=subprocess.DEVNULL,
     ).returncode:
-        raise SystemExit("django-anymail, pytracking or psycopg is missing: `make bench` gets them")
+        raise SystemExit("what Django needs is missing: `make bench` gets it")
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--chdir", str(_PEERS), "--bind", f"127.0.0.1:{port}"),
+        *("--workers", "1", "--worker-class", "gthread", "--threads", "1", "--keep-alive", "75"),
+        *("--log-level", "critical", "django_site:application"),
+    ]
     with postgresql() as socket_folder:
-        process = subprocess.Popen(
-            [sys.executable, str(_PEERS / "django_site.py"), socket_folder, "postgres"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | aws.credentials(),
-        )
-        try:
-            yield DjangoSite(process)
-        finally:
-            process.kill()
-            process.communicate()
+        environment = {
+            **os.environ,
+            **aws.credentials(),
+            "POSTGRESQL_SOCKET": socket_folder,
+            "SITE": SITE,
+            "WEBHOOK_SECRET": _SECRET,
+        }
+        _site(environment, "create")
+        with running("gunicorn", command, port, _PEERS, environment) as server:
+            yield DjangoSite(server, port, environment)
+
+
+def _site(environment: Mapping[str, str], what: str) -> str:
+    """What the site's own program prints."""
+    program = [sys.executable, str(_PEERS / "django_site.py"), what]
+    return subprocess.run(
+        program, env=dict(environment), check=True, capture_output=True, text=True
+    ).stdout

@@ -17,8 +17,8 @@ runtime client for Python, whose share is counted: it reads the event and asks f
 database is DynamoDB Local. The floor calls it by the standard library's HTTP client, as anybody
 would who writes it; ours does without that one (docs/decisions/0015).
 
-Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it:
-the HTTP server that would read SNS's requests is not counted; PostgreSQL is reached by a Unix
+Django is served by gunicorn, over connections that are kept alive, with one worker, whose share is
+counted. What flatters it: nothing stands in front of gunicorn; PostgreSQL is reached by a Unix
 socket, and its processes are not counted, as DynamoDB's are not; what it stores is a few columns;
 nobody checks who sent it, but for a password. What does not: it takes a notification at a time,
 because that is how SNS calls it.
@@ -223,7 +223,7 @@ def report(found: Mapping[str, Sequence[float]]) -> Report:
     return Report(
         "Ingest: SES's events into the log",
         "Processor time of the whole process per event, batches of 100 from SQS; the functions in "
-        "Lambda's runtime with DynamoDB Local, Django by its WSGI handler with PostgreSQL. Ratios "
+        "Lambda's runtime with DynamoDB Local, Django behind gunicorn with PostgreSQL. Ratios "
         "are of the same round.",
         claims,
         [table, rates],

@@ -29,11 +29,11 @@ what it may have started; not the emulator's, nor the servers'. There is no TLS;
 or two such connections at start-up. No trace is sampled, as in production most are not. All code is
 byte-compiled: each is started once before anything counts.
 
-Django is called by its WSGI handler in a process of its own, a request at a time. What flatters it:
-the HTTP server in front of it is not counted, where Lambda's runtime is; PostgreSQL is reached by a
-Unix socket, and its processes are not counted; whoever clicks waits for the database, and does not
-get there while it is down. It has no start-up to compare: it runs all the time, whether anybody
-reads mail or not.
+Django is served by gunicorn, over connections that are kept alive, with one worker, whose share is
+counted as that of Lambda's runtime is. What flatters it: PostgreSQL is reached by a Unix socket,
+and its processes are not counted; whoever clicks waits for the database, and does not get there
+while it is down. What does not: it reads HTTP itself, which API Gateway does for Lambda. It has no
+start-up to compare: it runs all the time, whether anybody reads mail or not.
 
     start-up  from the process's start to its first answer: the interpreter, the runtime client, the
               handler's imports, the signing keys, one write
@@ -316,7 +316,7 @@ def report(found: Mapping[str, Found]) -> Report:
     title = "The pixel and the links: CPU of the function `track`"
     about = (
         "Processor time of the whole process per request: the functions in Lambda's runtime with "
-        "DynamoDB Local, Django by its WSGI handler with PostgreSQL. Ratios are of the same round."
+        "DynamoDB Local, Django behind gunicorn with PostgreSQL. Ratios are of the same round."
     )
     result = Report(title, about)
     for what, name, unit, scale, most in (

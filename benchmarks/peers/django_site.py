@@ -8,41 +8,34 @@ Stored is through Django's ORM, into PostgreSQL, in the same request. Nothing he
 it slow: no middleware, no DEBUG, no logging, one connection that stays open, one `INSERT` for each
 event, and of each event the columns only, not the notification as it came.
 
-It is a program. Its arguments are the folder of PostgreSQL's socket and its database; each line of
-its input is a request in JSON, and each line of its output the processor time of this process, all
-threads, user and system, that Django took to answer it. `null` is answered with the number of rows.
+It is served by gunicorn (`benchmarks/contenders.py`). As a program, it makes its table (`create`)
+or prints the number of rows (`count`). The folder of PostgreSQL's socket is in POSTGRESQL_SOCKET,
+its name in SITE, and what SNS must know in WEBHOOK_SECRET.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-import time
-from base64 import b64encode
-from io import BytesIO
 from typing import Any, Final
 
 import django
-import pytracking
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import connection, models
 from django.urls import path
 
-Json = dict[str, Any]
-Environ = dict[str, Any]
-
-SECRET: Final = "name:password"  # noqa: S105 -- SNS sends it back to us
-BASE: Final = "https://track.society.example/"
+SITE: Final = os.environ["SITE"]
+BASE: Final = f"https://{SITE}/"
 
 settings.configure(
-    ALLOWED_HOSTS=["track.society.example"],
-    ANYMAIL={"WEBHOOK_SECRET": SECRET},
+    ALLOWED_HOSTS=[SITE],
+    ANYMAIL={"WEBHOOK_SECRET": os.environ["WEBHOOK_SECRET"]},
     DATABASES={
         "default": {
             "ENGINE": "django.db.backends.postgresql",
-            "HOST": sys.argv[1],
-            "NAME": sys.argv[2],
+            "HOST": os.environ["POSTGRESQL_SOCKET"],
+            "NAME": "postgres",
             "USER": "postgres",
             "CONN_MAX_AGE": None,
         }
@@ -133,104 +126,13 @@ urlpatterns = [
 application = get_wsgi_application()
 
 
-def environ(request: Json) -> Environ:
-    """What a WSGI server would hand over.
-
-    Args:
-        request: a notification in its SNS envelope as `sns`; or a hit: `metadata`, `url` (of a
-            link), `ip`, `user_agent`.
-    """
-    if "sns" in request:
-        message = request["sns"]
-        return _environ(
-            "POST",
-            "/webhook/",
-            json.dumps(message).encode(),
-            CONTENT_TYPE="text/plain; charset=UTF-8",
-            HTTP_AUTHORIZATION=f"Basic {b64encode(SECRET.encode()).decode()}",
-            HTTP_USER_AGENT="Amazon Simple Notification Service Agent",
-            HTTP_X_AMZ_SNS_MESSAGE_ID=message["MessageId"],
-            HTTP_X_AMZ_SNS_MESSAGE_TYPE=message["Type"],
-            HTTP_X_AMZ_SNS_TOPIC_ARN=message["TopicArn"],
-        )
-    configuration = settings.PYTRACKING_CONFIGURATION
-    url = (
-        pytracking.get_click_tracking_url(request["url"], request["metadata"], **configuration)
-        if request["url"]
-        else pytracking.get_open_tracking_url(request["metadata"], **configuration)
-    )
-    return _environ(
-        "GET",
-        f"/{url.removeprefix(BASE)}",
-        b"",
-        HTTP_ACCEPT="image/avif,image/webp,*/*;q=0.8",
-        HTTP_ACCEPT_ENCODING="gzip, deflate, br",
-        HTTP_USER_AGENT=request["user_agent"],
-        HTTP_X_FORWARDED_FOR=request["ip"],
-        HTTP_X_FORWARDED_PROTO="https",
-    )
-
-
-def _environ(method: str, where: str, body: bytes, **headers: str) -> Environ:
-    return {
-        "REQUEST_METHOD": method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": where,
-        "QUERY_STRING": "",
-        "SERVER_NAME": "track.society.example",
-        "SERVER_PORT": "443",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "CONTENT_LENGTH": str(len(body)),
-        "HTTP_HOST": "track.society.example",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "https",
-        "wsgi.input": BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-        **headers,
-    }
-
-
-def answer(request: Environ) -> tuple[str, dict[str, str]]:
-    """Has Django answer, as a WSGI server does; the status and the headers."""
-    started: list[Any] = []
-    response = application(request, lambda *arguments: started.extend(arguments))
-    for _ in response:
-        pass
-    response.close()
-    status, headers = started
-    return status, dict(headers)
-
-
-def check(request: Json, status: str, headers: dict[str, str]) -> None:
-    """Has the answer be right.
-
-    Raises:
-        RuntimeError: it is not.
-    """
-    url = request.get("url")
-    if not status.startswith("302" if url else "200") or headers.get("Location") != url:
-        raise RuntimeError(f"{request}: {status}, {headers}")
-
-
 def main() -> None:
-    """Makes the table, and answers."""
-    with connection.schema_editor() as editor:
-        editor.create_model(Event)
-    for line in sys.stdin:
-        request = json.loads(line)
-        if request is None:
-            print(Event.objects.count(), flush=True)
-            continue
-        handed_over = environ(request)
-        start = time.process_time()
-        status, headers = answer(handed_over)
-        seconds = time.process_time() - start
-        check(request, status, headers)
-        print(seconds, flush=True)
+    """Does what its argument says."""
+    if sys.argv[1] == "create":
+        with connection.schema_editor() as editor:
+            editor.create_model(Event)
+    else:
+        print(Event.objects.count())
 
 
 if __name__ == "__main__":
