@@ -37,11 +37,12 @@ the same DynamoDB Local:
                  the mailing (`benchmarks.recorders`); it gets ingest's batches, and counters of one
                  row, which flatters it: that row could not take more than some 100 events a second
 
-    python benchmarks/cost.py [--messages 2000] [--beside 200] [--json FILE]
+    python benchmarks/cost.py [--messages 1000] [--beside 200] [--json FILE]
 
-It takes some quarter of an hour; with 20,000 messages more than an hour, since the folds' batches
-are as small as on AWS, and DynamoDB Local makes a hundred or two of their writes a second. It needs Java and AWS's DynamoDB Local, and says how to get that one. The
-exit status is 1 if a figure of the API is not what was done, or a promise is not kept.
+It takes some ten minutes; with 20,000 messages more than an hour, since the folds' batches are as
+small as on AWS, and DynamoDB Local makes a hundred or two of their writes a second. It needs Java
+and AWS's DynamoDB Local, and says how to get that one. The exit status is 1 if a figure of the API
+is not what was done, or a promise is not kept.
 """
 
 from __future__ import annotations
@@ -541,7 +542,7 @@ def curve_table(done: Done, resources: Resources) -> Table:
 def main() -> int:
     """Runs the benchmark; the process's exit status."""
     parser = argparse.ArgumentParser(description="what Sendtrail costs on AWS")
-    parser.add_argument("--messages", type=int, default=2_000, help="of the run (2,000)")
+    parser.add_argument("--messages", type=int, default=1_000, help="of the run (1,000)")
     parser.add_argument("--beside", type=int, default=200, help="of what is beside it (200)")
     parser.add_argument("--json", type=Path, help="a file for the report")
     options = parser.parse_args()
