@@ -29,6 +29,7 @@ __all__ = [
     "postgresql",
     "ratio",
     "running",
+    "sqs_event",
     "timing_rows",
 ]
 
@@ -152,6 +153,31 @@ def free_port() -> int:
 def compact(value: object) -> str:
     """JSON without blanks, as SES and the SDKs write it."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def sqs_event(bodies: Sequence[str]) -> Json:
+    """What the event source mapping of a queue hands over."""
+    return {
+        "Records": [
+            {
+                "messageId": f"{number:08}-0000-4000-8000-000000000000",
+                "receiptHandle": "AQEB" + "x" * 180,
+                "body": body,
+                "attributes": {
+                    "ApproximateReceiveCount": "1",
+                    "SentTimestamp": "1795167000000",
+                    "SenderId": "AIDAEXAMPLE",
+                    "ApproximateFirstReceiveTimestamp": "1795167000001",
+                },
+                "messageAttributes": {},
+                "md5OfBody": "0" * 32,
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:queue",
+                "awsRegion": "eu-west-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
 
 
 def items_of(database: Any, table: str) -> dict[tuple[str, str], Json]:

@@ -64,7 +64,7 @@ from urllib.request import Request, urlopen
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks` and `local`
 
 from benchmarks.batches import POLLERS, Arrival, Cut, cut
-from benchmarks.common import ROOT, dynamodb_local, moto
+from benchmarks.common import ROOT, dynamodb_local, moto, sqs_event
 from benchmarks.full_run import CLICKS, LINK, MESSAGES_EACH, OPENS, Done, Run
 from benchmarks.metered import Metered
 from benchmarks.pipeline import (
@@ -78,7 +78,6 @@ from benchmarks.pipeline import (
     delivered_after,
     polls,
     read_after,
-    sqs_event,
 )
 from benchmarks.prices import PRICES, dollars_by_line
 from benchmarks.report import Claim, Report, Table

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.common import ROOT
+from benchmarks.common import ROOT, sqs_event
 from benchmarks.pipeline import (
     Cuts,
     Functions,
@@ -25,7 +25,6 @@ from benchmarks.pipeline import (
     delivered_after,
     polls,
     read_after,
-    sqs_event,
 )
 from benchmarks.prices import PRICES, dollars_by_line
 from benchmarks.track import http_event

@@ -47,7 +47,7 @@ from typing import Any, Final
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks` and `local`
 
-from benchmarks.common import compact, items_of, per_core, ratio, timing_rows
+from benchmarks.common import compact, items_of, per_core, ratio, sqs_event, timing_rows
 from benchmarks.contenders import RuntimeProcess, django_site, runtimes
 from benchmarks.report import Claim, Report, Table
 from local.notifications import Mail, sns_envelope
@@ -71,30 +71,12 @@ Round = tuple[Sequence[str], Sequence[int]]
 # --- how each gets its events ----------------------------------------------------------------
 
 
-def sqs_event(notifications: Sequence[str], sizes: Sequence[int]) -> Json:
+def sized_sqs_event(notifications: Sequence[str], sizes: Sequence[int]) -> Json:
     """What an SQS event source mapping hands over; `size` is not SQS's, and for the floor only."""
-    return {
-        "Records": [
-            {
-                "messageId": f"{number:08}-0000-4000-8000-000000000000",
-                "receiptHandle": "AQEB" + "x" * 180,
-                "body": body,
-                "attributes": {
-                    "ApproximateReceiveCount": "1",
-                    "SentTimestamp": "1795167000000",
-                    "SenderId": "AIDAEXAMPLE",
-                    "ApproximateFirstReceiveTimestamp": "1795167000001",
-                },
-                "messageAttributes": {},
-                "md5OfBody": "0" * 32,
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:IngestQueue",
-                "awsRegion": "eu-west-1",
-                "size": size,
-            }
-            for number, (body, size) in enumerate(zip(notifications, sizes, strict=True))
-        ]
-    }
+    event = sqs_event(notifications)
+    for record, size in zip(event["Records"], sizes, strict=True):
+        record["size"] = size
+    return event
 
 
 def sns_event(notifications: Sequence[str], _sizes: Sequence[int]) -> Json:
@@ -105,9 +87,9 @@ def sns_event(notifications: Sequence[str], _sizes: Sequence[int]) -> Json:
 
 
 EVENT_OF: Final[Mapping[str, Callable[[Sequence[str], Sequence[int]], Json]]] = {
-    "ours": sqs_event,
+    "ours": sized_sqs_event,
     "naive": sns_event,
-    "floor": sqs_event,
+    "floor": sized_sqs_event,
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from benchmarks.batches import POLLERS, SHARDS, WINDOWS, Arrival, Batch, Cut, cut
+from benchmarks.common import sqs_event
 from benchmarks.metered import Call, Metered
 from local import aws
 from local.sources import lambda_record
@@ -33,7 +34,6 @@ __all__ = [
     "delivered_after",
     "polls",
     "read_after",
-    "sqs_event",
 ]
 
 Json = dict[str, Any]
@@ -309,31 +309,6 @@ class Recorder:
                     if record["eventName"] in names:
                         yield lambda_record(record, arn)
                 iterator = answer.get("NextShardIterator")
-
-
-def sqs_event(bodies: Sequence[str]) -> Json:
-    """What the event source mapping of a queue hands over."""
-    return {
-        "Records": [
-            {
-                "messageId": f"{number:08}-0000-4000-8000-000000000000",
-                "receiptHandle": "AQEB" + "x" * 180,
-                "body": body,
-                "attributes": {
-                    "ApproximateReceiveCount": "1",
-                    "SentTimestamp": "1795167000000",
-                    "SenderId": "AIDAEXAMPLE",
-                    "ApproximateFirstReceiveTimestamp": "1795167000001",
-                },
-                "messageAttributes": {},
-                "md5OfBody": "0" * 32,
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:queue",
-                "awsRegion": "eu-west-1",
-            }
-            for number, body in enumerate(bodies)
-        ]
-    }
 
 
 def window_of(lane: int) -> Json:
