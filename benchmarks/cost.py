@@ -93,8 +93,8 @@ Row = Sequence[str | float | int | None]
 FILLS: Final = (1, 5, 10, 25, 100)
 STREAM_WINDOWS: Final = (0, 1, 5, 20, 60)
 VOLUMES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
-MOST_OF_TRANSACTION: Final = 1.0
-MOST_WITHOUT_PARTICIPANTS: Final = 0.8
+MAX_OF_TRANSACTION: Final = 1.0
+MAX_WITHOUT_PARTICIPANTS: Final = 0.8
 QUEUE_LINES: Final = ("Lambda calls", "Lambda time", "CloudWatch Logs", "SQS", "DynamoDB writes")
 KNOB_COLUMNS: Final = (
     "write units a message",
@@ -300,17 +300,17 @@ def report(done: Done, beside: Beside) -> Report:
         rest_table(done, resources),
         curve_table(done, resources),
     ]
-    without = ours.dollars - dollars_of(ours, "FoldParticipantsFunction")
+    without = ours.dollars - dollars_of(ours, "ProjectParticipantsFunction")
     found.claims += [
         Claim(
             "ours / put and transaction, message and counters alone",
             without / transaction.dollars,
-            at_most=MOST_WITHOUT_PARTICIPANTS,
+            at_most=MAX_WITHOUT_PARTICIPANTS,
         ),
         Claim(
             "ours / put and transaction, with participants and suppressions",
             ours.dollars / transaction.dollars,
-            at_most=MOST_OF_TRANSACTION,
+            at_most=MAX_OF_TRANSACTION,
         ),
         Claim("ours / sample", ours.dollars / sample.dollars),
         Claim(

@@ -344,7 +344,7 @@ class Run:
         pages = (
             self._endpoints.client("s3")
             .get_paginator("list_objects_v2")
-            .paginate(Bucket=self._resources.physical["BodiesBucket", ""])
+            .paginate(Bucket=self._resources.physical["PlansBucket", ""])
         )
         found["bucket"] = (
             sum(each["Size"] for page in pages for each in page.get("Contents", [])) / 1e9

@@ -53,8 +53,8 @@ from benchmarks.report import Claim, Report, Table
 from local.notifications import Mail, sns_envelope
 from sendtrail.aws.dynamodb import to_attributes
 from sendtrail.domain.ids import new_message_id
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.event_items import event_to_item
+from sendtrail.intake.parser import events_of
+from sendtrail.log.items import event_to_item
 
 EVENTS: Final = 100
 """In a round: the batch size of the queue's event source mapping in template.yaml."""

@@ -5,7 +5,7 @@ ten are opened, most of them within hours and a fifth at any time of four days, 
 clicked. These events go through the product's own folds, over tests/memory.py, a DynamoDB in memory
 with streams that a contract suite holds to the real one:
 
-    the log -> fold_messages -> Messages -> fold_communications -> up to 16 rows of counters
+    the log -> project_messages -> Messages -> project_communications -> up to 16 rows of counters
 
 Streams are delivered as Lambda delivers them by template.yaml: a batch holds what came to a shard
 within a second, and at most 100 records. A shard lives for four hours, as DynamoDB's do, and its
@@ -53,27 +53,27 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `local` and 
 from benchmarks.metering import item_bytes
 from benchmarks.report import Claim, Report, Table
 from local.notifications import Mail
-from sendtrail.domain.communication import Stats
+from sendtrail.domain.communication import CounterShard
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
-from sendtrail.domain.marks import KEEP_SECONDS
 from sendtrail.domain.times import from_epoch_ms
 from sendtrail.errors import AwsError, ConditionFailedError, ThrottledError
-from sendtrail.services.fold_communications import FoldCommunications
-from sendtrail.services.fold_messages import FoldMessages
-from sendtrail.services.stream import EVERY_CHANGE, INSERTS, consume
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.event_items import event_from_item
-from sendtrail.storage.event_log import EventLog
-from sendtrail.storage.items import (
-    ABOUT,
-    STATS_PREFIX,
-    STATS_ROWS,
-    marks_from_item,
+from sendtrail.intake.parser import events_of
+from sendtrail.log.event_log import EventLog
+from sendtrail.log.items import event_from_item
+from sendtrail.projections.checkpoints import KEEP_SECONDS
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.projections.items import (
+    COUNTER_SHARDS,
+    COUNTERS_PREFIX,
+    DEFINITION,
+    checkpoints_from_item,
+    counter_part,
+    counters_from_item,
     message_from_item,
-    stats_from_item,
-    stats_part,
 )
+from sendtrail.projections.messages import MessageProjection
+from sendtrail.projections.stream import EVERY_CHANGE, INSERTS, consume
 from tests.memory import MemoryDynamoDB
 
 SHARDS: Final = (4, 16, 64)
@@ -97,13 +97,13 @@ ANSWER_SECONDS: Final = 0.005
 KEY_UNITS: Final = 1_000
 """Write units that DynamoDB takes for one key in a second."""
 FEW_UNITS: Final = 10
-MOST_BATCHES: Final = 10
+MAX_BATCHES: Final = 10
 """Of a shard in a second, in the long run."""
 EVEN: Final = 1.05
 PACE: Final = (
     f"DynamoDB takes {KEY_UNITS:,} write units a second for one key, and as many for a partition. "
     f"So a shard has at most {KEY_UNITS:,} changes a second in the long run, which are "
-    f"{MOST_BATCHES} batches; with fewer than {BATCH} changes a second it has one. Only what has "
+    f"{MAX_BATCHES} batches; with fewer than {BATCH} changes a second it has one. Only what has "
     "waited can come faster."
 )
 SHARED: Final = (
@@ -219,7 +219,7 @@ class Log:
         self._db = MemoryDynamoDB(MOST)
         db: Any = self._db
         self._log = EventLog(db, "Events", retention_days=400)
-        self._fold = FoldMessages.over(db, "Messages", self._log)
+        self._fold = MessageProjection.over(db, "Messages", self._log)
 
     def changes(self, happened: Sequence[Moment]) -> Iterator[tuple[int, dict[int, list[Json]]]]:
         """Second by second: shard of 64 → the changes of messages."""
@@ -231,8 +231,8 @@ class Log:
                     delivery.event,
                     names=INSERTS,
                     decode=event_from_item,
-                    take=self._fold.take,
-                    set_aside=_never,
+                    apply=self._fold.apply,
+                    quarantine=_never,
                 )
             self._db.forget("Events")  # a log of this size takes gigabytes, and no one reads it
             yield at, self._taken("Messages")
@@ -274,7 +274,7 @@ class Written(MemoryDynamoDB):
         self.writes: Counter[str] = Counter()
         self.units: Counter[str] = Counter()
         self.sizes: Counter[str] = Counter()
-        self.marks: Counter[str] = Counter()
+        self.checkpoints: Counter[str] = Counter()
 
     def put(self, table: str, item: Json, **condition: Any) -> None:
         """As PutItem."""
@@ -283,25 +283,25 @@ class Written(MemoryDynamoDB):
         self.writes[part] += 1
         self.units[part] += ceil(max(size, self.sizes[part]) / 1024)
         self.sizes[part] = size
-        self.marks[part] = len(item.get("marks", ()))
+        self.checkpoints[part] = len(item.get("checkpoints", ()))
 
     @property
     def rows(self) -> list[str]:
         """The rows of counters."""
-        return sorted(part for part in self.writes if part.startswith(STATS_PREFIX))
+        return sorted(part for part in self.writes if part.startswith(COUNTERS_PREFIX))
 
     def figures(self) -> dict[str, int]:
         """What the rows add up to."""
         rows = [row for row in self.items("Communications") if row["part"] in self.rows]
-        return dict(Stats.total(map(stats_from_item, rows)).counts)
+        return dict(CounterShard.total(map(counters_from_item, rows)).counts)
 
 
 class Fold:
-    """fold_communications, over a database."""
+    """project_communications, over a database."""
 
     def __init__(self, db: Written) -> None:
         written: Any = db
-        self._fold = FoldCommunications.over(written, "Communications")
+        self._fold = CommunicationProjection.over(written, "Communications")
 
     def __call__(self, delivery: Delivery) -> None:
         """Takes a batch."""
@@ -309,8 +309,8 @@ class Fold:
             delivery.event,
             names=EVERY_CHANGE,
             decode=message_from_item,
-            take=self._fold.take,
-            set_aside=_never,
+            apply=self._fold.apply,
+            quarantine=_never,
         )
 
 
@@ -339,11 +339,11 @@ class Counting:
         before = self.batches.total()
         for delivery in deliveries(at, merged(by_shard, self.shards)):
             self._fold(delivery)
-            self.batches[stats_part(delivery.shard_id)] += 1
+            self.batches[counter_part(delivery.shard_id)] += 1
             if self.batches.total() % TWICE == 0:
                 self._fold(delivery)
         mapped = Counter(
-            stats_part(Delivery(at, shard, []).shard_id) for shard in range(self.shards)
+            counter_part(Delivery(at, shard, []).shard_id) for shard in range(self.shards)
         )
         self.most_shards = max(self.most_shards, *mapped.values())
         for row, number in mapped.items():
@@ -351,7 +351,7 @@ class Counting:
             self.predicted[row] += share * (self.batches.total() - before)
         day = (at - START) // DAY
         self.largest[day] = max(self.largest[day], *(self.db.sizes[row] for row in self.db.rows))
-        self.most_marks[day] = max(self.most_marks[day], *self.db.marks.values())
+        self.most_marks[day] = max(self.most_marks[day], *self.db.checkpoints.values())
 
     @property
     def greatest(self) -> str:
@@ -493,7 +493,7 @@ def claims(countings: Sequence[Counting]) -> list[Claim]:
             ),
             Claim(
                 f"{each.shards} shards: the busiest row, if each shard has all that it can have",
-                busiest(each, MOST_BATCHES),
+                busiest(each, MAX_BATCHES),
                 unit="units/s",
             ),
             Claim(
@@ -507,7 +507,7 @@ def claims(countings: Sequence[Counting]) -> list[Claim]:
 
 def shares(countings: Sequence[Counting]) -> Table:
     """What each row was written."""
-    rows = [f"{STATS_PREFIX}{number}" for number in range(STATS_ROWS)]
+    rows = [f"{COUNTERS_PREFIX}{number}" for number in range(COUNTER_SHARDS)]
     columns = ["row"]
     for each in countings:
         columns += [f"{each.shards} shards: writes", "predicted"]
@@ -517,10 +517,10 @@ def shares(countings: Sequence[Counting]) -> Table:
         for each in countings:
             line += [each.db.writes[row], round(each.predicted[row])]
         lines.append(line)
-    about: list[str | float | int | None] = [ABOUT]
+    definition: list[str | float | int | None] = [DEFINITION]
     for each in countings:
-        about += [each.db.writes[ABOUT], None]
-    return Table("Writes to each row", columns, [*lines, about])
+        definition += [each.db.writes[DEFINITION], None]
+    return Table("Writes to each row", columns, [*lines, definition])
 
 
 def sizes(countings: Sequence[Counting]) -> Table:
@@ -530,8 +530,8 @@ def sizes(countings: Sequence[Counting]) -> Table:
         rows = each.db.rows
         units = sum(each.db.units[row] for row in rows) / sum(each.db.writes[row] for row in rows)
         largest = [each.largest[day] for day in range(DAYS)]
-        marks = max(each.most_marks.values())
-        lines.append([f"{each.shards} shards", each.batches.total(), units, *largest, marks])
+        checkpoints = max(each.most_marks.values())
+        lines.append([f"{each.shards} shards", each.batches.total(), units, *largest, checkpoints])
     columns = [
         "",
         "batches",
@@ -556,7 +556,7 @@ def limits(countings: Sequence[Counting]) -> Table:
             each.most_shards,
             each.units,
             busiest(each, 1),
-            busiest(each, MOST_BATCHES),
+            busiest(each, MAX_BATCHES),
             KEY_UNITS / busiest(each, 1),
         ]
         for each in countings
@@ -566,7 +566,7 @@ def limits(countings: Sequence[Counting]) -> Table:
         "most shards on a row",
         "units of its write at most",
         "units a second, at a batch a second of each shard",
-        f"at {MOST_BATCHES}",
+        f"at {MAX_BATCHES}",
         "throttled at batches a second of each shard",
     ]
     return Table("When a row would be throttled", columns, lines, [PACE])
@@ -610,7 +610,10 @@ def check(name: str, db: Written, happened: Sequence[Moment], report: Report) ->
         if found.get(counter) != number:
             report.wrong.append(f"{name}: {counter} is {found.get(counter)}, and not {number}")
     for row in db.items("Communications"):
-        times = [mark.at for mark in marks_from_item(row.get("marks")).by_shard.values()]
+        times = [
+            checkpoint.at
+            for checkpoint in checkpoints_from_item(row.get("checkpoints")).by_shard.values()
+        ]
         if times and max(times) - min(times) > KEEP_SECONDS:
             report.wrong.append(f"{name}: {row['part']} keeps marks of more than two days")
 
@@ -629,7 +632,7 @@ def main() -> int:
     report = Report(
         "How evenly a large mailing folds",
         f"{options.recipients:,} recipients, {len(happened):,} events within four days, through "
-        "fold_messages and fold_communications over a DynamoDB in memory, counted as from 4, 16 "
+        "project_messages and project_communications over a DynamoDB in memory, counted as from 4, 16 "
         "and 64 shards; each comes out as a plain count of the events does.",
         claims(countings),
         [shares(countings), sizes(countings), limits(countings)],

@@ -48,7 +48,11 @@ WHOLE_PROCESSOR: Final = 1769
 """MiB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html)."""
 PER_LINE: Final = 26
 """Bytes that CloudWatch adds to each line (PutLogEvents in its API reference)."""
-FOLDS: Final = ("FoldMessagesFunction", "FoldParticipantsFunction", "FoldCommunicationsFunction")
+FOLDS: Final = (
+    "ProjectMessagesFunction",
+    "ProjectParticipantsFunction",
+    "ProjectCommunicationsFunction",
+)
 
 
 @dataclass
@@ -214,7 +218,7 @@ class Cuts:
             mapping["FunctionName"]["Ref"]: Cut.of(mapping)
             for mapping in resources.of_type("AWS::Lambda::EventSourceMapping").values()
         }
-        return cls(by_function["IngestFunction"], by_function["FoldMessagesFunction"])
+        return cls(by_function["IngestFunction"], by_function["ProjectMessagesFunction"])
 
 
 class Recorder:
@@ -262,8 +266,8 @@ class Recorder:
             arrivals.append(Arrival(at, shard_of(message_id), record))
         batches = cut(arrivals, self._cuts.stream)
         with ThreadPoolExecutor(1) as beside:
-            participants = beside.submit(self._deliver_all, "FoldParticipantsFunction", batches)
-            self._deliver_all("FoldMessagesFunction", batches)
+            participants = beside.submit(self._deliver_all, "ProjectParticipantsFunction", batches)
+            self._deliver_all("ProjectMessagesFunction", batches)
             for batch in batches:
                 for message_id in {message_of(record) for record in batch.records}:
                     folded.setdefault(message_id, deque()).append(batch.at)
@@ -272,7 +276,7 @@ class Recorder:
                 at = folded[message_of(record)].popleft()
                 lane = shard_of(record["dynamodb"]["Keys"]["participant_id"]["S"])
                 arrivals.append(Arrival(at, lane, record))
-            self._deliver_all("FoldCommunicationsFunction", cut(arrivals, self._cuts.stream))
+            self._deliver_all("ProjectCommunicationsFunction", cut(arrivals, self._cuts.stream))
             participants.result()
         self._end_windows(batches)
 

@@ -32,27 +32,32 @@ from zlib import crc32
 from local import aws
 from local.notifications import Mail
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.domain.communication import About, Stats, Tally, tally_of
+from sendtrail.domain.communication import (
+    CommunicationDefinition,
+    Counters,
+    CounterShard,
+    counters_of,
+)
 from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import derived_message_id
-from sendtrail.domain.marks import Mark, Marks
 from sendtrail.domain.message import Message, fold
 from sendtrail.domain.participant import AddressUse, Inactivity, Participant
 from sendtrail.domain.suppression import Evidence, Suppression
 from sendtrail.domain.times import from_epoch_ms, years_after
-from sendtrail.services.fold_communications import note_month
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.event_items import event_to_item
-from sendtrail.storage.items import (
-    STATS_PREFIX,
-    STATS_ROWS,
-    about_to_item,
+from sendtrail.intake.parser import events_of
+from sendtrail.log.items import event_to_item
+from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
+from sendtrail.projections.communications import note_month
+from sendtrail.projections.items import (
+    COUNTER_SHARDS,
+    COUNTERS_PREFIX,
     address_use_to_item,
-    marks_to_item,
+    checkpoints_to_item,
+    counter_part,
+    counters_to_item,
+    definition_to_item,
     message_to_item,
     participant_to_item,
-    stats_part,
-    stats_to_item,
     suppression_to_item,
 )
 
@@ -258,26 +263,26 @@ class Population:
 
     def _communication_items(self, number: int) -> list[Item]:
         if number == 0:
-            name, recipients, rows = MAILING, self.mailing, STATS_ROWS
+            name, recipients, rows = MAILING, self.mailing, COUNTER_SHARDS
         else:
             name, rows = _other(number - 1), _FEW_ROWS
             rest = self.messages - self.large - self.ordinary - self.mailing
             recipients = rest // self.others + (number - 1 < rest % self.others)
         created_at = f"{self._day_of(number)}T08:00:00.000Z"
-        about = About(name, f"News {number}", created_at, posted=True)
+        definition = CommunicationDefinition(name, f"News {number}", created_at, posted=True)
         items: list[Item] = []
         for row in range(rows):
-            tally = Tally.sum(
-                _times(tally_of(history.message), _how_many(recipients, position, row, rows))
+            counters = Counters.sum(
+                _times(counters_of(history.message), _how_many(recipients, position, row, rows))
                 for position, history in enumerate(histories())
             )
-            if not tally.counts:
+            if not counters.counts:
                 continue
-            stats = Stats(tally, created_at, "newsletter")
-            about = about.with_messages(created_at, stats.kind, str(row))
-            key = {"communication_id": name, "part": f"{STATS_PREFIX}{row}"}
-            items.append(_as_folded(stats_to_item(stats) | key, row))
-        return [about_to_item(about) | {"revision": 1}, *items]
+            stats = CounterShard(counters, created_at, "newsletter")
+            definition = definition.with_messages(created_at, stats.kind, str(row))
+            key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}{row}"}
+            items.append(_as_folded(counters_to_item(stats) | key, row))
+        return [definition_to_item(definition) | {"revision": 1}, *items]
 
     @staticmethod
     def _day_of(number: int) -> str:
@@ -350,28 +355,28 @@ def _how_many(recipients: int, position: int, row: int, rows: int) -> int:
     )
 
 
-def _times(tally: Tally, number: int) -> Tally:
+def _times(counters: Counters, number: int) -> Counters:
     """The tally so many times."""
-    total = Tally()
+    total = Counters()
     while number:
         if number % 2:
-            total = total + tally
-        tally, number = tally + tally, number // 2
+            total = total + counters
+        counters, number = counters + counters, number // 2
     return total
 
 
 @cache
 def _shard(row: int) -> str:
     """A shard whose changes are counted in that row; its id has DynamoDB's form."""
-    part = f"{STATS_PREFIX}{row}"
+    part = f"{COUNTERS_PREFIX}{row}"
     ids = (f"shardId-{_START + n:020}-{crc32(str(n).encode()):08x}" for n in count())
-    return next(each for each in ids if stats_part(each) == part)
+    return next(each for each in ids if counter_part(each) == part)
 
 
 def _as_folded(item: Item, row: int) -> Item:
     """The item as a fold that counts writes it."""
-    marks = Marks({_shard(row): Mark(10**21 * 3 + row, _START // 1000)})
-    return _revised(item) | {"marks": marks_to_item(marks)}
+    checkpoints = Checkpoints({_shard(row): Checkpoint(10**21 * 3 + row, _START // 1000)})
+    return _revised(item) | {"checkpoints": checkpoints_to_item(checkpoints)}
 
 
 def _revised(item: Item) -> Item:

@@ -63,7 +63,7 @@ class Report:
     """
 
     title: str
-    about: str
+    definition: str
     claims: list[Claim] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Report:
 
     def to_text(self) -> str:
         """The report as Markdown, which a terminal shows well enough."""
-        parts = [f"## {self.title}", self.about]
+        parts = [f"## {self.title}", self.definition]
         parts += [_table(table) for table in self.tables]
         if self.claims:
             rows = [

@@ -72,9 +72,9 @@ from benchmarks.report import Claim, Report, Table
 from local import aws
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.times import Timestamp
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.sweep import Sweep
-from sendtrail.storage.event_log import EventLog
+from sendtrail.log.event_log import EventLog
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.staff.inactivity import InactivitySweep
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
 
@@ -282,9 +282,9 @@ class Stack:
         db = DynamoDB(backend.environment)
         table = backend.table("Participants")
         log = EventLog(db, backend.table("Events"), retention_days=400)
-        fold = FoldParticipants.over(db, table, backend.table("Suppressions"))
+        fold = ParticipantProjection.over(db, table, backend.table("Suppressions"))
         self._meter.spent()
-        swept = Sweep(db, table, log, fold, years=YEARS).run(
+        swept = InactivitySweep(db, table, log, fold, years=YEARS).run(
             now, has_time=lambda: True, since=since
         )
         if swept.count != found or swept.place:

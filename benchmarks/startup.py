@@ -79,8 +79,8 @@ from local import aws
 from local.mailboxes import OUTBOX
 from local.paths import LAYER
 from local.template import Function, Resources, load, parameters_here
+from sendtrail.auth.tokens import LinkTokens, signing_keys
 from sendtrail.domain.events import Recipient
-from sendtrail.tokens import LinkTokens, signing_keys
 
 MOST: Final = 0.5
 LETTER: Final = "dispatch, a letter"
@@ -294,9 +294,9 @@ def starts(here: Here, plans: list[str]) -> list[Start]:
         "ingest": (anew("sqs-send"), taken),
         "track": (pixel, answered),
         "preferences": (page, answered),
-        "fold_messages": (anew("stream-events-inserted"), taken),
-        "fold_participants": (anew("stream-events-inserted"), taken),
-        "fold_communications": (anew("stream-messages-changed"), taken),
+        "project_messages": (anew("stream-events-inserted"), taken),
+        "project_participants": (anew("stream-events-inserted"), taken),
+        "project_communications": (anew("stream-messages-changed"), taken),
         "dispatch": (job(None), taken),
         "sweep": (lambda _number: sample("schedule-sweep"), lambda found: found["count"] == 0),
         "authorize": (caller, lambda found: found["isAuthorized"]),
@@ -435,7 +435,7 @@ def measure(rounds: int, folder: Path) -> Found:
         finally:
             api.stop()
         # The first of all, so that there is somebody whom the API can show.
-        starter.cost(by_name["fold_participants"], artefact.layer)
+        starter.cost(by_name["project_participants"], artefact.layer)
         costs: dict[str, list[Cost]] = {start.name: [] for start in all_of_them}
         uncompiled: dict[str, list[Cost]] = {name: [] for name in UNCOMPILED}
         for number in range(rounds + 1):

@@ -65,13 +65,13 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks`
 from benchmarks.common import compact, items_of, per_core, ratio, timing_rows
 from benchmarks.contenders import DjangoSite, RuntimeProcess, Runtimes, django_site, runtimes
 from benchmarks.report import Claim, Report, Table
+from sendtrail.auth.tokens import LinkTokens, signing_keys
 from sendtrail.aws.dynamodb import to_attributes
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import new_message_id
 from sendtrail.domain.times import Timestamp, epoch_ms, now
-from sendtrail.services.tracking import shortened
-from sendtrail.storage.event_items import event_to_item
-from sendtrail.tokens import LinkTokens, signing_keys
+from sendtrail.log.items import event_to_item
+from sendtrail.tracking.hits import shortened
 
 HITS: Final = 50
 """Of each kind, in a warm round."""
@@ -87,8 +87,8 @@ HANDLERS: Final = {
     "echo": "echo.handler",
 }
 SAME_AS_OURS: Final = ("usual", "untraced")
-MOST_AT_START: Final = {"usual": 1 / 3}
-MOST_WARM: Final = {"usual": 1 / 2, "untraced": 1.0, "naive": 1.0, "pytracking": 1.0, "floor": 2.0}
+MAX_AT_START: Final = {"usual": 1 / 3}
+MAX_WARM: Final = {"usual": 1 / 2, "untraced": 1.0, "naive": 1.0, "pytracking": 1.0, "floor": 2.0}
 """What ours may cost, as a multiple of each of the others."""
 NAMES: Final = {
     "usual": "Powertools and boto3",
@@ -314,15 +314,15 @@ def compare(database: Any, site: DjangoSite, *, warm: int, all_hits: int) -> Non
 def report(found: Mapping[str, Found]) -> Report:
     """What was found."""
     title = "The pixel and the links: CPU of the function `track`"
-    about = (
+    definition = (
         "Processor time of the whole process per request: the functions in Lambda's runtime with "
         "DynamoDB Local, Django behind gunicorn with PostgreSQL. Ratios are of the same round."
     )
-    result = Report(title, about)
+    result = Report(title, definition)
     for what, name, unit, scale, most in (
-        ("start", "start-up", "ms", 1e3, MOST_AT_START),
-        ("o", "a pixel", "µs", 1e6, MOST_WARM),
-        ("c", "a link", "µs", 1e6, MOST_WARM),
+        ("start", "start-up", "ms", 1e3, MAX_AT_START),
+        ("o", "a pixel", "µs", 1e6, MAX_WARM),
+        ("c", "a link", "µs", 1e6, MAX_WARM),
     ):
         seconds = found[what]
         result.tables.append(

@@ -77,23 +77,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     recover.set_defaults(run=_recover)
 
-    refold = commands.add_parser(
-        "refold", help="make messages, participants and communications anew from the log"
+    rebuild = commands.add_parser(
+        "rebuild", help="make messages, participants and communications anew from the log"
     )
-    refold.add_argument(
-        "--go-on", action="store_true", help="with the latest refold, which was broken off"
+    rebuild.add_argument(
+        "--go-on", action="store_true", help="with the latest rebuild, which was broken off"
     )
-    refold.add_argument(
+    rebuild.add_argument(
         "--wait",
         metavar="SECONDS",
         type=float,
         default=65.0,
         help="for batches that are under way (65: longer than a function runs)",
     )
-    refold.add_argument(
+    rebuild.add_argument(
         "--aws", metavar="STACK", help="for the stack of that name in AWS, not here"
     )
-    refold.set_defaults(run=_refold)
+    rebuild.set_defaults(run=_rebuild)
 
     key = commands.add_parser("key", help="make an API key")
     key.add_argument("scope", choices=["read", "send", "admin"])
@@ -175,13 +175,13 @@ def _recover(options: argparse.Namespace, _given: list[str]) -> None:
     print(f"{recover(options.files, options.aws)} brought back")
 
 
-def _refold(options: argparse.Namespace, _given: list[str]) -> None:
-    from local.refolding import refold_here, refold_in_aws
+def _rebuild(options: argparse.Namespace, _given: list[str]) -> None:
+    from local.rebuilding import rebuild_here, rebuild_in_aws
 
     if options.aws:
-        refold_in_aws(options.aws, go_on=options.go_on, wait=options.wait)
+        rebuild_in_aws(options.aws, go_on=options.go_on, wait=options.wait)
     else:
-        refold_here(stack.read(), go_on=options.go_on, wait=options.wait)
+        rebuild_here(stack.read(), go_on=options.go_on, wait=options.wait)
 
 
 def _key(options: argparse.Namespace, _given: list[str]) -> None:

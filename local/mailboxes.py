@@ -33,7 +33,7 @@ _SIMULATOR: Final = "simulator.amazonses.com"
 _IDLE: Final = 0.15
 _QUIET: Final = 1.0
 _TIMEOUT: Final = 30.0
-_MOST_AT_ONCE: Final = 10  # PublishBatch
+_MAX_AT_ONCE: Final = 10  # PublishBatch
 _WRITTEN_ANYWAY: Final = frozenset({"from", "to", "subject", "mime-version"})
 _ON_ACCOUNT_LIST: Final = (
     "Amazon SES did not send the message to this address because it is on the suppression list for "
@@ -101,10 +101,10 @@ class Mailboxes:
         return found
 
     def _publish(self, events: Sequence[Json]) -> None:
-        for start in range(0, len(events), _MOST_AT_ONCE):
+        for start in range(0, len(events), _MAX_AT_ONCE):
             entries = [
                 {"Id": str(number), "Message": json.dumps(event)}
-                for number, event in enumerate(events[start : start + _MOST_AT_ONCE])
+                for number, event in enumerate(events[start : start + _MAX_AT_ONCE])
             ]
             self._sns.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
 

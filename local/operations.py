@@ -17,9 +17,9 @@ from local.functions import FunctionError, Functions
 from local.paths import LOGS
 from local.stack import StackError, read
 from local.template import load, parameters_here
+from sendtrail.auth.api_keys import Scope, new_key
 from sendtrail.domain.times import now
-from sendtrail.keys import Scope, new_key
-from sendtrail.services.recovery import unsaved
+from sendtrail.log.recovery import unsaved
 
 __all__ = ["invoke", "make_key", "recover", "redrive"]
 

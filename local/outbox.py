@@ -42,14 +42,14 @@ _RESET: Final = "/moto-api/reset"
 _SIGNED_FOR_SES: Final = "/ses/aws4_request"
 
 _PAGE: Final = 100
-_MOST_SUPPRESSED_AT_ONCE: Final = 1000
+_MAX_SUPPRESSED_AT_ONCE: Final = 1000
 _REASONS: Final = ("BOUNCE", "COMPLAINT")
 
 # SES's API reference: MessageTag, MessageHeader and Destination.
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]{1,126}")
 _HEADER_VALUE: Final = re.compile(r"[ -~]{1,995}")
-_MOST_HEADERS: Final = 15
+_MAX_HEADERS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class SuppressionList:
     def _list(self, query: Any) -> Response:
         reasons = query.getlist("Reason") or _REASONS
         since, until = _moment(query.get("StartDate")), _moment(query.get("EndDate"))
-        size = int(query.get("PageSize", _MOST_SUPPRESSED_AT_ONCE))
+        size = int(query.get("PageSize", _MAX_SUPPRESSED_AT_ONCE))
         found = [
             entry
             for address, entry in sorted(self._entries.items())
@@ -261,8 +261,8 @@ def _mistake(given: Mapping[str, Any]) -> str:
                     f"are allowed, and at most 256 of them."
                 )
     headers = given["Content"].get("Simple", {}).get("Headers", ())
-    if len(headers) > _MOST_HEADERS:
-        return f"More than {_MOST_HEADERS} headers."
+    if len(headers) > _MAX_HEADERS:
+        return f"More than {_MAX_HEADERS} headers."
     for header in headers:
         if not _HEADER_NAME.fullmatch(header["Name"]):
             return f"Invalid header name <{header['Name']}>."

@@ -37,7 +37,7 @@ _IDLE: Final = 0.15
 _AGAIN: Final = 1.0
 _LONGEST_AGAIN: Final = 10.0
 _QUIET: Final = 1.0
-_MOST_AT_ONCE: Final = 10  # ReceiveMessage
+_MAX_AT_ONCE: Final = 10  # ReceiveMessage
 _SHARDS_EVERY: Final = 20.0
 
 
@@ -133,7 +133,7 @@ class QueuePoller:
         while len(batch) < self._size:
             found = self._sqs.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=min(_MOST_AT_ONCE, self._size - len(batch)),
+                MaxNumberOfMessages=min(_MAX_AT_ONCE, self._size - len(batch)),
                 AttributeNames=["All"],
                 MessageAttributeNames=["All"],
             ).get("Messages", [])

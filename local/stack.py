@@ -201,7 +201,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
         "dispatch_queue_url": resources.physical["DispatchQueue", ""],
         "dispatch_dlq_url": resources.physical["DispatchDlq", ""],
         "sweep_queue_url": resources.physical["SweepQueue", ""],
-        "folds_dlq_url": resources.physical["FoldsDlq", ""],
+        "projections_dlq_url": resources.physical["ProjectionsDlq", ""],
         "api_keys_secret": resources.physical["ApiKeys", ""],
         "outbox": f"{endpoints.aws}{OUTBOX}",
         "tables": {
@@ -209,7 +209,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             for name in resources.of_type("AWS::DynamoDB::Table")
         },
         "retention_days": int(resources.parameters["RetentionDays"]),
-        "bodies_bucket": resources.physical["BodiesBucket", ""],
+        "plans_bucket": resources.physical["PlansBucket", ""],
         "pid": os.getpid(),
     }
 

@@ -197,7 +197,7 @@ def parameters_here(gateway_url: str) -> dict[str, str]:
         "PublicUrl": gateway_url,
         "SenderAddress": "The Society <news@society.example>",
         "SendRate": "400",
-        "DoubtSeconds": "15",
+        "InDoubtSeconds": "15",
     }
 
 

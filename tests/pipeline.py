@@ -8,20 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sendtrail.domain.communication import Stats
+from sendtrail.domain.communication import CounterShard
 from sendtrail.errors import AwsError
-from sendtrail.services.fold_communications import FoldCommunications
-from sendtrail.services.fold_messages import FoldMessages
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.stream import EVERY_CHANGE, INSERTS, consume
-from sendtrail.storage.event_items import event_from_item
-from sendtrail.storage.event_log import EventLog
-from sendtrail.storage.items import GENERATION_ID, message_from_item, stats_from_item
+from sendtrail.log.event_log import EventLog
+from sendtrail.log.items import event_from_item
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.projections.items import EPOCH_ID, counters_from_item, message_from_item
+from sendtrail.projections.messages import MessageProjection
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.projections.stream import EVERY_CHANGE, INSERTS, consume
 from tests.memory import MemoryDynamoDB
 
 __all__ = ["Pipeline", "plain", "what_readers_see"]
 
-_FOR_FOLDS = ("revision", "marks", "generation", "stats_rows")
+_FOR_FOLDS = ("revision", "checkpoints", "epoch", "counter_shards")
 
 Take = Callable[[dict[str, Any]], Any]
 
@@ -37,8 +37,8 @@ class Pipeline:
     def __post_init__(self) -> None:
         db: Any = self.db
         self.log = EventLog(db, "Events", retention_days=400)
-        self.communications = FoldCommunications.over(db, "Communications")
-        participants = FoldParticipants.over(db, "Participants", "Suppressions")
+        self.communications = CommunicationProjection.over(db, "Communications")
+        participants = ParticipantProjection.over(db, "Participants", "Suppressions")
         self.consumers: list[tuple[str, str, Take]] = [
             (
                 "Events",
@@ -47,8 +47,8 @@ class Pipeline:
                     event,
                     names=INSERTS,
                     decode=event_from_item,
-                    take=FoldMessages.over(db, "Messages", self.log).take,
-                    set_aside=self.aside.append,
+                    apply=MessageProjection.over(db, "Messages", self.log).apply,
+                    quarantine=self.aside.append,
                 ),
             ),
             (
@@ -58,8 +58,8 @@ class Pipeline:
                     event,
                     names=INSERTS,
                     decode=event_from_item,
-                    take=lambda records: participants.take(r.new for r in records if r.new),
-                    set_aside=self.aside.append,
+                    apply=lambda records: participants.apply(r.new for r in records if r.new),
+                    quarantine=self.aside.append,
                 ),
             ),
             (
@@ -69,8 +69,8 @@ class Pipeline:
                     event,
                     names=EVERY_CHANGE,
                     decode=message_from_item,
-                    take=self.communications.take,
-                    set_aside=self.aside.append,
+                    apply=self.communications.apply,
+                    quarantine=self.aside.append,
                 ),
             ),
         ]
@@ -108,7 +108,7 @@ class Pipeline:
 
 
 def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
-    """What the tables say: everything but revisions and marks, the counters of a communication
+    """What the tables say: everything but revisions and checkpoints, the counters of a communication
     added up.
 
     Args:
@@ -118,17 +118,17 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
         table: [plain(item) for item in items(table)]
         for table in ("Messages", "Participants", "Suppressions")
     }
-    said["Messages"] = [
-        item for item in said["Messages"] if item["participant_id"] != GENERATION_ID
-    ]
-    rows: dict[str, list[Stats]] = defaultdict(list)
+    said["Messages"] = [item for item in said["Messages"] if item["participant_id"] != EPOCH_ID]
+    rows: dict[str, list[CounterShard]] = defaultdict(list)
     said["about"] = []
     for item in items("Communications"):
-        if item["part"].startswith("stats#"):
-            rows[item["communication_id"]].append(stats_from_item(item))
-        elif item["part"] == "about":
+        if item["part"].startswith("counters#"):
+            rows[item["communication_id"]].append(counters_from_item(item))
+        elif item["part"] == "definition":
             said["about"].append(plain(item))
-    return said | {"communications": {name: Stats.total(mine) for name, mine in rows.items()}}
+    return said | {
+        "communications": {name: CounterShard.total(mine) for name, mine in rows.items()}
+    }
 
 
 def plain(item: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from local.notifications import Mail
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.ses.parser import events_of
+from sendtrail.intake.parser import events_of
 
 __all__ = ["AGENTS", "LINKS", "json_values", "mails", "message_events", "notifications_about"]
 

@@ -7,11 +7,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.keyring import KeyRing
+from sendtrail.auth.api_key_ring import ApiKeyRing
 
 logger = Logger()
 
-keys = KeyRing()
+keys = ApiKeyRing()
 
 
 @logger.inject_lambda_context

@@ -11,19 +11,19 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.auth.signing_keys import link_keys
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
 from sendtrail.errors import AwsError, SendtrailError, ThrottledError
-from sendtrail.linkkeys import link_keys
+from sendtrail.log.event_log import EventLog
 from sendtrail.runtime import database, event_log, ses
-from sendtrail.services.expanding import Expanding, Job
-from sendtrail.storage.event_log import EventLog
-from sendtrail.storage.plans import Plans
+from sendtrail.sending.fan_out import FanOut, Job
+from sendtrail.sending.plan_store import PlanStore
 
 if TYPE_CHECKING:
-    from sendtrail.services.once import Once
+    from sendtrail.sending.idempotency import IdempotentSender
 
 logger = Logger()
 metrics = Metrics()
@@ -43,12 +43,12 @@ class Worker:
     """
 
     def __init__(self, settings: Settings, db: DynamoDB, log: EventLog) -> None:
-        plans = Plans(Bucket(environment(), settings.bodies_bucket))
+        plans = PlanStore(Bucket(environment(), settings.plans_bucket))
         sqs, queue = Sqs(environment()), settings.dispatch_queue_url
-        self.expanding = Expanding(plans, log, partial(sqs.send_all, queue))
-        self.put_off = partial(sqs.put_off, queue)
+        self.fan_out = FanOut(plans, log, partial(sqs.send_all, queue))
+        self.defer = partial(sqs.defer, queue)
         self._make_letters = partial(
-            letters,
+            messages,
             plans,
             log,
             db,
@@ -56,7 +56,7 @@ class Worker:
             participants_table=settings.participants_table,
             suppressions_table=settings.suppressions_table,
             idempotency_table=settings.idempotency_table,
-            doubt_seconds=settings.doubt_seconds,
+            in_in_doubt_seconds=settings.in_in_doubt_seconds,
             sender=settings.sender_address,
             configuration_set=settings.configuration_set,
             per_second=settings.sends_per_second,
@@ -64,13 +64,13 @@ class Worker:
         )
 
     @cached_property
-    def letters(self) -> Once:
+    def messages(self) -> IdempotentSender:
         """Sends letters, each at most once; made at the first."""
         return self._make_letters()
 
 
-def letters(
-    plans: Plans,
+def messages(
+    plans: PlanStore,
     log: EventLog,
     db: DynamoDB,
     *,
@@ -78,31 +78,36 @@ def letters(
     participants_table: str,
     suppressions_table: str,
     idempotency_table: str,
-    doubt_seconds: int,
+    in_in_doubt_seconds: int,
     sender: str,
     configuration_set: str,
     per_second: float,
     public_url: str,
-) -> Once:
+) -> IdempotentSender:
     """What sends letters. It takes long to import, and plans are expanded without it."""
-    from sendtrail.services.dispatch import Dispatch, PublicLinks
-    from sendtrail.services.once import Once
-    from sendtrail.services.postman import Pace, Postman
-    from sendtrail.services.refusals import Refusals
-    from sendtrail.services.rendering import Rendering
-    from sendtrail.storage.templates import Templates
+    from sendtrail.sending.dispatch import Dispatch, PublicLinks
+    from sendtrail.sending.eligibility import Eligibility
+    from sendtrail.sending.idempotency import IdempotentSender
+    from sendtrail.sending.rendering import MessageRenderer
+    from sendtrail.sending.ses_sender import RateLimiter, SesSender
+    from sendtrail.sending.template_store import TemplateStore
 
     dispatch = Dispatch(
         plans=plans,
-        rendering=Rendering(Templates(db, templates_table)),
+        renderer=MessageRenderer(TemplateStore(db, templates_table)),
         log=log,
-        refusals=Refusals(db, participants_table, suppressions_table),
-        postman=Postman(
-            ses(), sender=sender, configuration_set=configuration_set, pace=Pace(per_second)
+        eligibility=Eligibility(db, participants_table, suppressions_table),
+        ses_sender=SesSender(
+            ses(),
+            sender=sender,
+            configuration_set=configuration_set,
+            rate_limiter=RateLimiter(per_second),
         ),
         links=lambda: PublicLinks(public_url, link_keys().tokens()),
     )
-    return Once(dispatch.send, db, idempotency_table, doubt_seconds=doubt_seconds)
+    return IdempotentSender(
+        dispatch.send, db, idempotency_table, in_in_doubt_seconds=in_in_doubt_seconds
+    )
 
 
 @cache
@@ -130,7 +135,7 @@ class Batch:
         except SendtrailError as error:
             if isinstance(error, ThrottledError):
                 self._slow_down = error
-            self._put_off(record, error)
+            self._defer(record, error)
             return False
         except Exception:
             # A fault of ours, which is no reason not to do the others.
@@ -145,11 +150,11 @@ class Batch:
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
         if job.number is None:
-            return self._worker.expanding.expand(job.plan_id).value
-        message_id = self._worker.expanding.message_id(job)
-        return self._worker.letters.send(message_id, job.plan_id, job.number)
+            return self._worker.fan_out.fan_out(job.plan_id).value
+        message_id = self._worker.fan_out.message_id(job)
+        return self._worker.messages.send(message_id, job.plan_id, job.number)
 
-    def _put_off(self, record: Mapping[str, Any], error: SendtrailError) -> None:
+    def _defer(self, record: Mapping[str, Any], error: SendtrailError) -> None:
         """Has the message come again after a time that grows with the number of its attempts."""
         attempts = int(record["attributes"].get("ApproximateReceiveCount", 1))
         most = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
@@ -164,9 +169,9 @@ class Batch:
                 "again_in": seconds,
             },
         )
-        metrics.add_metric(name="PutOff", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="Deferred", unit=MetricUnit.Count, value=1)
         try:
-            self._worker.put_off(record["receiptHandle"], seconds)
+            self._worker.defer(record["receiptHandle"], seconds)
         except AwsError as refused:  # it comes when its visibility timeout is over
             logger.warning("could not put off", extra={"why": str(refused)})
 

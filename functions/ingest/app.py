@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.intake.ingest import Ingest, IngestResult
 from sendtrail.runtime import event_log
-from sendtrail.services.ingest import Ingest, Outcome
 
 logger = Logger()
 metrics = Metrics()
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
     records = event.get("Records")
     if isinstance(records, list) and records and records[0].get("eventSource") == "aws:sqs":
         return take_batch(records)
-    outcome = ingest().take([("", event)])
+    outcome = ingest().ingest([("", event)])
     report(outcome)
     for error in (*outcome.rejected.values(), *outcome.failed.values()):
         raise error
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
 
 def take_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Writes all of a batch together, and says which records could not be taken."""
-    outcome = ingest().take([(record["messageId"], record["body"]) for record in records])
+    outcome = ingest().ingest([(record["messageId"], record["body"]) for record in records])
     report(outcome)
     failures = outcome.rejected.keys() | outcome.failed.keys()
     return {
@@ -58,7 +58,7 @@ def take_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def report(outcome: Outcome) -> None:
+def report(outcome: IngestResult) -> None:
     """Logs and counts what became of a batch."""
     count = sum(outcome.events.values())
     metrics.add_metric(name="Events", unit=MetricUnit.Count, value=count)

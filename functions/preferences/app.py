@@ -10,16 +10,16 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.auth.signing_keys import link_keys
 from sendtrail.config import Settings
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import AwsError, InvalidTokenError
-from sendtrail.linkkeys import link_keys
-from sendtrail.public.pages import page, preferences
-from sendtrail.public.requests import form_of, hit_of, method_of, token_of
-from sendtrail.runtime import hasty_database, hasty_event_log, to_ingest_queue
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.keeping import Keeper, Kept, write_line
-from sendtrail.services.preferences import By, Preferences
+from sendtrail.log.fallback import FallbackWriter, WrittenTo, write_line
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.runtime import interactive_database, interactive_event_log, to_ingest_queue
+from sendtrail.tracking.pages import page, preferences
+from sendtrail.tracking.preferences import By, Preferences
+from sendtrail.tracking.requests import form_of, method_of, public_request, token_of
 
 logger = Logger()
 metrics = Metrics()
@@ -31,12 +31,12 @@ _CHOICES: Final = {"yes": True, "no": False}
 @cache
 def service() -> Preferences:
     """The service, made at the first request."""
-    settings, db = Settings.from_environment(), hasty_database()
+    settings, db = Settings.from_environment(), interactive_database()
     return Preferences(
         db,
         settings.participants_table,
-        Keeper(hasty_event_log(), to_ingest_queue, partial(write_line, logger)),
-        FoldParticipants.over(db, settings.participants_table, settings.suppressions_table),
+        FallbackWriter(interactive_event_log(), to_ingest_queue, partial(write_line, logger)),
+        ParticipantProjection.over(db, settings.participants_table, settings.suppressions_table),
     )
 
 
@@ -82,10 +82,10 @@ def choose(
     event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: By
 ) -> dict[str, Any]:
     """Records a choice and shows the page as it is now."""
-    kept = service().choose(recipient, hit_of(event), subscribed=subscribed, by=by)
+    kept = service().choose(recipient, public_request(event), subscribed=subscribed, by=by)
     name = "Resubscribed" if subscribed else "Unsubscribed"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    if kept is not Kept.LOG:
-        metrics.add_metric(name=f"KeptIn{kept.value}", unit=MetricUnit.Count, value=1)
+    if kept is not WrittenTo.LOG:
+        metrics.add_metric(name=f"FallbackTo{kept.value}", unit=MetricUnit.Count, value=1)
     logger.info("choice", extra={"subscribed": subscribed, "by": by.value, "kept": kept.value})
     return preferences(sender(), subscribed=subscribed, changed=True)

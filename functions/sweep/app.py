@@ -14,24 +14,24 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
 from sendtrail.domain.times import now
+from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.runtime import database, event_log
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.sweep import Place, Sweep, Swept
+from sendtrail.staff.inactivity import InactivitySweep, SweepPosition, SweepResult
 
 logger = Logger()
 metrics = Metrics()
 
 _RESERVE_MS: Final = 10_000
 """A page and the word to go on take less."""
-_MOST_SAID: Final = 1_000
+_MAX_SAID: Final = 1_000
 
 
 @cache
-def sweep() -> Sweep:
+def sweep() -> InactivitySweep:
     """The service, made at the first event."""
     settings, db = Settings.from_environment(), database()
-    fold = FoldParticipants.over(db, settings.participants_table, settings.suppressions_table)
-    return Sweep(
+    fold = ParticipantProjection.over(db, settings.participants_table, settings.suppressions_table)
+    return InactivitySweep(
         db, settings.participants_table, event_log(), fold, years=settings.inactivity_years
     )
 
@@ -61,10 +61,10 @@ def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     swept = sweep().run(
         now(),
         has_time=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS,
-        place=Place(**place) if place else None,
+        place=SweepPosition(**place) if place else None,
         since=order.get("since"),
         dry=dry,
-        most=_MOST_SAID,
+        most=_MAX_SAID,
     )
     if swept.place and not dry:
         go_on(swept.place)
@@ -72,13 +72,13 @@ def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return asdict(swept)
 
 
-def go_on(place: Place) -> None:
+def go_on(place: SweepPosition) -> None:
     """Has another invocation continue."""
     url = Settings.from_environment().sweep_queue_url
     Sqs(environment()).send(url, json.dumps({"place": asdict(place)}))
 
 
-def report(swept: Swept, *, dry: bool) -> None:
+def report(swept: SweepResult, *, dry: bool) -> None:
     """Logs and counts what came of it."""
     logger.info(
         "swept",

@@ -9,15 +9,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.auth.signing_keys import link_keys
+from sendtrail.auth.tokens import ClickedLink
 from sendtrail.config import Settings
 from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import AwsError, InvalidTokenError
-from sendtrail.linkkeys import link_keys
-from sendtrail.public.requests import hit_of, method_of, token_of
-from sendtrail.runtime import hasty_event_log, to_ingest_queue
-from sendtrail.services.keeping import Keeper, Kept, write_line
-from sendtrail.services.tracking import Tracking
-from sendtrail.tokens import ClickedLink
+from sendtrail.log.fallback import FallbackWriter, WrittenTo, write_line
+from sendtrail.runtime import interactive_event_log, to_ingest_queue
+from sendtrail.tracking.hits import Tracking
+from sendtrail.tracking.requests import method_of, public_request, token_of
 
 logger = Logger()
 metrics = Metrics()
@@ -37,8 +37,8 @@ PIXEL: Final = {
 def tracking() -> Tracking:
     """The service, made at the first request."""
     settings = Settings.from_environment()
-    keeper = Keeper(hasty_event_log(), to_ingest_queue, partial(write_line, logger))
-    return Tracking(keeper, whole_ip_addresses=settings.whole_ip_addresses)
+    writer = FallbackWriter(interactive_event_log(), to_ingest_queue, partial(write_line, logger))
+    return Tracking(writer, whole_ip_addresses=settings.whole_ip_addresses)
 
 
 @logger.inject_lambda_context
@@ -58,12 +58,12 @@ def open_pixel(event: dict[str, Any]) -> None:
     token = token_of(event).removesuffix(".gif")
     try:
         pixel = link_keys().read(lambda tokens: tokens.read_open(token))
-        kept = tracking().opened(pixel, hit_of(event))
+        kept = tracking().opened(pixel, public_request(event))
     except InvalidTokenError:
         count("InvalidTokens")
     except Exception:
         logger.exception("a pixel was loaded and could not be kept")
-        count("Unkept")
+        count("NotWritten")
     else:
         report("Opens", kept)
 
@@ -98,26 +98,26 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
 def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
     """Keeps that a link was followed; whatever goes wrong, whoever follows it gets there."""
     try:
-        kept = tracking().clicked(link, hit_of(event))
+        kept = tracking().clicked(link, public_request(event))
     except Exception:
         logger.exception("a link was followed and could not be kept")
-        count("Unkept")
+        count("NotWritten")
     else:
         report("Clicks", kept)
 
 
 def explain(status: int, title: str, text: str) -> dict[str, Any]:
     """A page that says why there is no redirect; what makes it is loaded only then."""
-    from sendtrail.public.pages import page
+    from sendtrail.tracking.pages import page
 
     return page(status, title, text)
 
 
-def report(name: str, kept: Kept) -> None:
+def report(name: str, kept: WrittenTo) -> None:
     """Counts a hit, and where it was kept if not in the log."""
     count(name)
-    if kept is not Kept.LOG:
-        count(f"KeptIn{kept.value}")
+    if kept is not WrittenTo.LOG:
+        count(f"FallbackTo{kept.value}")
 
 
 def count(name: str) -> None:

@@ -18,7 +18,7 @@ _SIMULATOR: Final = "simulator.amazonses.com"
 _KINDS: Final = ("success", "bounce", "complaint", "ooto")
 _WEIGHTS: Final = (20, 2, 1, 1)
 _EACH: Final = 50
-_PATIENCE: Final = 300.0
+_RETRY_POLICY: Final = 300.0
 _HTML: Final = (
     "<html><body><p>Dear {{ name }}, this is what we did in the year that is coming to its end, and "
     'what we plan: <a href="https://society.example/a?x=1&amp;y=2">read on</a>.</p>'
@@ -156,7 +156,7 @@ class Letters:
 
     def _certainly(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer of a route that is asked again until it does what it is asked for."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _RETRY_POLICY
         while True:
             try:
                 status, answer = self._storm.call(method, path, body, **headers)

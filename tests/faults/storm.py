@@ -39,7 +39,7 @@ from benchmarks.common import dynamodb_local
 from local.aws import Endpoints
 from local.between import Between
 from local.functions import Functions
-from local.refolding import refold_with, tables_of
+from local.rebuilding import rebuild_with, tables_of
 from local.stack import Options, Parts, parts
 from sendtrail.aws.dynamodb import from_attributes, to_attributes
 from sendtrail.domain.communication import figures
@@ -191,7 +191,7 @@ def check_events(storm: Storm, sent: Weather) -> None:
     storm.expect("the log", log, wanted)
     found = check_same(storm, calm.tables())
     truth = expect(sent.events)
-    counted = {name: figures(tally) for name, tally in found["communications"].items()}
+    counted = {name: figures(counters) for name, counters in found["communications"].items()}
     for name, counts in truth.communications.items():
         mine = {counter: counted.get(name, {}).get(counter) for counter in counts}
         storm.expect(f"{name}, by a plain count", mine, dict(counts))
@@ -226,7 +226,7 @@ def check_same(storm: Storm, wanted: dict[str, Any]) -> dict[str, Any]:
 def check_queues(storm: Storm, malformed: Sequence[str]) -> None:
     """Holds the dead-letter queues against what nobody can read."""
     storm.expect("the dead-letter queue of ingest", storm.bodies("ingest_dlq"), Counter(malformed))
-    for queue in ("dispatch_dlq", "folds_dlq"):
+    for queue in ("dispatch_dlq", "projections_dlq"):
         storm.expect(f"the queue {queue}", storm.bodies(queue), Counter())
 
 
@@ -256,7 +256,7 @@ def storms(options: argparse.Namespace) -> Iterator[Storm]:
             return Endpoints(aws, between.url)
 
         wanted = Options(
-            port=0, aws_port=0, dynamodb=url, parameters={"DoubtSeconds": str(options.doubt)}
+            port=0, aws_port=0, dynamodb=url, parameters={"InDoubtSeconds": str(options.doubt)}
         )
         with parts(wanted, endpoints_of=theirs, poller=redelivering) as running:
             spoilt = theirs(running.endpoints.aws)
@@ -280,16 +280,16 @@ def main() -> int:
     )
     with storms(options) as storm:
 
-        def publish_and_refold() -> None:
+        def publish_and_rebuild() -> None:
             before, after = sent.halves()
             storm.publish(before)
             storm.wait_until_quiet()  # so that there is something to be made anew
             with ThreadPoolExecutor(1) as other:
-                refolding = other.submit(refold, storm, options.wait)
+                rebuilding = other.submit(rebuild, storm, options.wait)
                 storm.publish(after)
-                refolding.result()
+                rebuilding.result()
 
-        storm.phase("events, and a refold while they arrive", publish_and_refold)
+        storm.phase("events, and a rebuild while they arrive", publish_and_rebuild)
         check_events(storm, sent)
         check_queues(storm, sent.malformed)
         letters = Letters(storm, options.letters)
@@ -299,7 +299,7 @@ def main() -> int:
         check_queues(storm, [])
         before = what_readers_see(storm.items)
         drop(storm)
-        storm.phase("a refold after all was dropped", lambda: refold(storm, 0))
+        storm.phase("a rebuild after all was dropped", lambda: rebuild(storm, 0))
         check_same(storm, before)
         letters.check()
         check_queues(storm, [])
@@ -314,9 +314,9 @@ def main() -> int:
     return 1 if storm.wrong else 0
 
 
-def refold(storm: Storm, wait: float) -> None:
+def rebuild(storm: Storm, wait: float) -> None:
     """Makes the tables anew from the log, through a database that is spoilt."""
-    done = refold_with(
+    done = rebuild_with(
         storm.running.endpoints.client("dynamodb"),
         storm.spoilt.environment(),
         tables_of(storm.running.state["tables"]),
@@ -325,7 +325,7 @@ def refold(storm: Storm, wait: float) -> None:
         wait=wait,
         say=lambda text: print(f"  {text}", flush=True),
     ).done
-    storm.chaos.note("messages refolded from the log", done["folded"])
+    storm.chaos.note("messages rebuilt from the log", done["folded"])
 
 
 def drop(storm: Storm) -> None:

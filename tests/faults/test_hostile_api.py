@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sendtrail.auth.api_keys import Scope, new_key
 from sendtrail.domain.times import now
-from sendtrail.keys import Scope, new_key
 from tests.faults.hostile import measured, served
 from tests.functional import conftest as functional
 from tests.functional.conftest import Backend

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.notifications import Mail, sns_envelope
+from local.notifications import OutgoingMail, sns_envelope
 from sendtrail.aws.dynamodb import from_attributes, to_attributes
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.errors import AwsError, RejectedRecordError
-from sendtrail.services.carrying import carried, unpacked
-from sendtrail.services.ingest import Ingest
-from sendtrail.services.views import event_view, link_views, message_view
-from sendtrail.ses.forms import notifications
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.event_items import event_from_item, event_to_item
-from sendtrail.storage.event_log import EventLog
-from sendtrail.storage.items import message_from_item
+from sendtrail.intake.envelopes import notifications
+from sendtrail.intake.ingest import Ingest
+from sendtrail.intake.parser import events_of
+from sendtrail.log.event_log import EventLog
+from sendtrail.log.items import event_from_item, event_to_item
+from sendtrail.log.serialization import deserialize, serialize
+from sendtrail.projections.items import message_from_item
+from sendtrail.reading.views import event_view, link_views, message_view
 from tests.faults.hostile import NASTY, many
 from tests.functional.world import Context, sqs_event
 from tests.memory import KEYS, MemoryDynamoDB
@@ -33,10 +33,10 @@ from tests.support import HOSTILE_INPUTS, load_function
 Record = Callable[[str, Any], None]
 
 # DynamoDB developer guide, "Quotas and limits".
-MOST_ITEM: Final = 400 * 1024
-MOST_PARTITION_KEY: Final = 2048
-MOST_SORT_KEY: Final = 1024
-MOST_LEVELS: Final = 32
+MAX_ITEM: Final = 400 * 1024
+MAX_PARTITION_KEY: Final = 2048
+MAX_SORT_KEY: Final = 1024
+MAX_LEVELS: Final = 32
 
 LIMITED: Final = {"problem", "month", "listed", "activity_day", "reason", "since"}
 """Keys of indexes."""
@@ -44,7 +44,7 @@ LIMITED: Final = {"problem", "month", "listed", "activity_day", "reason", "since
 
 def size(value: Any, level: int = 1) -> int:
     """The size of a value in an item, as DynamoDB counts it; what it does not take is an error."""
-    assert level <= MOST_LEVELS
+    assert level <= MAX_LEVELS
     if isinstance(value, str):
         return len(value.encode())
     if isinstance(value, bool) or value is None:
@@ -60,11 +60,11 @@ def size(value: Any, level: int = 1) -> int:
 
 def check_item(table: str, item: Mapping[str, Any]) -> None:
     """That DynamoDB takes an item of a table."""
-    assert size(item) <= MOST_ITEM
+    assert size(item) <= MAX_ITEM
     partition, *sort = KEYS[table]
-    assert 0 < len(item[partition].encode()) <= MOST_PARTITION_KEY
+    assert 0 < len(item[partition].encode()) <= MAX_PARTITION_KEY
     for name in (*sort, *(LIMITED & item.keys())):
-        assert 0 < len(str(item[name]).encode()) <= MOST_SORT_KEY
+        assert 0 < len(str(item[name]).encode()) <= MAX_SORT_KEY
 
 
 def check_event(event: Event) -> None:
@@ -284,7 +284,7 @@ def test_any_text_in_any_form_is_events_or_fails_alone(form: str, record_propert
     kind, so that Lambda hands it to the dead-letter queue.
     """
     tried, ingest = 0, Hostile()
-    good = Mail("ses-good", "2026-11-20T09:30:00Z", ["good@example.com"]).send()
+    good = OutgoingMail("ses-good", "2026-11-20T09:30:00Z", ["good@example.com"]).send()
     companion = sqs_event([json.dumps(good)])["Records"][0] | {"messageId": "good"}
 
     @many(150)
@@ -334,14 +334,14 @@ def test_what_we_carry_ourselves_is_taken_as_it_was_or_rejected(record_property:
     def any_carried(hit: Event, place: int, value: Any) -> None:
         nonlocal tried
         tried += 1
-        text = carried(hit)
-        assert unpacked(text) == hit
+        text = serialize(hit)
+        assert deserialize(text) == hit
         item = json.loads(text)["sendtrail_event"]
         found = places(item)
         node, name = found[place % len(found)]
         node[name] = deepcopy(value)
         try:
-            spoilt = unpacked('{"sendtrail_event":' + json.dumps(item) + "}")
+            spoilt = deserialize('{"sendtrail_event":' + json.dumps(item) + "}")
         except RejectedRecordError as error:
             assert str(error)
         else:

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from sendtrail.console.sessions import Sessions
+from sendtrail.auth.sessions import Sessions
+from sendtrail.auth.tokens import Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidCursorError, InvalidTokenError
-from sendtrail.tokens import Cursors, LinkTokens
 from tests.faults.hostile import NASTY, many
 from tests.support import HOSTILE_INPUTS
 

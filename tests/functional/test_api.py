@@ -14,8 +14,8 @@ from local.notifications import Mail
 from sendtrail.domain.ids import derived_message_id, participant_of_address
 from sendtrail.domain.message import Message
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.storage.items import message_to_item
-from sendtrail.storage.models import MessageRow, ProfileOrAddress
+from sendtrail.projections.items import message_to_item
+from sendtrail.reading.models import MessageRow, ParticipantRow
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
 from tests.support import load_event
@@ -140,8 +140,8 @@ def test_a_history_merges_the_addresses_that_were_registered(world: World, api: 
     world.fold()
     path = "/v1/participants/ann/messages"
     assert len(api.everything(path)) == 10
-    stand_in = participant_of_address("ann@example.com")
-    assert len(api.everything(f"/v1/participants/{stand_in}/messages")) == 10
+    placeholder = participant_of_address("ann@example.com")
+    assert len(api.everything(f"/v1/participants/{placeholder}/messages")) == 10
     answer = api("/v1/participants/ann/addresses/ANN@example.com", "PUT")["json"]
     assert (answer["current"], answer["address"]) == (True, "ANN@example.com")
     for limit in (1, 3, 25):
@@ -156,7 +156,7 @@ def test_a_history_merges_the_addresses_that_were_registered(world: World, api: 
     world.fold()
     assert api("/v1/participants/ann")["json"]["last_interaction_at"] == after(8, 60)
     who = api("/v1/participants", address="ann@EXAMPLE.com")["json"]["items"]
-    assert {each["participant_id"] for each in who} == {"ann", stand_in}
+    assert {each["participant_id"] for each in who} == {"ann", placeholder}
 
 
 def test_a_participant_tells_their_address_and_what_holds_against_it(
@@ -459,8 +459,8 @@ def test_a_database_that_does_not_answer_is_a_503(
     world = World(moto_backend, monkeypatch)
     api = Api(world)
     api("/v1/participants/ann")
-    monkeypatch.setattr(ProfileOrAddress.Meta, "table_name", "no-such-table")
-    ProfileOrAddress._connection = None
+    monkeypatch.setattr(ParticipantRow.Meta, "table_name", "no-such-table")
+    ParticipantRow._connection = None
     answer = api("/v1/participants/ann")
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "1")
     assert "no-such-table" not in answer["body"]
@@ -522,7 +522,7 @@ class _Counted:
 
         self._events = [
             model._get_connection().connection.client.meta.events
-            for model in (MessageRow, ProfileOrAddress)
+            for model in (MessageRow, ParticipantRow)
         ]
         self._handlers = {"provide-client-params.dynamodb.*": ask, "after-call.dynamodb.*": count}
         for events in self._events:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from sendtrail.auth.api_keys import ApiKeys, Scope, fingerprint, new_key
 from sendtrail.domain.times import now
-from sendtrail.keys import ApiKeys, Scope, fingerprint, new_key
 from tests.functional.conftest import Backend
 from tests.functional.world import World
 from tests.support import load_event

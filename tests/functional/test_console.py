@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from local.notifications import Mail
-from sendtrail.console import sessions
-from sendtrail.console.sessions import Sessions
+from sendtrail.auth import sessions
+from sendtrail.auth.api_keys import Scope
+from sendtrail.auth.sessions import Sessions
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.keys import Scope
-from sendtrail.services.desk import find
+from sendtrail.reading.desk import find
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, people
 from tests.functional.test_api import _row
@@ -169,7 +169,7 @@ def test_a_removed_key_ends_its_sessions_within_a_minute(world: World, admin: Vi
     """The keys are read anew when they are a minute old."""
     assert admin.get(HOME)["statusCode"] == 200
     revoke_keys(world)
-    ring = world._functions["console"].console()._visits._keys
+    ring = world._functions["console"].console()._access._keys
     ring._read_at -= 60
     assert admin.get(HOME)["statusCode"] == 303
 
@@ -339,13 +339,13 @@ def test_a_communication_tells_people_from_machines(world: World, admin: Visitor
         in (page["body"])
     )
     assert "mail privacy proxies" in page["body"]
-    words = text_of(page)
-    assert "hour 1 8 0 0 0" in words
-    assert "hour 3 3 3 0 0" in words
-    assert "day 3 0 0 3 3" in words
+    labels = text_of(page)
+    assert "hour 1 8 0 0 0" in labels
+    assert "hour 3 3 3 0 0" in labels
+    assert "day 3 0 0 3 3" in labels
     assert "https://a.example/?x=&lt;b&gt;" in page["body"]
-    assert words.index("Bounced 1 11.1") < words.index("Marked as spam 0 0.0")
-    assert "Dropped, not sent 0 0.0" in words
+    assert labels.index("Bounced 1 11.1") < labels.index("Marked as spam 0 0.0")
+    assert "Dropped, not sent 0 0.0" in labels
     assert admin.get(f"{HOME}/none")["statusCode"] == 404
 
 
@@ -413,11 +413,11 @@ def test_the_trail_is_told_in_words(world: World, admin: Visitor) -> None:
     message_id = one.tags["message_id"]
     for path in (f"{ANN}?open={message_id}", f"{ANN}/messages/{message_id}"):
         page = admin.get(path)
-        words = text_of(page)
-        assert "Out-of-office reply" in words
-        assert "Transient" not in words
-        assert "A click without an open is normal" in words
-        assert "Clicked within seconds of sending: a gateway that scans mail" in words
+        labels = text_of(page)
+        assert "Out-of-office reply" in labels
+        assert "Transient" not in labels
+        assert "A click without an open is normal" in labels
+        assert "Clicked within seconds of sending: a gateway that scans mail" in labels
         assert "<script>alert" not in page["body"]
         assert 'href="javascript:' not in page["body"]
         assert (
@@ -468,8 +468,8 @@ def test_staff_record_an_interaction_and_an_address(world: World, admin: Visitor
     done = admin.post("/console/participants/new/interactions", kind="gift")
     assert "Recorded" in text_of(admin.get(done["headers"]["Location"]))
     done = admin.post("/console/participants/new/addresses", address="New+Tag@Example.com")
-    words = text_of(admin.get(done["headers"]["Location"]))
-    assert "New+Tag@Example.com the one to write to" in words
+    labels = text_of(admin.get(done["headers"]["Location"]))
+    assert "New+Tag@Example.com the one to write to" in labels
     refused = admin.post("/console/participants/new/addresses", address="no address")
     assert refused["statusCode"] == 422
 
@@ -540,10 +540,10 @@ def test_a_database_that_does_not_answer_is_a_page_too(
     world: World, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says to try again, and not what is the matter."""
-    from sendtrail.storage.models import ProfileOrAddress
+    from sendtrail.reading.models import ParticipantRow
 
-    monkeypatch.setattr(ProfileOrAddress.Meta, "table_name", "no-such-table")
-    ProfileOrAddress._connection = None
+    monkeypatch.setattr(ParticipantRow.Meta, "table_name", "no-such-table")
+    ParticipantRow._connection = None
     page = admin.get(ANN)
     assert page["statusCode"] == 503
     assert "no-such-table" not in page["body"]
@@ -611,14 +611,14 @@ def test_no_page_costs_more_than_its_route_and_a_half(large: World) -> None:
     for page, route in PAGES.items():
         with Reads() as shown:
             assert admin.get("/console" + page.format(message=message))["statusCode"] in (200, 303)
-        with Reads() as asked:
+        with Reads() as query_value:
             if route is CSV:
                 answer = api("/v1/communications/c-many/recipients", accept="text/csv")
             else:
                 answer = api("/v1" + route.format(message=message))
             assert answer["statusCode"] == 200
-        costs[page] = (shown.requests, asked.requests)
-    assert all(asked for _, asked in costs.values())
+        costs[page] = (shown.requests, query_value.requests)
+    assert all(query_value for _, query_value in costs.values())
     assert {page: cost for page, cost in costs.items() if cost[0] > 1.5 * cost[1]} == {}
 
 

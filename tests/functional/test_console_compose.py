@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sendtrail.keys import Scope
-from sendtrail.storage import templates
+from sendtrail.auth.api_keys import Scope
+from sendtrail.sending import template_store
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, outbox
 from tests.functional.test_console import HOME, signed_in, text_of
@@ -70,14 +70,14 @@ def test_a_mailing_is_looked_at_and_sent(world: World, post: Post, sender: Visit
     Api(world)("/v1/participants/bob/subscription", "PUT", {"subscribed": False})
     assert '<option value="news">' in sender.get(PAGE)["body"]
     page = sender.post(f"{PAGE}/look", **DRAFT)
-    words = text_of(page)
+    labels = text_of(page)
     assert page["statusCode"] == 200
-    assert "template news, version 1 2 recipients" in words
-    assert "bob bounce@simulator.amazonses.com They had unsubscribed since" in words
-    assert "As ann reads it" in words
-    assert f"To {GOOD} Subject News for Ann" in words
-    assert "Send to 1 of 2" in words
-    assert "The text part is made from the HTML." in words
+    assert "template news, version 1 2 recipients" in labels
+    assert "bob bounce@simulator.amazonses.com They had unsubscribed since" in labels
+    assert "As ann reads it" in labels
+    assert f"To {GOOD} Subject News for Ann" in labels
+    assert "Send to 1 of 2" in labels
+    assert "The text part is made from the HTML." in labels
     assert outbox(world) == []
     second = sender.post(f"{PAGE}/look", **hidden(page) | {"to": "1"})
     assert "As bob reads it" in text_of(second)
@@ -139,8 +139,8 @@ def test_a_mail_of_its_own_goes_out_with_its_options(
         "tracking": "",
     }
     page = sender.post(f"{PAGE}/look", **draft)
-    words = text_of(page)
-    assert "2 copies for you answers go to desk@society.example opens and clicks are not" in words
+    labels = text_of(page)
+    assert "2 copies for you answers go to desk@society.example opens and clicks are not" in labels
     assert "we write &lt;to&gt; you" in page["body"]
     assert "<iframe" not in page["body"]
     assert "we write <to>" in sender.post(f"{PAGE}/preview", **hidden(page))["body"]
@@ -221,9 +221,9 @@ def test_what_looks_like_spam_is_sent_only_if_that_is_allowed(
 ) -> None:
     """The page says what a filter would mind, and has no way to send it before."""
     page = sender.post(f"{PAGE}/look", **OWN | SPAM)
-    words = text_of(page)
-    assert "It looks like spam, and would not be sent" in words
-    assert "letters of the subject are capitals" in words
+    labels = text_of(page)
+    assert "It looks like spam, and would not be sent" in labels
+    assert "letters of the subject are capitals" in labels
     assert "/compose/send" not in page["body"]
     allowed = sender.post(f"{PAGE}/look", **hidden(page) | {"allow_likely_spam": "yes"})
     assert "unless that is allowed, as it is here" in text_of(allowed)
@@ -246,9 +246,9 @@ def test_an_address_that_no_mail_can_be_sent_to_is_left_out_with_the_reason(
 ) -> None:
     """The page before sending says so."""
     table = f"{TABLE}\nzoe,zoë@example.com,Zoe"
-    words = text_of(sender.post(f"{PAGE}/look", **DRAFT | {"recipients": table}))
-    assert "zoë@example.com" in words
-    assert "outside ASCII before the @-sign" in words
+    labels = text_of(sender.post(f"{PAGE}/look", **DRAFT | {"recipients": table}))
+    assert "zoë@example.com" in labels
+    assert "outside ASCII before the @-sign" in labels
 
 
 STEPS = ["", "/look", "/preview", "/send"]
@@ -313,7 +313,7 @@ def test_names_of_templates_are_listed(world: World, post: Post, monkeypatch: An
     for name in ("b", "a", "b"):
         api(f"/v1/templates/{name}", "PUT", NEWS)
     assert Api(world, "read")("/v1/templates")["json"] == {"template_ids": ["a", "b", "news"]}
-    monkeypatch.setattr(templates, "_MOST_NAMED", 3)
+    monkeypatch.setattr(template_store, "_MAX_NAMED", 3)
     assert api("/v1/templates/c", "PUT", NEWS)["statusCode"] == 200
     assert api("/v1/templates")["json"] == {"template_ids": ["a", "b", "news"]}
     assert api("/v1/templates/c")["json"]["version"] == 1

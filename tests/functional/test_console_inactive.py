@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from local.template import load
+from sendtrail.auth.api_keys import Scope
 from sendtrail.console import inactive
 from sendtrail.domain.events import Event, EventType, Recipient
-from sendtrail.keys import Scope
-from sendtrail.services.sweep import DAILY_AT, next_sweep
+from sendtrail.staff.inactivity import DAILY_AT, next_sweep
 from tests.functional.conftest import Backend
 from tests.functional.test_console import signed_in, text_of
 from tests.functional.test_sweep import House, opened
@@ -86,17 +86,17 @@ def test_who_is_due_is_shown_with_the_reason(house: House, reader: Visitor) -> N
         ("saturday", "2024-11-23T23:59:59.999Z"),
         ("sunday", "2024-11-24T00:00:00.000Z"),
     )
-    house.fold.take([send])
+    house.fold.apply([send])
     page = reader.get(PAGE)
     assert sorted(names(page)) == ["friday", "never", "saturday"]
-    words = text_of(page)
-    assert "24 Nov 2026 03:15" in words
-    assert "last active from 22 Nov 2024 to 23 Nov 2024" in words
+    labels = text_of(page)
+    assert "24 Nov 2026 03:15" in labels
+    assert "last active from 22 Nov 2024 to 23 Nov 2024" in labels
     assert (
         "friday 22 Nov 2024 10:00 22 Nov 2026 10:00 No open, click or transaction for 2 years"
-        in words
+        in labels
     )
-    assert "never – 22 Nov 2026 08:00 Never opened, clicked or did anything since" in words
+    assert "never – 22 Nov 2026 08:00 Never opened, clicked or did anything since" in labels
     house.known = ["friday", "saturday", "sunday", "never"]
     assert house.run(next_sweep(NOW)).count == 3
     assert house.inactive() == set(names(page))
@@ -106,7 +106,7 @@ def test_an_interaction_takes_somebody_off_the_page(house: House, reader: Visito
     """At once."""
     house.people(("ann", "2024-11-22T10:00:00.000Z"))
     assert names(reader.get(PAGE)) == ["ann"]
-    house.fold.take([opened("ann", "2026-11-23T11:00:00.000Z")])
+    house.fold.apply([opened("ann", "2026-11-23T11:00:00.000Z")])
     assert names(reader.get(PAGE)) == []
 
 
@@ -164,10 +164,10 @@ def test_a_part_reads_the_same_few_pages_however_many_there_are(
     """At most the state, eight small pages of the index, and one batch of rows."""
     for count in (10, 400):
         house.people(*[(f"c{count}-{n}", f"{DUE}T10:00:00.000Z") for n in range(count)])
-        silent = house.sweep
+        inactivity = house.sweep
         house.db.calls.clear()
-        outlook = silent.look(next_sweep(NOW), most=25)
-        assert len(outlook.found) < 50
+        due_page = inactivity.look(next_sweep(NOW), most=25)
+        assert len(due_page.found) < 50
         assert house.db.calls["Query"] <= 8
         assert house.db.calls["BatchGetItem"] == house.db.calls["GetItem"] == 1
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.domain.marks import Mark, Marks
 from sendtrail.domain.message import Message
 from sendtrail.errors import AwsError, ConditionFailedError
-from sendtrail.services.fold_communications import note_month
-from sendtrail.services.fold_messages import message_rows
-from sendtrail.storage.rows import Folded
+from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
+from sendtrail.projections.communications import note_month
+from sendtrail.projections.messages import message_rows
+from sendtrail.projections.optimistic_rows import RowState
 from tests.functional.conftest import Backend
 from tests.memory import KEYS, MemoryDynamoDB
 
@@ -140,21 +140,25 @@ def test_two_who_change_a_row_at_once_lose_nothing(store: Store) -> None:
     key = ("p", "01M7HV6YD00000000000000ABC")
     calls: list[int] = []
 
-    def other(row: Folded[Message]) -> Folded[Message]:
-        return Folded(_with(row.state, "other"), row.marks.with_mark("b", Mark(1, 1)))
+    def other(row: RowState[Message]) -> RowState[Message]:
+        return RowState(
+            _with(row.state, "other"), row.checkpoints.with_checkpoint("b", Checkpoint(1, 1))
+        )
 
-    def mine(row: Folded[Message]) -> Folded[Message]:
+    def mine(row: RowState[Message]) -> RowState[Message]:
         calls.append(1)
         if len(calls) == 1:
             rows.change({key: other})
-        return Folded(_with(row.state, "mine"), row.marks.with_mark("a", Mark(1, 1)))
+        return RowState(
+            _with(row.state, "mine"), row.checkpoints.with_checkpoint("a", Checkpoint(1, 1))
+        )
 
     assert rows.change({key: mine})[key].subject == "other mine"
     assert len(calls) == 2
-    seen: list[Marks] = []
+    seen: list[Checkpoints] = []
 
-    def look(row: Folded[Message]) -> Folded[Message]:
-        seen.append(row.marks)
+    def look(row: RowState[Message]) -> RowState[Message]:
+        seen.append(row.checkpoints)
         return row
 
     rows.change({key: look})

@@ -11,9 +11,9 @@ import pytest
 from local.notifications import Mail, sns_envelope
 from sendtrail.domain.events import Event, EventType
 from sendtrail.errors import RejectedRecordError
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.event_items import event_from_item
+from sendtrail.intake.parser import events_of
+from sendtrail.log.items import event_from_item
+from sendtrail.projections.participants import ParticipantProjection
 from tests.functional.conftest import Backend
 from tests.functional.world import World, sqs_event
 from tests.support import ROOT, load_event
@@ -86,11 +86,11 @@ def test_a_database_that_does_not_answer_fails_what_was_read(
 ) -> None:
     """All good records come again; the poison one is refused as ever."""
     from sendtrail import runtime
-    from sendtrail.aws.service import Patience
+    from sendtrail.aws.service import RetryPolicy
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
-    monkeypatch.setattr(Patience, "wait", lambda *_: 0.0)
+    monkeypatch.setattr(RetryPolicy, "wait", lambda *_: 0.0)
     runtime.database.cache_clear()
     runtime.event_log.cache_clear()
     mail = Mail("ses-1", SENT, ["ann@example.com"])
@@ -103,7 +103,7 @@ def test_what_dynamodb_does_not_take_fails_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest of the batch is written all the same."""
-    from sendtrail.storage import event_log
+    from sendtrail.log import event_log
 
     to_item = event_log.event_to_item
 
@@ -184,17 +184,17 @@ def test_an_event_costs_one_write_unit_and_a_fold_one_per_message(
     assert db.calls["BatchWriteItem"] == 5 * messages / 25
 
     written = _put_units(db, monkeypatch)
-    world.call("fold_messages", _batch(dynamodb_local_backend, 0, 100))
+    world.call("project_messages", _batch(dynamodb_local_backend, 0, 100))
     first = written.pop(messages_table)
     assert first <= 1.05 * 20 + 20
-    world.call("fold_messages", _batch(dynamodb_local_backend, 0, 100))
+    world.call("project_messages", _batch(dynamodb_local_backend, 0, 100))
     assert messages_table not in written, "a batch that comes again writes nothing"
 
     more = [Mail("x", SENT, ["a@example.com"])]
     again = [ordinary(number)[2] | {"open": _open_at(number)} for number in range(20)]
     assert more
     world.ingest(again)
-    world.call("fold_messages", _batch(dynamodb_local_backend, 200, 100))
+    world.call("project_messages", _batch(dynamodb_local_backend, 200, 100))
     assert written[messages_table] <= 1.05 * 20
 
 
@@ -204,16 +204,18 @@ def test_a_message_to_a_known_address_costs_one_write_unit_there(
     """That of the row in the history; the index by address has keys alone and is left as it is."""
     db = dynamodb_local_backend.database(count_capacity=True)
     participants = dynamodb_local_backend.table("Participants")
-    fold = FoldParticipants.over(db, participants, dynamodb_local_backend.table("Suppressions"))
+    fold = ParticipantProjection.over(
+        db, participants, dynamodb_local_backend.table("Suppressions")
+    )
 
     def sent(message_id: str, at: str) -> list[Event]:
         tags = {"message_id": message_id, "participant_id": "member-1"}
         return list(events_of(Mail("ses-1", at, ["jane@example.com"], tags=tags).send()))
 
     written = _put_units(db, monkeypatch)
-    fold.take(sent("01M7W83218E4FCTJMT16DE0001", SENT))
+    fold.apply(sent("01M7W83218E4FCTJMT16DE0001", SENT))
     assert written.pop(participants) == 3  # the profile; the address, and its place in the index
-    fold.take(sent("01M7W83218E4FCTJMT16DE0002", LATER))
+    fold.apply(sent("01M7W83218E4FCTJMT16DE0002", LATER))
     assert written.pop(participants) == 1
 
 

@@ -19,13 +19,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from local import aws
 from local.mailboxes import Mailboxes
 from local.template import Resources
-from sendtrail.ses.parser import events_of
+from sendtrail.intake.parser import events_of
 from tests.functional.conftest import Backend
 
 SENDER = "The Society <news@society.example>"
 SIMULATED = "simulator.amazonses.com"
 ONCE = Config(retries={"max_attempts": 0})
-HASTY = ONCE.merge(Config(read_timeout=0.2))
+INTERACTIVE = ONCE.merge(Config(read_timeout=0.2))
 
 
 class Post:
@@ -350,7 +350,7 @@ def test_an_error_may_hide_that_the_mail_was_taken(post: Post) -> None:
 def test_an_answer_may_come_too_late(post: Post, *, taken: bool) -> None:
     """Whether or not the mail was taken."""
     post.faults({"hang": 0.5, "taken": taken})
-    post.ses = post.client(HASTY)
+    post.ses = post.client(INTERACTIVE)
     with pytest.raises(ReadTimeoutError):
         post.send()
     if taken:

@@ -10,7 +10,7 @@ from pynamodb.models import Model
 from local.notifications import Mail
 from local.template import load
 from sendtrail.aws.dynamodb import from_attributes
-from sendtrail.storage.models import MODELS, bind, item_of
+from sendtrail.reading.models import MODELS, bind, item_of
 from tests.functional.conftest import Backend
 from tests.functional.world import World
 from tests.support import load_event

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
+from sendtrail.auth.tokens import Cursors, LinkTokens, signing_keys
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidTokenError
-from sendtrail.services.carrying import carried
-from sendtrail.services.recovery import unsaved
-from sendtrail.services.tracking import shortened
-from sendtrail.tokens import Cursors, LinkTokens, signing_keys
+from sendtrail.log.recovery import unsaved
+from sendtrail.log.serialization import serialize
+from sendtrail.tracking.hits import shortened
 from tests.functional.conftest import Backend
 from tests.functional.scripted import Scripted, served
 from tests.functional.sending import NEWS, Post, outbox, people
@@ -186,7 +186,11 @@ def forget(world: World) -> None:
     """A cold start of the public functions, but for the signing keys."""
     from sendtrail import runtime
 
-    for made in (runtime.hasty_database, runtime.hasty_event_log, runtime._to_ingest_queue):
+    for made in (
+        runtime.interactive_database,
+        runtime.interactive_event_log,
+        runtime._to_ingest_queue,
+    ):
         made.cache_clear()
     world.function("track").tracking.cache_clear()
     world.function("preferences").service.cache_clear()
@@ -266,7 +270,7 @@ def test_what_comes_of_a_forged_token_is_nothing(post: Post, reader: Reader) -> 
 
 def test_newer_keys_sign_and_older_ones_still_verify(post: Post, reader: Reader) -> None:
     """Also those that were made after the function started, within a minute."""
-    from sendtrail.linkkeys import link_keys
+    from sendtrail.auth.signing_keys import link_keys
 
     assert reader("c")["statusCode"] == 302
     backend = post.world.backend
@@ -454,7 +458,7 @@ def test_what_is_no_event_of_ours_goes_to_the_dead_letter_queue(
     from sendtrail.domain.events import Event, EventType
 
     event = Event.of_request(EventType.OPEN, JANE, "2026-11-24T09:30:00.000Z", "r", {})
-    text = carried(event)
+    text = serialize(event)
     world = World(moto_backend, monkeypatch)
     assert world.ingest([text]) == [{"batchItemFailures": []}]
     spoilt = spoil(text)

@@ -23,9 +23,9 @@ FUNCTIONS = {
     "http-preferences-one-click": "preferences",
     "http-": "api",
     "schedule-sweep": "sweep",
-    "stream-events-inserted": "fold_messages",
-    "stream-messages-changed": "fold_communications",
-    "stream-window-ends": "fold_participants",
+    "stream-events-inserted": "project_messages",
+    "stream-messages-changed": "project_communications",
+    "stream-window-ends": "project_participants",
     "sweep-": "sweep",
     "": "ingest",
 }

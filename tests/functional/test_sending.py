@@ -168,9 +168,9 @@ def test_who_unsubscribed_at_an_address_gets_no_mailing_there_under_another_name
     post: Post,
 ) -> None:
     """What is known of the address counts for whoever is written to there."""
-    from local.notifications import Mail
+    from local.notifications import OutgoingMail
 
-    mail = Mail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
+    mail = OutgoingMail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
     post.world.ingest([mail.subscription("2026-11-20T09:31:00.000Z", unsubscribed=True)])
     post.world.fold()
     post.send(recipients=people("zoe@example.com"), **NEWS)
@@ -463,8 +463,8 @@ def test_lifting_a_suppression_takes_the_address_off_sess_list_too(post: Post) -
 def test_the_inactive_get_no_mailings_until_they_interact(post: Post) -> None:
     """Direct messages they get."""
     from sendtrail.domain.events import Event
+    from sendtrail.projections.participants import ParticipantProjection
     from sendtrail.runtime import database, event_log
-    from sendtrail.services.fold_participants import FoldParticipants
 
     tables = post.world.backend.table
     address = f"success@{SIMULATOR}"
@@ -472,7 +472,9 @@ def test_the_inactive_get_no_mailings_until_they_interact(post: Post) -> None:
     post.run()
     found = Event.inactivated("p0", now(), last_active_at=now())
     event_log().append([found])
-    FoldParticipants.over(database(), tables("Participants"), tables("Suppressions")).take([found])
+    ParticipantProjection.over(database(), tables("Participants"), tables("Suppressions")).apply(
+        [found]
+    )
     assert post.api("/v1/participants/p0")["json"]["inactive_since"] == found.at
     post.send(recipients=people(address), **NEWS)
     post.run()

@@ -14,11 +14,11 @@ from local.notifications import Mail
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.errors import InvalidInputError, UnreachableError
-from sendtrail.services import sweep as module
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.sweep import Place, Sweep
-from sendtrail.storage.event_log import EventLog
-from sendtrail.storage.items import participant_from_item
+from sendtrail.log.event_log import EventLog
+from sendtrail.projections.items import participant_from_item
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.staff import inactivity as module
+from sendtrail.staff.inactivity import InactivitySweep, SweepPosition
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, Context, World
 from tests.support import load_event
@@ -36,12 +36,12 @@ class House:
         self.db = backend.database(count_capacity=True)
         self.table = backend.table("Participants")
         self.log = EventLog(self.db, backend.table("Events"), retention_days=400)
-        self.fold = FoldParticipants.over(self.db, self.table, backend.table("Suppressions"))
-        self.sweep = Sweep(self.db, self.table, self.log, self.fold, years=2)
+        self.fold = ParticipantProjection.over(self.db, self.table, backend.table("Suppressions"))
+        self.sweep = InactivitySweep(self.db, self.table, self.log, self.fold, years=2)
 
     def people(self, *people: tuple[str, str]) -> None:
         """Participants, and when each last opened something."""
-        self.fold.take(opened(participant_id, at) for participant_id, at in people)
+        self.fold.apply(opened(participant_id, at) for participant_id, at in people)
 
     def run(self, now: str = NOW, **more: Any) -> Any:
         """Sweeps; without a limit of time unless one is given."""
@@ -59,7 +59,7 @@ class House:
 def opened(participant_id: str, at: str) -> Event:
     """A person's open of a message sent a minute before."""
     from sendtrail.domain.times import epoch_ms, from_epoch_ms
-    from sendtrail.ses.parser import events_of
+    from sendtrail.intake.parser import events_of
 
     sent_at = from_epoch_ms(epoch_ms(at) - 60_000)
     message_id = derived_message_id(sent_at, participant_id, "x@example.com")
@@ -87,7 +87,7 @@ def few() -> Iterator[tuple[str, str]]:
 def test_who_is_due_is_marked_and_nobody_else(house: House) -> None:
     """On the day after two years of silence; those whose mail cannot be measured never."""
     house.people(*few())
-    house.fold.take([Event.interaction("never-mailed", "2020-01-01T00:00:00.000Z", "1", "order")])
+    house.fold.apply([Event.interaction("never-mailed", "2020-01-01T00:00:00.000Z", "1", "order")])
     house.known = [*(name for name, _ in few()), "never-mailed"]
     swept = house.run()
     assert (swept.count, swept.place, swept.last_day) == (2, None, DUE)
@@ -138,7 +138,7 @@ def test_a_sweep_whose_time_is_over_goes_on_where_it_was(
     monkeypatch.setattr(module, "PAGE", 3)
     house.people(*[(f"p{number}", f"{DUE}T12:00:00.000Z") for number in range(30)])
     house.known = [f"p{number}" for number in range(30)]
-    place: Place | None = Place(DUE)
+    place: SweepPosition | None = SweepPosition(DUE)
     parts = 0
     while place:
         before = place
@@ -186,8 +186,8 @@ def test_who_interacts_is_active_at_once_and_due_again_two_years_later(house: Ho
     house.people(*few())
     house.known = [name for name, _ in few()]
     house.run()
-    house.fold.take([opened("the-day", "2026-11-25T09:00:00.000Z")])
-    house.fold.take([Event.subscription("long-ago", "2026-11-26T09:00:00.000Z", subscribed=True)])
+    house.fold.apply([opened("the-day", "2026-11-25T09:00:00.000Z")])
+    house.fold.apply([Event.subscription("long-ago", "2026-11-26T09:00:00.000Z", subscribed=True)])
     assert house.inactive() == set()
     assert house.run("2028-11-26T03:00:00.000Z").count == 3
     assert house.inactive() == {"a-day-later", "last-year", "the-day"}

@@ -21,7 +21,7 @@ from sendtrail.aws.credentials import Credentials
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.secrets import Secrets
-from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.service import RetryPolicy, Service
 from sendtrail.aws.signing import Identity, Signer
 from sendtrail.aws.sqs import Sqs
 from sendtrail.errors import (
@@ -35,7 +35,7 @@ from sendtrail.errors import (
 from tests.functional.scripted import Scripted, served
 
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s"}
-HASTY = Patience(attempts=3, timeout=0.3, first_wait=0.001)
+INTERACTIVE = RetryPolicy(attempts=3, timeout=0.3, first_wait=0.001)
 
 values = st.recursive(
     st.none()
@@ -155,7 +155,7 @@ def test_trouble_with_objects_is_an_error_of_its_kind(
     """After all attempts, or at once where trying again would not help."""
     script = Scripted(*[answer] * 5)
     with served(script) as url:
-        bucket = Bucket(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, "b", patience=HASTY)
+        bucket = Bucket(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, "b", retry_policy=INTERACTIVE)
         with pytest.raises(error) as caught:
             bucket.put("k", b"{}", "application/json") if writes else bucket.get("k")
     assert type(caught.value) is error
@@ -165,7 +165,7 @@ def test_trouble_with_objects_is_an_error_of_its_kind(
 
 def test_an_object_is_written_once_and_read(moto_backend: Any) -> None:
     """The second does not take the first one's place; one that is not there is told."""
-    bucket = Bucket(moto_backend.environment, moto_backend.resources.physical["BodiesBucket", ""])
+    bucket = Bucket(moto_backend.environment, moto_backend.resources.physical["PlansBucket", ""])
     bucket.put("plans/a.json", b"{}", "application/json")
     with pytest.raises(ConditionFailedError):
         bucket.put("plans/a.json", b"[]", "application/json")
@@ -244,7 +244,7 @@ def test_a_signer_signs_as_botocore_does_for_whomever_and_whenever(
 
 def client(url: str) -> DynamoDB:
     """An impatient client of a server."""
-    return DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, patience=HASTY)
+    return DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, retry_policy=INTERACTIVE)
 
 
 THROTTLED = (400, '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}')
@@ -368,7 +368,7 @@ def test_missing_settings_are_told() -> None:
 
 def test_sqs_and_secrets_speak_their_services_protocol(backend: Any) -> None:
     """Held against boto3, by way of moto."""
-    queue = backend.resources.physical["FoldsDlq", ""]
+    queue = backend.resources.physical["ProjectionsDlq", ""]
     Sqs(backend.environment).send(queue, "kept ✓")
     received = backend.endpoints.client("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert [message["Body"] for message in received] == ["kept ✓"]

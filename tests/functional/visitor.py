@@ -9,9 +9,9 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
+from sendtrail.auth.api_keys import Scope, new_key
 from sendtrail.domain.times import now
-from sendtrail.keys import Scope, new_key
-from sendtrail.storage.models import MODELS
+from sendtrail.reading.models import MODELS
 from tests.functional.world import World
 from tests.support import load_event
 

@@ -74,8 +74,8 @@ class World:
     def fold(self) -> None:
         """Delivers all streams to their end."""
         for table, functions in (
-            ("Events", ("fold_messages", "fold_participants")),
-            ("Messages", ("fold_communications",)),
+            ("Events", ("project_messages", "project_participants")),
+            ("Messages", ("project_communications",)),
         ):
             for function in functions:
                 self._deliver(table, function)

@@ -14,7 +14,7 @@ from local.notifications import Mail, sns_envelope
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.ses.parser import events_of
+from sendtrail.intake.parser import events_of
 from tests.oracle import expect
 from tests.stack.conftest import Stack
 from tests.strategies import AGENTS, LINKS

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendtrail.console import drawings, words
-from sendtrail.domain import hits
+from sendtrail.console import charts, labels
+from sendtrail.domain import engagement
 from sendtrail.domain.bounces import NEVER_TRIED
-from sendtrail.domain.communication import Tally, figures
+from sendtrail.domain.communication import Counters, figures
 from sendtrail.domain.events import EventType, SuppressionReason
 from sendtrail.domain.message import DropReason, Status
 
@@ -44,31 +44,35 @@ def event(event_type: str, **detail: Any) -> dict[str, Any]:
 
 def test_every_status_and_reason_has_words() -> None:
     """None is shown as its code."""
-    assert all(words.status_in_words(each.value)[0] != each.value for each in Status)
-    assert all(words.drop_in_words(each.value) != each.value for each in DropReason)
-    assert all(words.reason_in_words(each.value) != each.value for each in SuppressionReason)
+    assert all(labels.status_label(each.value)[0] != each.value for each in Status)
+    assert all(labels.drop_label(each.value) != each.value for each in DropReason)
+    assert all(labels.reason_label(each.value) != each.value for each in SuppressionReason)
 
 
 @pytest.mark.parametrize("event_type", OF_A_MESSAGE)
 def test_every_event_of_a_message_has_a_sentence(event_type: EventType) -> None:
     """Also one without any detail, as an old or odd notification leaves it."""
-    said = words.sentence(event(event_type.value), delivered=False)
+    said = labels.describe_event(event(event_type.value), delivered=False)
     assert said.what != event_type.value
     assert said.what[0].isupper()
 
 
 def test_what_is_not_known_yet_is_shown_as_it_is() -> None:
     """A type or subtype that SES adds tomorrow."""
-    assert words.sentence(event("Teleported"), delivered=False).what == "Teleported"
-    said = words.sentence(event("Bounce", type="Transient", subtype="OnHoliday"), delivered=False)
+    assert labels.describe_event(event("Teleported"), delivered=False).what == "Teleported"
+    said = labels.describe_event(
+        event("Bounce", type="Transient", subtype="OnHoliday"), delivered=False
+    )
     assert said.what == "Bounced: transient, OnHoliday"
-    assert words.sentence(event("DeliveryDelay", delay_type="New"), delivered=False).what
+    assert labels.describe_event(event("DeliveryDelay", delay_type="New"), delivered=False).what
 
 
 @pytest.mark.parametrize("subtype", sorted(NEVER_TRIED))
 def test_what_was_never_tried_is_said_to_be_dropped(subtype: str) -> None:
     """As its status says, too."""
-    said = words.sentence(event("Bounce", type="Permanent", subtype=subtype), delivered=False)
+    said = labels.describe_event(
+        event("Bounce", type="Permanent", subtype=subtype), delivered=False
+    )
     assert said.what == "Dropped, not sent"
     assert subtype not in said.more
 
@@ -76,17 +80,19 @@ def test_what_was_never_tried_is_said_to_be_dropped(subtype: str) -> None:
 def test_a_general_transient_bounce_is_a_reply_only_if_the_message_arrived() -> None:
     """Otherwise it is what it says: it could not be delivered for now."""
     bounce = event("Bounce", type="Transient", subtype="General")
-    assert words.sentence(bounce, delivered=True).what == "Out-of-office reply"
-    assert words.sentence(bounce, delivered=False).what == (
+    assert labels.describe_event(bounce, delivered=True).what == "Out-of-office reply"
+    assert labels.describe_event(bounce, delivered=False).what == (
         "Bounced: could not be delivered for now"
     )
 
 
 def test_complaints_are_told_apart() -> None:
     """Spam, the opposite of it, and what was never sent because of it."""
-    spam = words.sentence(event("Complaint", feedback_type="abuse"), delivered=True)
-    welcome = words.sentence(event("Complaint", feedback_type="not-spam"), delivered=True)
-    drop = words.sentence(event("Complaint", subtype="OnAccountSuppressionList"), delivered=False)
+    spam = labels.describe_event(event("Complaint", feedback_type="abuse"), delivered=True)
+    welcome = labels.describe_event(event("Complaint", feedback_type="not-spam"), delivered=True)
+    drop = labels.describe_event(
+        event("Complaint", subtype="OnAccountSuppressionList"), delivered=False
+    )
     assert [each.what for each in (spam, welcome, drop)] == [
         "Marked as spam",
         "Said not to be spam",
@@ -97,9 +103,9 @@ def test_complaints_are_told_apart() -> None:
 def test_every_rule_about_people_and_machines_has_words() -> None:
     """The verdicts that a hit can get."""
     rules = {"within_5_seconds_of_sending", "no_user_agent", "mail_program_or_browser"}
-    rules |= {name for name, _ in hits._HUMAN_RULES + hits._MACHINE_RULES}
+    rules |= {name for name, _ in engagement._HUMAN_RULES + engagement._MACHINE_RULES}
     for rule in rules:
-        said = words.sentence(event("Open") | {"actor_reason": rule}, delivered=True)
+        said = labels.describe_event(event("Open") | {"actor_reason": rule}, delivered=True)
         assert "_" not in said.what, rule
 
 
@@ -115,7 +121,7 @@ def test_a_funnel_is_as_wide_as_its_figures(sent: int, less: int, opened: int, p
     delivered = max(sent - less, 0)
     counts = {"sent": sent, "delivered": delivered, "opened": min(opened, delivered)}
     counts["human_opened"] = min(people, counts["opened"])
-    drawing = drawings.funnel(figures(Tally({name: n for name, n in counts.items() if n})))
+    drawing = charts.funnel(figures(Counters({name: n for name, n in counts.items() if n})))
     found = widths(drawing, "all")
     share = [count / sent if sent else 0 for count in (sent, delivered, counts["opened"], 0)]
     assert found == pytest.approx([360 * each for each in share], abs=0.01)
@@ -127,7 +133,7 @@ def test_a_funnel_is_as_wide_as_its_figures(sent: int, less: int, opened: int, p
 def test_a_plot_reaches_its_highest_value_and_not_beyond(opens: dict[int, int]) -> None:
     """The scale is at least the most, and less than five times it."""
     counts = {f"age/h{hour:02}/opens": number for hour, number in opens.items()}
-    drawing = drawings.hits_over_hours(figures(Tally(counts))["hits_by_age"], "opens")
+    drawing = charts.hits_over_hours(figures(Counters(counts))["hits_by_age"], "opens")
     heights = re.findall(r'class="all"[^>]*? height="([\d.]+)"', drawing)
     assert len(heights) == len(opens)
     assert 92 / 5 <= max(map(float, heights)) <= 92
@@ -137,15 +143,15 @@ def test_a_plot_reaches_its_highest_value_and_not_beyond(opens: dict[int, int]) 
 def test_the_first_day_is_one_bar_among_the_days() -> None:
     """So that the month has everything in it, the day by the hour included."""
     counts = {"age/h00/clicks": 2, "age/h23/clicks": 3, "age/d01/clicks": 4, "age/later/clicks": 5}
-    by_age = figures(Tally(counts))["hits_by_age"]
-    drawing = drawings.hits_over_days(by_age, "clicks")
+    by_age = figures(Counters(counts))["hits_by_age"]
+    drawing = charts.hits_over_days(by_age, "clicks")
     titles = re.findall(r"<title>([^<]*)</title>", drawing)
     assert titles == [
         "day 1 after sending: 5, 0 by people",
         "day 2 after sending: 4, 0 by people",
         "later than 30 days after sending: 5, 0 by people",
     ]
-    assert "Clicks in the first 24 hours: 5, 0 by people" in drawings.hits_over_hours(
+    assert "Clicks in the first 24 hours: 5, 0 by people" in charts.hits_over_hours(
         by_age, "clicks"
     )
 
@@ -163,4 +169,4 @@ def test_evidence_says_more_than_the_reason_or_nothing(
     reason: str, diagnostic: str | None, said: str
 ) -> None:
     """A server's answer is shown as it is."""
-    assert words.evidence_in_words({"reason": reason, "diagnostic": diagnostic}) == said
+    assert labels.evidence_label({"reason": reason, "diagnostic": diagnostic}) == said

@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 
 from local.notifications import Mail
 from sendtrail.domain.bounces import Bounce, is_provider_refusal
-from sendtrail.domain.communication import COUNTERS, Stats, Tally, figures, tally_of
+from sendtrail.domain.communication import (
+    COUNTER_NAMES,
+    Counters,
+    CounterShard,
+    counters_of,
+    figures,
+)
+from sendtrail.domain.engagement import Actor, classify
 from sendtrail.domain.events import Event, SuppressionReason
-from sendtrail.domain.hits import Actor, classify
 from sendtrail.domain.ids import (
     derived_message_id,
     is_message_id,
@@ -24,8 +30,7 @@ from sendtrail.domain.ids import (
     normal_address,
     sent_time,
 )
-from sendtrail.domain.links import MOST_LINKS
-from sendtrail.domain.marks import KEEP_SECONDS, Mark, Marks
+from sendtrail.domain.links import MAX_LINKS
 from sendtrail.domain.message import Message, fold
 from sendtrail.domain.participant import (
     AddressUse,
@@ -38,7 +43,8 @@ from sendtrail.domain.providers import provider_of
 from sendtrail.domain.subscriptions import unsubscribes
 from sendtrail.domain.suppression import Suppression, bears_on_suppression, fold_suppression
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, parse
-from sendtrail.ses.parser import events_of
+from sendtrail.intake.parser import events_of
+from sendtrail.projections.checkpoints import KEEP_SECONDS, Checkpoint, Checkpoints
 from tests.strategies import message_events
 
 SENT = "2026-11-20T09:30:00.000Z"
@@ -214,18 +220,22 @@ def test_opting_out_of_everything_unsubscribes(
 
 def test_marks_know_what_a_row_has_had() -> None:
     """Per shard, and as numbers, not as text."""
-    marks = Marks().with_mark("a", Mark(100, 0))
-    assert marks.has("a", 99)
-    assert marks.has("a", 100)
-    assert not marks.has("a", 1000)
-    assert not marks.has("b", 1)
+    checkpoints = Checkpoints().with_checkpoint("a", Checkpoint(100, 0))
+    assert checkpoints.has("a", 99)
+    assert checkpoints.has("a", 100)
+    assert not checkpoints.has("a", 1000)
+    assert not checkpoints.has("b", 1)
 
 
 def test_marks_that_are_too_old_to_matter_are_pruned() -> None:
     """Twice as old as any stream record."""
-    marks = Marks().with_mark("a", Mark(1, 0)).with_mark("b", Mark(1, KEEP_SECONDS))
-    assert set(marks.by_shard) == {"a", "b"}
-    assert set(marks.with_mark("b", Mark(2, KEEP_SECONDS + 1)).by_shard) == {"b"}
+    checkpoints = (
+        Checkpoints()
+        .with_checkpoint("a", Checkpoint(1, 0))
+        .with_checkpoint("b", Checkpoint(1, KEEP_SECONDS))
+    )
+    assert set(checkpoints.by_shard) == {"a", "b"}
+    assert set(checkpoints.with_checkpoint("b", Checkpoint(2, KEEP_SECONDS + 1)).by_shard) == {"b"}
 
 
 # --- figures ---------------------------------------------------------------------------------
@@ -246,32 +256,32 @@ def test_deltas_add_up_to_the_whole(histories: list[list[Event]], chance: random
         if old:
             finals.append(old)
     chance.shuffle(changes)
-    rows = [Stats(), Stats(), Stats()]
+    rows = [CounterShard(), CounterShard(), CounterShard()]
     for number, (old, new) in enumerate(changes):
         rows[number % 3] = rows[number % 3].changed(old, new)
-    assert Tally.sum(row.tally for row in rows) == Tally.sum(map(tally_of, finals))
+    assert Counters.sum(row.counters for row in rows) == Counters.sum(map(counters_of, finals))
 
 
 def test_figures_have_every_counter_and_rates_over_sent() -> None:
     """Also when nothing happened."""
-    empty = figures(Tally())
-    assert {name: empty[name] for name in COUNTERS} == dict.fromkeys(COUNTERS, 0)
+    empty = figures(Counters())
+    assert {name: empty[name] for name in COUNTER_NAMES} == dict.fromkeys(COUNTER_NAMES, 0)
     assert empty["open_rate"] is None
-    assert figures(Tally({"sent": 3, "opened": 2}))["open_rate"] == 0.6667
+    assert figures(Counters({"sent": 3, "opened": 2}))["open_rate"] == 0.6667
 
 
-@given(st.permutations(range(MOST_LINKS * 2)))
+@given(st.permutations(range(MAX_LINKS * 2)))
 def test_links_of_a_mailing_are_bounded_and_exact(order: list[int]) -> None:
     """The rows may see different links in different order, and sum to the same figures."""
     mail = Mail("x", SENT, ["a@example.com"])
-    rows = [Stats(), Stats()]
+    rows = [CounterShard(), CounterShard()]
     for number in order:
         (event,) = events_of(mail.click(LATER, f"https://a.example/{number}", "Firefox"))
         message = fold(Message("p", event.message_id), event)
         rows[number % 2] = rows[number % 2].changed(None, message)
-    found = figures(Tally.sum(row.tally for row in rows))["links"]
-    assert len(found) == MOST_LINKS + 1
-    assert found[-1] == {"url": None, "clicks": MOST_LINKS, "human_clicks": MOST_LINKS}
+    found = figures(Counters.sum(row.counters for row in rows))["links"]
+    assert len(found) == MAX_LINKS + 1
+    assert found[-1] == {"url": None, "clicks": MAX_LINKS, "human_clicks": MAX_LINKS}
 
 
 # --- participants and suppressions: joins ----------------------------------------------------

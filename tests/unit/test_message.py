@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
-from sendtrail.domain.communication import tally_of
+from sendtrail.domain.communication import counters_of
 from sendtrail.domain.events import Event, EventType, Source
 from sendtrail.domain.ids import derived_message_id
-from sendtrail.domain.links import MOST_LINKS, OTHER_LINKS
+from sendtrail.domain.links import MAX_LINKS, OTHER_LINKS
 from sendtrail.domain.message import Message, Status, fold
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.items import message_from_item, message_to_item
+from sendtrail.intake.parser import events_of
+from sendtrail.projections.items import message_from_item, message_to_item
 from tests.strategies import AGENTS, message_events
 
 SENT = "2026-11-20T09:30:00.412Z"
@@ -89,7 +89,7 @@ def test_an_out_of_office_reply_does_not_make_a_delivered_message_bounce() -> No
     message = of(MAIL.delivery(at(3)), MAIL.bounce(at(9), "Transient", "General"))
     assert message.status is Status.DELIVERED
     assert not message.is_bounced
-    assert tally_of(message).counts.get("bounced") is None
+    assert counters_of(message).counts.get("bounced") is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_ses_never_tried_is_dropped(subtype: str) -> None:
     message = of(MAIL.send(), MAIL.bounce(at(1), "Permanent", subtype))
     assert message.status is Status.DROPPED
     assert message.bounce is None
-    assert tally_of(message).counts["dropped/provider_suppressed"] == 1
+    assert counters_of(message).counts["dropped/provider_suppressed"] == 1
 
 
 def test_word_that_it_is_not_spam_is_no_complaint() -> None:
@@ -140,7 +140,7 @@ def test_dates_are_the_first_and_the_last() -> None:
         MAIL.click(at(90), "https://a.example/", HUMAN),
         MAIL.click(at(70), "https://b.example/", HUMAN),
     )
-    hits = message.hits
+    hits = message.engagement
     assert (hits.first_opened_at, hits.last_opened_at) == (at(30), at(60))
     assert (hits.open_count, hits.human_open_count) == (2, 1)
     assert (hits.first_clicked_at, hits.last_clicked_at) == (at(70), at(90))
@@ -169,19 +169,19 @@ def test_where_we_sent_the_message_our_own_hits_count() -> None:
     ]
     for order in itertools.permutations(events):
         message = folded(*order)
-        assert message.hits.open_count == 1
-        assert message.hits.first_opened_at == at(61)
+        assert message.engagement.open_count == 1
+        assert message.engagement.first_opened_at == at(61)
         assert message.counts(Source.OWN)
         assert not message.counts(Source.SES)
-    assert folded(events[0]).hits.open_count == 1
+    assert folded(events[0]).engagement.open_count == 1
 
 
-@given(st.permutations(range(MOST_LINKS + 30)))
+@given(st.permutations(range(MAX_LINKS + 30)))
 def test_links_are_bounded_and_their_sum_is_whole(order: list[int]) -> None:
     """Which links are kept apart does not depend on the order of clicks."""
     clicks = [MAIL.click(at(60), f"https://a.example/{number}", HUMAN) for number in order]
     message = of(*clicks)
-    assert len(message.hits.links) == MOST_LINKS + 1
-    assert message.hits.links[OTHER_LINKS].clicks == 30
-    assert message.hits.click_count == MOST_LINKS + 30
+    assert len(message.engagement.links) == MAX_LINKS + 1
+    assert message.engagement.links[OTHER_LINKS].clicks == 30
+    assert message.engagement.click_count == MAX_LINKS + 30
     assert message == of(*sorted(clicks, key=str))

@@ -13,8 +13,8 @@ from local.notifications import EVENTBRIDGE_NAMES, Mail, eventbridge, sns_envelo
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import is_message_id, participant_of_address, sent_time
 from sendtrail.errors import RejectedRecordError
-from sendtrail.ses.forms import is_acknowledgement, notifications
-from sendtrail.ses.parser import events_of
+from sendtrail.intake.envelopes import is_acknowledgement, notifications
+from sendtrail.intake.parser import events_of
 from tests.strategies import json_values
 
 SENT = "2026-11-20T09:30:00.412Z"

@@ -15,15 +15,15 @@ from sendtrail.domain.communication import figures
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import participant_of_address
 from sendtrail.errors import ConfigurationError, RefusedError
-from sendtrail.services.stream import INSERTS, consume
-from sendtrail.services.views import link_views, message_view
-from sendtrail.ses.parser import events_of
-from sendtrail.storage.event_items import event_from_item
-from sendtrail.storage.items import (
+from sendtrail.intake.parser import events_of
+from sendtrail.log.items import event_from_item
+from sendtrail.projections.items import (
     message_from_item,
     participant_from_item,
     suppression_from_item,
 )
+from sendtrail.projections.stream import INSERTS, consume
+from sendtrail.reading.views import link_views, message_view
 from tests.memory import MemoryDynamoDB
 from tests.oracle import expect
 from tests.pipeline import Pipeline
@@ -75,8 +75,8 @@ def test_the_tables_say_what_a_plain_count_says(
     stack.log.append(events)
     stack.deliver(chance)
     truth = expect(events)
-    tallies = stack.tables()["communications"]
-    found = {name: figures(tally) for name, tally in tallies.items()}
+    all_counters = stack.tables()["communications"]
+    found = {name: figures(counters) for name, counters in all_counters.items()}
     expected = {name: dict(counts) for name, counts in truth.communications.items()}
     assert {
         name: {counter: found.get(name, {}).get(counter, 0) for counter in counts}
@@ -92,7 +92,7 @@ def test_the_tables_say_what_a_plain_count_says(
         if item["part"] == "profile"
     ]
     assert {
-        each.participant_id: not each.subscribed for each in profiles if each.choice
+        each.participant_id: not each.subscribed for each in profiles if each.subscription_change
     } == truth.unsubscribed
     assert {
         each.participant_id: each.last_interaction_at
@@ -132,7 +132,7 @@ def test_an_owner_is_credited_whenever_the_address_is_registered(
     }
     there = profiles[participant_of_address("member.0@gmail.com")]
     owner = profiles["owner"]
-    assert (owner.last_interaction_at, owner.choice) == (there.last_interaction_at, there.choice)
+    assert (owner.last_interaction_at, owner.subscription_change) == (there.last_interaction_at, there.subscription_change)
 
 
 def test_a_batch_that_names_no_shard_is_refused() -> None:
@@ -142,8 +142,8 @@ def test_a_batch_that_names_no_shard_is_refused() -> None:
             {"Records": [{"eventName": "INSERT"}]},
             names=INSERTS,
             decode=event_from_item,
-            take=lambda records: len(list(records)),
-            set_aside=lambda text: None,
+            apply=lambda records: len(list(records)),
+            quarantine=lambda text: None,
         )
 
 
@@ -213,6 +213,6 @@ def test_counter_rows_are_at_most_sixteen_and_spread_by_shard() -> None:
     stack.log.append(events)
     stack.deliver()
     parts = [item["part"] for item in stack.db.items("Communications")]
-    counted = [part for part in parts if part.startswith("stats#")]
+    counted = [part for part in parts if part.startswith("counters#")]
     assert 8 < len(counted) <= 16
     assert stack.tables()["communications"]["news"].counts["sent"] == 300

@@ -101,9 +101,9 @@ def test_ingest_and_the_folds_start_without_an_sdk() -> None:
         "track",
         "preferences",
         "sweep",
-        "fold_messages",
-        "fold_participants",
-        "fold_communications",
+        "project_messages",
+        "project_participants",
+        "project_communications",
     ):
         code = "import sys, app; print(*sys.modules)"
         environment = {
@@ -137,7 +137,7 @@ def test_every_event_type_is_documented(event_type: EventType) -> None:
 
 def test_every_detail_is_documented() -> None:
     """Every name that the parser gives a detail is in docs/events.md."""
-    source = (PACKAGE / "ses/parser.py").read_text(encoding="utf-8")
+    source = (PACKAGE / "intake/parser.py").read_text(encoding="utf-8")
     names = set(re.findall(r"_only\(([^)]*)\)", source, re.DOTALL))
     found = {name for block in names for name in re.findall(r"(\w+)=_", block)}
     text = (ROOT / "docs/events.md").read_text(encoding="utf-8")

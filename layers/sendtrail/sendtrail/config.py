@@ -99,9 +99,9 @@ class Settings:
         return self.text("SUPPRESSIONS_TABLE")
 
     @property
-    def set_aside_queue_url(self) -> str:
+    def quarantine_queue_url(self) -> str:
         """Where a fold puts, whole, a stream record that it cannot read."""
-        return self.text("SET_ASIDE_QUEUE_URL")
+        return self.text("QUARANTINE_QUEUE_URL")
 
     @property
     def retention_days(self) -> int:
@@ -119,9 +119,9 @@ class Settings:
         return self.text("IDEMPOTENCY_TABLE")
 
     @property
-    def bodies_bucket(self) -> str:
+    def plans_bucket(self) -> str:
         """What was to be sent, to whom: a plan for each posting."""
-        return self.text("BODIES_BUCKET")
+        return self.text("PLANS_BUCKET")
 
     @property
     def ingest_queue_url(self) -> str:
@@ -166,14 +166,14 @@ class Settings:
         return rate / workers
 
     @property
-    def doubt_seconds(self) -> int:
+    def in_in_doubt_seconds(self) -> int:
         """How long we wait for SES's word on a message that it may or may not have taken."""
-        return self.whole("DOUBT_SECONDS", least=1, most=43_200)
+        return self.whole("IN_DOUBT_SECONDS", least=1, most=43_200)
 
     @property
-    def most_recipients(self) -> int:
+    def max_recipients(self) -> int:
         """How many recipients a communication may have."""
-        return self.whole("MOST_RECIPIENTS", least=1, most=1000)
+        return self.whole("MAX_RECIPIENTS", least=1, most=1000)
 
     @property
     def spam_threshold(self) -> int:

@@ -6,29 +6,29 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.aws.service import Patience
+from sendtrail.aws.service import RetryPolicy
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
-from sendtrail.storage.event_log import EventLog
+from sendtrail.log.event_log import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "HASTY",
+    "INTERACTIVE",
     "database",
     "event_log",
-    "hasty_database",
-    "hasty_event_log",
+    "interactive_database",
+    "interactive_event_log",
     "ses",
-    "set_aside",
+    "quarantine",
     "to_ingest_queue",
 ]
 
-HASTY = Patience(attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3)
+INTERACTIVE = RetryPolicy(attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3)
 """For calls that a reader waits for: with the ingest queue after it, an answer within 400 ms."""
 
-_QUEUE_PATIENCE = Patience(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
+_QUEUE_RETRY_POLICY = RetryPolicy(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
 
 
 @cache
@@ -38,9 +38,9 @@ def database() -> DynamoDB:
 
 
 @cache
-def hasty_database() -> DynamoDB:
+def interactive_database() -> DynamoDB:
     """The same for functions that a reader waits for."""
-    return DynamoDB(environment(), patience=HASTY)
+    return DynamoDB(environment(), retry_policy=INTERACTIVE)
 
 
 @cache
@@ -50,9 +50,9 @@ def event_log() -> EventLog:
 
 
 @cache
-def hasty_event_log() -> EventLog:
+def interactive_event_log() -> EventLog:
     """The log, for functions that a reader waits for."""
-    return _event_log(hasty_database())
+    return _event_log(interactive_database())
 
 
 def _event_log(db: DynamoDB) -> EventLog:
@@ -60,14 +60,14 @@ def _event_log(db: DynamoDB) -> EventLog:
     return EventLog(db, settings.events_table, retention_days=settings.retention_days)
 
 
-def set_aside(text: str) -> None:
+def quarantine(text: str) -> None:
     """Keeps a stream record that cannot be read in the folds' dead-letter queue."""
-    _set_aside()(text)
+    _quarantine()(text)
 
 
 @cache
-def _set_aside() -> partial[None]:
-    return partial(Sqs(environment()).send, Settings.from_environment().set_aside_queue_url)
+def _quarantine() -> partial[None]:
+    return partial(Sqs(environment()).send, Settings.from_environment().quarantine_queue_url)
 
 
 def to_ingest_queue(text: str) -> None:
@@ -77,7 +77,7 @@ def to_ingest_queue(text: str) -> None:
 
 @cache
 def _to_ingest_queue() -> partial[None]:
-    sqs = Sqs(environment(), patience=_QUEUE_PATIENCE)
+    sqs = Sqs(environment(), retry_policy=_QUEUE_RETRY_POLICY)
     return partial(sqs.send, Settings.from_environment().ingest_queue_url)
 
 

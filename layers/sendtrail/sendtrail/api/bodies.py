@@ -14,7 +14,7 @@ from sendtrail.api.problems import problem
 __all__ = ["JSON", "checked"]
 
 JSON: Final = "application/json"
-_MOST: Final = 2 * 1024 * 1024
+_MAX: Final = 2 * 1024 * 1024
 
 
 def _refused(name: str) -> None:
@@ -39,10 +39,8 @@ def checked(event: dict[str, Any]) -> Response[str] | None:
         return problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body is {given or 'of no type'}, not {JSON}"
         )
-    if len(body) > _MOST:
-        return problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {_MOST} bytes"
-        )
+    if len(body) > _MAX:
+        return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {_MAX} bytes")
     try:
         text = b64decode(body).decode() if event.get("isBase64Encoded") else body
         json.loads(text, parse_constant=_refused)

@@ -11,13 +11,13 @@ from sendtrail.api.parameters import CommunicationId, Cursor, Limit, answers
 from sendtrail.api.schemas import Communication, CommunicationSummary, Page, Recipient
 from sendtrail.api.scopes import Needs
 from sendtrail.api.services import Services
-from sendtrail.domain.communication import About
+from sendtrail.auth.api_keys import Scope
+from sendtrail.domain.communication import CommunicationDefinition
 from sendtrail.domain.message import Status
 from sendtrail.errors import NotFoundError
-from sendtrail.keys import Scope
-from sendtrail.services.export import recipients_csv
-from sendtrail.services.views import communication_view, recipient_view
-from sendtrail.storage import queries
+from sendtrail.reading import queries
+from sendtrail.reading.export import recipients_csv
+from sendtrail.reading.views import communication_view, recipient_view
 
 __all__ = ["add_routes"]
 
@@ -49,9 +49,9 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[CommunicationSummary]:
-        def wanted(about: About) -> bool:
-            return (kind is None or about.kind == kind) and (
-                name is None or name.lower() in about.name.lower()
+        def wanted(definition: CommunicationDefinition) -> bool:
+            return (kind is None or definition.kind == kind) and (
+                name is None or name.lower() in definition.name.lower()
             )
 
         list_name = ("communications", month, kind, name)
@@ -61,7 +61,10 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             month=month,
             wanted=wanted if kind or name else None,
         )
-        items = [communication_view(about, tally, whole=False) for about, tally in found.items]
+        items = [
+            communication_view(definition, counters, whole=False)
+            for definition, counters in found.items
+        ]
         return Page[CommunicationSummary].of(items, services.cursors.write(found.place, *list_name))
 
     @app.get(

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from sendtrail.api.schemas import EMAIL, ID, GatewayMessage, Problem
 from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
 from sendtrail.errors import InvalidInputError
-from sendtrail.services.addresses import checked_address
+from sendtrail.mail.addresses import checked_address
 
 __all__ = [
     "AddressPath",

@@ -31,14 +31,13 @@ from sendtrail.api.schemas import (
 )
 from sendtrail.api.scopes import Needs
 from sendtrail.api.services import Services
+from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import Status
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
-from sendtrail.keys import Scope
-from sendtrail.services import history
-from sendtrail.services.addresses import checked_address
-from sendtrail.storage import queries
+from sendtrail.mail.addresses import checked_address
+from sendtrail.reading import history, queries
 
 __all__ = ["add_routes"]
 
@@ -163,7 +162,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     )
     def register(participant_id: ParticipantId, address: AddressPath) -> Address:
         written = address_of(address)
-        services.recording.address(participant_id, now(), written)
+        services.staff.address(participant_id, now(), written)
         return Address.model_validate(history.address(participant_id, written))
 
     @app.post(
@@ -179,7 +178,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             raise InvalidInputError(
                 "at: needed with a reference, so that the same one told again is the same event"
             )
-        services.recording.interaction(
+        services.staff.interaction(
             participant_id,
             kind=interaction.kind,
             at=past_time(interaction.at, "at"),
@@ -196,5 +195,5 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def subscribe(participant_id: ParticipantId, subscription: Subscription) -> Participant:
-        services.recording.subscription(participant_id, now(), subscribed=subscription.subscribed)
+        services.staff.subscription(participant_id, now(), subscribed=subscription.subscribed)
         return Participant.model_validate(history.profile(participant_id))

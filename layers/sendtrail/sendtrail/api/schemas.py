@@ -7,14 +7,14 @@ from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from sendtrail.domain.engagement import Actor
 from sendtrail.domain.events import SuppressionReason
-from sendtrail.domain.hits import Actor
 from sendtrail.domain.message import DropReason, Status
 
 __all__ = [
     "EMAIL",
     "ID",
-    "MOST_VERSIONS",
+    "MAX_VERSIONS",
     "AcceptedCommunication",
     "AcceptedMessage",
     "Address",
@@ -45,7 +45,7 @@ __all__ = [
 T = TypeVar("T")
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 """What participants, communications and templates are named by."""
-MOST_VERSIONS: Final = 10**9
+MAX_VERSIONS: Final = 10**9
 EMAIL: Final[dict[str, JsonValue]] = {"format": "email"}
 """What a text says of itself that is an address; whether it can be one is checked elsewhere."""
 
@@ -384,7 +384,7 @@ class Addressee(_Body):
 class _Sendable(_Body):
     template_id: Annotated[str | None, Field(pattern=ID)] = None
     template_version: Annotated[
-        int | None, Field(ge=1, le=MOST_VERSIONS, description="the newest, if left out")
+        int | None, Field(ge=1, le=MAX_VERSIONS, description="the newest, if left out")
     ] = None
     subject: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
     html: Annotated[str | None, Field(min_length=1)] = None

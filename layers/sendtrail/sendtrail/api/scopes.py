@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from sendtrail.auth.api_keys import Scope
 from sendtrail.errors import ForbiddenError
-from sendtrail.keys import Scope
 
 __all__ = ["Needs", "caller_of", "check_scope"]
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from sendtrail.api.bodies import JSON
 from sendtrail.api.parameters import IdempotencyKey, MessageId, ParticipantId, TemplateId, answers
 from sendtrail.api.schemas import (
-    MOST_VERSIONS,
+    MAX_VERSIONS,
     AcceptedCommunication,
     AcceptedMessage,
     CommunicationDraft,
@@ -22,13 +22,13 @@ from sendtrail.api.schemas import (
 )
 from sendtrail.api.scopes import Needs, caller_of
 from sendtrail.api.services import Services
+from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.plan import Content, Plan, SpamReport
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.keys import Scope
 from sendtrail.mail.templates import Body, check
-from sendtrail.services.composing import Addressee, Draft, Request
-from sendtrail.storage.templates import TemplateVersion
+from sendtrail.sending.submission import Addressee, Draft, Request
+from sendtrail.sending.template_store import TemplateVersion
 
 __all__ = ["add_routes"]
 
@@ -95,7 +95,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     )
     def get(
         template_id: TemplateId,
-        version: Annotated[int | None, Query(ge=1, le=MOST_VERSIONS)] = None,
+        version: Annotated[int | None, Query(ge=1, le=MAX_VERSIONS)] = None,
     ) -> Template:
         found = services.templates.get(template_id, version)
         if found is None:
@@ -118,11 +118,11 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     def send(
         draft: CommunicationDraft, idempotency_key: IdempotencyKey = None
     ) -> Response[AcceptedCommunication]:
-        plan = services.composing.take(_draft(draft), _request(app, idempotency_key))
+        plan = services.submission.submit(_draft(draft), _request(app, idempotency_key))
         accepted = {
             "communication_id": plan.communication_id,
             "created_at": plan.accepted_at,
-            "recipients": len(plan.letters),
+            "recipients": len(plan.messages),
             **_told(plan, services),
         }
         return _accepted(AcceptedCommunication.model_validate(accepted))
@@ -143,25 +143,25 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             raise InvalidInputError(
                 f"recipient: {recipient}; there are {len(draft.recipients)}, counted from 0"
             )
-        prepared = services.composing.preview(_draft(draft), _request(app, None), recipient)
-        letters, rendered = prepared.plan.letters, prepared.rendered[recipient]
+        prepared = services.submission.preview(_draft(draft), _request(app, None), recipient)
+        messages, rendered = prepared.plan.messages, prepared.rendered[recipient]
         return CommunicationPreview.model_validate(
             {
-                "participant_id": letters[recipient].participant_id,
-                "address": letters[recipient].address,
+                "participant_id": messages[recipient].participant_id,
+                "address": messages[recipient].address,
                 "subject": rendered.subject,
                 "html": rendered.html,
                 "text": rendered.text,
-                "recipients": len(letters),
+                "recipients": len(messages),
                 "would_be_dropped": [
                     {
-                        "participant_id": letter.participant_id,
-                        "address": letter.address,
-                        "drop_reason": refusal.reason,
-                        "evidence": dict(refusal.evidence),
+                        "participant_id": message.participant_id,
+                        "address": message.address,
+                        "drop_reason": ineligible.reason,
+                        "evidence": dict(ineligible.evidence),
                     }
-                    for letter, refusal in zip(letters, prepared.refusals, strict=True)
-                    if refusal
+                    for message, ineligible in zip(messages, prepared.ineligible, strict=True)
+                    if ineligible
                 ],
                 "spam": _spam(prepared.plan.spam, services),
             }
@@ -179,12 +179,12 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     def send_one(
         draft: MessageDraft, idempotency_key: IdempotencyKey = None
     ) -> Response[AcceptedMessage]:
-        plan = services.composing.take(_direct(draft), _request(app, idempotency_key))
-        (letter,) = plan.letters
+        plan = services.submission.submit(_direct(draft), _request(app, idempotency_key))
+        (message,) = plan.messages
         accepted = {
-            "message_id": letter.message_id,
-            "participant_id": letter.participant_id,
-            "address": letter.address,
+            "message_id": message.message_id,
+            "participant_id": message.participant_id,
+            "address": message.address,
             **_told(plan, services),
         }
         return _accepted(AcceptedMessage.model_validate(accepted))
@@ -269,7 +269,7 @@ def _told(plan: Plan, services: Services) -> dict[str, Any]:
 def _spam(report: SpamReport, services: Services) -> dict[str, Any]:
     return {
         "points": report.points,
-        "threshold": services.composing.spam_threshold,
+        "threshold": services.submission.spam_threshold,
         "likely_spam": report.likely,
         "findings": list(report.findings),
     }

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from sendtrail.auth.tokens import Cursors, signing_keys
 from sendtrail.aws.s3 import Bucket
 from sendtrail.aws.secrets import Secrets
 from sendtrail.aws.sqs import Sqs
 from sendtrail.config import Settings, environment
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.reading.models import bind
+from sendtrail.reading.preview import Preview
 from sendtrail.runtime import database, event_log, ses
-from sendtrail.services.composing import Composing
-from sendtrail.services.expanding import Job
-from sendtrail.services.fold_communications import FoldCommunications
-from sendtrail.services.fold_participants import FoldParticipants
-from sendtrail.services.preview import Preview
-from sendtrail.services.provider_list import ProviderList
-from sendtrail.services.recording import Recording
-from sendtrail.services.refusals import Refusals
-from sendtrail.services.rendering import Rendering
-from sendtrail.storage.models import bind
-from sendtrail.storage.plans import Plans
-from sendtrail.storage.templates import Templates
-from sendtrail.tokens import Cursors, signing_keys
+from sendtrail.sending.eligibility import Eligibility
+from sendtrail.sending.fan_out import Job
+from sendtrail.sending.plan_store import PlanStore
+from sendtrail.sending.rendering import MessageRenderer
+from sendtrail.sending.submission import Submission
+from sendtrail.sending.template_store import TemplateStore
+from sendtrail.staff.commands import StaffCommands
+from sendtrail.staff.ses_suppression_list import SesSuppressionList
 
 __all__ = ["Services"]
 
@@ -32,9 +32,9 @@ class Services:
     """The routes' dependencies."""
 
     cursors: Cursors
-    recording: Recording
-    templates: Templates
-    composing: Composing
+    staff: StaffCommands
+    templates: TemplateStore
+    submission: Submission
     preview: Preview
 
     @classmethod
@@ -51,28 +51,30 @@ class Services:
             region=settings.text("AWS_REGION"),
         )
         db, log = database(), event_log()
-        fold = FoldParticipants.over(db, settings.participants_table, settings.suppressions_table)
+        fold = ParticipantProjection.over(
+            db, settings.participants_table, settings.suppressions_table
+        )
         keys = signing_keys(Secrets(environment()).value(settings.signing_keys_secret))
-        templates = Templates(db, settings.templates_table)
-        rendering = Rendering(templates)
-        plans = Plans(Bucket(environment(), settings.bodies_bucket))
-        composing = Composing(
+        templates = TemplateStore(db, settings.templates_table)
+        renderer = MessageRenderer(templates)
+        plans = PlanStore(Bucket(environment(), settings.plans_bucket))
+        submission = Submission(
             plans=plans,
             templates=templates,
-            rendering=rendering,
+            renderer=renderer,
             log=log,
-            communications=FoldCommunications.over(db, settings.communications_table),
-            refusals=Refusals(db, settings.participants_table, settings.suppressions_table),
+            communications=CommunicationProjection.over(db, settings.communications_table),
+            eligibility=Eligibility(db, settings.participants_table, settings.suppressions_table),
             enqueue=partial(_enqueue, Sqs(environment()), settings.dispatch_queue_url),
-            most_recipients=settings.most_recipients,
+            max_recipients=settings.max_recipients,
             spam_threshold=settings.spam_threshold,
         )
         return cls(
             cursors=Cursors(keys),
-            recording=Recording(log, fold, ProviderList(ses)),
+            staff=StaffCommands(log, fold, SesSuppressionList(ses)),
             templates=templates,
-            composing=composing,
-            preview=Preview(plans, rendering),
+            submission=submission,
+            preview=Preview(plans, renderer),
         )
 
 

@@ -12,12 +12,12 @@ from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, ans
 from sendtrail.api.schemas import LiftedSuppression, Page, Suppress, Suppression
 from sendtrail.api.scopes import Needs
 from sendtrail.api.services import Services
+from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
-from sendtrail.keys import Scope
-from sendtrail.services.views import suppression_view
-from sendtrail.storage import queries
+from sendtrail.reading import queries
+from sendtrail.reading.views import suppression_view
 
 __all__ = ["add_routes"]
 
@@ -68,7 +68,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     )
     def suppress(address: AddressPath, suppress: Suppress) -> Suppression:
         written = address_of(address)
-        services.recording.suppress(written, now(), note=suppress.note)
+        services.staff.suppress(written, now(), note=suppress.note)
         return _standing(written)
 
     @app.delete(
@@ -86,7 +86,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     def lift(address: AddressPath) -> LiftedSuppression:
         written = address_of(address)
         return LiftedSuppression.model_validate(
-            {"address": written, **asdict(services.recording.lift(written, now()))}
+            {"address": written, **asdict(services.staff.lift(written, now()))}
         )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _LONGEST_LINE: Final = 65_536
-_MOST_HEADERS: Final = 100
+_MAX_HEADERS: Final = 100
 
 
 class Connection:
@@ -126,7 +126,7 @@ class Connection:
 def _headers(answers: BinaryIO) -> list[tuple[bytes, bytes]]:
     """The headers of an answer, their names in small letters."""
     found: list[tuple[bytes, bytes]] = []
-    for _ in range(_MOST_HEADERS):
+    for _ in range(_MAX_HEADERS):
         line = answers.readline(_LONGEST_LINE)
         if line == b"\r\n":
             return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.service import RetryPolicy, Service
 from sendtrail.errors import ThrottledError
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 Item = dict[str, Any]
 
-_MOST_WRITES: Final = 25  # BatchWriteItem
-_MOST_READS: Final = 100  # BatchGetItem
+_MAX_WRITES: Final = 25  # BatchWriteItem
+_MAX_READS: Final = 100  # BatchGetItem
 _ROUNDS: Final = 8
 _WORKERS: Final = 8
 
@@ -34,16 +34,16 @@ class DynamoDB:
         self,
         environment: Mapping[str, str],
         *,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         count_capacity: bool = False,
     ) -> None:
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._service = Service(
             name="dynamodb",
             target_prefix="DynamoDB_20120810",
             version="1.0",
             environment=environment,
-            patience=self._patience,
+            retry_policy=self._retry_policy,
         )
         self._count_capacity = count_capacity
         self._workers: ThreadPoolExecutor | None = None
@@ -66,7 +66,7 @@ class DynamoDB:
 
     def pause(self, attempt: int) -> None:
         """Waits as after the `attempt`-th attempt at something."""
-        self._service.pause(self._patience.wait(attempt))
+        self._service.pause(self._retry_policy.wait(attempt))
 
     def put_all(self, table: str, items: Sequence[Item]) -> None:
         """Writes items, 25 to a request, or a single one by itself; what DynamoDB leaves
@@ -82,8 +82,8 @@ class DynamoDB:
         if len(items) == 1:
             self._call("PutItem", {"TableName": table, "Item": to_attributes(items[0])})
             return
-        for start in range(0, len(items), _MOST_WRITES):
-            batch = items[start : start + _MOST_WRITES]
+        for start in range(0, len(items), _MAX_WRITES):
+            batch = items[start : start + _MAX_WRITES]
             self._write([{"PutRequest": {"Item": to_attributes(item)}} for item in batch], table)
 
     def get_all(self, table: str, keys: Sequence[Item]) -> list[Item]:
@@ -94,8 +94,8 @@ class DynamoDB:
             AwsError: as for any call.
         """
         found: list[Item] = []
-        for start in range(0, len(keys), _MOST_READS):
-            part = keys[start : start + _MOST_READS]
+        for start in range(0, len(keys), _MAX_READS):
+            part = keys[start : start + _MAX_READS]
             found += self.get_from({table: part})[table]
         return found
 

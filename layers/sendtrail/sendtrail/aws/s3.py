@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import SplitResult, quote
 
-from sendtrail.aws.service import Patience, Service, error_of
+from sendtrail.aws.service import RetryPolicy, Service, error_of
 from sendtrail.aws.signing import Signer
 from sendtrail.errors import ConditionFailedError, UnreachableError
 
@@ -22,11 +22,15 @@ class Bucket(Service):
     """One bucket, by S3's REST protocol. Threads may share it."""
 
     def __init__(
-        self, environment: Mapping[str, str], name: str, *, patience: Patience | None = None
+        self, environment: Mapping[str, str], name: str, *, retry_policy: RetryPolicy | None = None
     ) -> None:
         self._bucket = name
         super().__init__(
-            name="s3", target_prefix="", version="", environment=environment, patience=patience
+            name="s3",
+            target_prefix="",
+            version="",
+            environment=environment,
+            retry_policy=retry_policy,
         )
 
     def get(self, key: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.service import RetryPolicy, Service
 
 __all__ = ["Secrets"]
 
@@ -12,13 +12,15 @@ __all__ = ["Secrets"]
 class Secrets:
     """Secrets Manager's JSON protocol."""
 
-    def __init__(self, environment: Mapping[str, str], *, patience: Patience | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, retry_policy: RetryPolicy | None = None
+    ) -> None:
         self._service = Service(
             name="secretsmanager",
             target_prefix="secretsmanager",
             version="1.1",
             environment=environment,
-            patience=patience,
+            retry_policy=retry_policy,
         )
 
     def value(self, secret_id: str) -> str:

@@ -23,7 +23,7 @@ from sendtrail.errors import (
     UnreachableError,
 )
 
-__all__ = ["Patience", "Service", "error_of"]
+__all__ = ["RetryPolicy", "Service", "error_of"]
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to try.
 
     Attributes:
@@ -76,7 +76,7 @@ class Service:
         target_prefix: str,
         version: str,
         environment: Mapping[str, str],
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Prepares a client; connects only when it is first used.
@@ -96,7 +96,7 @@ class Service:
             raise ConfigurationError("AWS_REGION is not set")
         self._endpoint = self._find_endpoint(environment)
         self._credentials = Credentials(environment)
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._sleep = sleep
         self._path = self._endpoint.path or "/"
         self._signer = Signer(service=name, region=self._region, path=self._path)
@@ -121,14 +121,14 @@ class Service:
         Args:
             attempt: does it, by the given time of `time.monotonic` if there is one.
         """
-        patience = self._patience
-        ends = None if patience.within is None else time.monotonic() + patience.within
-        for number in range(1, patience.attempts + 1):
+        retry_policy = self._retry_policy
+        ends = None if retry_policy.within is None else time.monotonic() + retry_policy.within
+        for number in range(1, retry_policy.attempts + 1):
             try:
                 return attempt(ends)
             except (ThrottledError, UnreachableError):
-                wait = patience.wait(number)
-                if number == patience.attempts or (ends and time.monotonic() + wait >= ends):
+                wait = retry_policy.wait(number)
+                if number == retry_policy.attempts or (ends and time.monotonic() + wait >= ends):
                     raise
             self._sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -192,7 +192,7 @@ class Service:
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = Connection(self._endpoint, timeout=self._patience.timeout)
+            connection = Connection(self._endpoint, timeout=self._retry_policy.timeout)
             self._local.connection = connection
         return connection
 

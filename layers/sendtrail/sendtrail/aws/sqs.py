@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sendtrail.aws.service import Patience, Service
+from sendtrail.aws.service import RetryPolicy, Service
 from sendtrail.errors import AwsError
 
 __all__ = ["Sqs"]
 
-_MOST_ENTRIES: Final = 10  # SendMessageBatch
+_MAX_ENTRIES: Final = 10  # SendMessageBatch
 
 
 class Sqs:
     """SQS's JSON protocol."""
 
-    def __init__(self, environment: Mapping[str, str], *, patience: Patience | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, retry_policy: RetryPolicy | None = None
+    ) -> None:
         self._service = Service(
             name="sqs",
             target_prefix="AmazonSQS",
             version="1.0",
             environment=environment,
-            patience=patience,
+            retry_policy=retry_policy,
         )
 
     def send(self, queue_url: str, body: str) -> None:
@@ -39,10 +41,10 @@ class Sqs:
         Raises:
             AwsError: some were not taken; others may have been.
         """
-        for start in range(0, len(bodies), _MOST_ENTRIES):
+        for start in range(0, len(bodies), _MAX_ENTRIES):
             entries: list[dict[str, Any]] = [
                 {"Id": str(number), "MessageBody": body}
-                for number, body in enumerate(bodies[start : start + _MOST_ENTRIES])
+                for number, body in enumerate(bodies[start : start + _MAX_ENTRIES])
             ]
             answer = self._service.call(
                 "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries}
@@ -50,7 +52,7 @@ class Sqs:
             for failed in answer.get("Failed", []):
                 raise AwsError(failed["Code"], str(failed.get("Message", "")))
 
-    def put_off(self, queue_url: str, receipt_handle: str, seconds: int) -> None:
+    def defer(self, queue_url: str, receipt_handle: str, seconds: int) -> None:
         """Has a message that was received come again after that many seconds.
 
         Raises:

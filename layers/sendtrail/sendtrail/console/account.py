@@ -6,41 +6,49 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from sendtrail.console.rendering import render
-from sendtrail.console.visits import HOME, ROOT, SIGN_IN, Visit, Visits, back_to, redirect
-from sendtrail.keyring import KeyRing
-from sendtrail.keys import Scope, fingerprint
+from sendtrail.auth.api_key_ring import ApiKeyRing
+from sendtrail.auth.api_keys import Scope, fingerprint
+from sendtrail.console.request_context import (
+    HOME,
+    ROOT,
+    SIGN_IN,
+    AccessControl,
+    RequestContext,
+    back_to,
+    redirect,
+)
+from sendtrail.console.templating import render
 
 __all__ = ["add_pages"]
 
 
-def add_pages(app: APIGatewayHttpResolver, visits: Visits, keys: KeyRing) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, keys: ApiKeyRing) -> None:
     """Adds the pages."""
 
     @app.get(SIGN_IN)
     def form() -> Response[Any]:
-        visit = visits.current()
-        if visit.caller:
-            return redirect(back_to(visit.query.get("next", HOME)))
-        return _form(visit, back_to(visit.query.get("next", HOME)))
+        context = access.current()
+        if context.caller:
+            return redirect(back_to(context.query.get("next", HOME)))
+        return _form(context, back_to(context.query.get("next", HOME)))
 
     @app.post(SIGN_IN)
     def sign_in() -> Response[Any]:
-        visit = visits.current()
-        visits.check_form(visit)
-        to = back_to(visit.form.get("next", HOME))
-        named = fingerprint(visit.field("key", most=256))
+        context = access.current()
+        access.check_form(context)
+        to = back_to(context.form.get("next", HOME))
+        named = fingerprint(context.field("key", most=256))
         if keys.find(lambda known: known.of_fingerprint(named)) is None:
-            return _form(visit, to, wrong=True)
-        return redirect(to, [visits.begin(named)])
+            return _form(context, to, wrong=True)
+        return redirect(to, [access.begin(named)])
 
     @app.post(f"{ROOT}/sign-out")
-    @visits.needs(Scope.READ)
-    def sign_out(visit: Visit) -> Response[Any]:  # noqa: ARG001 -- the form has been checked
-        return redirect(SIGN_IN, [visits.end()])
+    @access.needs(Scope.READ)
+    def sign_out(context: RequestContext) -> Response[Any]:  # noqa: ARG001 -- the form has been checked
+        return redirect(SIGN_IN, [access.end()])
 
-    def _form(visit: Visit, to: str, *, wrong: bool = False) -> Response[Any]:
+    def _form(context: RequestContext, to: str, *, wrong: bool = False) -> Response[Any]:
         """The form, with a session that holds nothing but its secret."""
         status = 403 if wrong else 200
-        cookies = [visits.cookie(visit.session)]
-        return render("sign_in", visit, status=status, cookies=cookies, to=to, wrong=wrong)
+        cookies = [access.cookie(context.session)]
+        return render("sign_in", context, status=status, cookies=cookies, to=to, wrong=wrong)

@@ -10,6 +10,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pynamodb.exceptions import PynamoDBException
 
 from sendtrail.api.services import Services
+from sendtrail.auth.api_key_ring import ApiKeyRing
+from sendtrail.auth.sessions import Sessions
+from sendtrail.auth.tokens import signing_keys
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.aws.secrets import Secrets
 from sendtrail.config import Settings, environment
@@ -17,14 +20,13 @@ from sendtrail.console import (
     account,
     communications,
     compose,
-    finding,
+    search,
     inactive,
     participants,
     suppressions,
 )
-from sendtrail.console.rendering import render, static_file
-from sendtrail.console.sessions import Sessions
-from sendtrail.console.visits import HOME, ROOT, Visit, Visits, redirect
+from sendtrail.console.request_context import HOME, ROOT, AccessControl, RequestContext, redirect
+from sendtrail.console.templating import render, static_file
 from sendtrail.errors import (
     AwsError,
     ForbiddenError,
@@ -32,9 +34,7 @@ from sendtrail.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from sendtrail.keyring import KeyRing
-from sendtrail.services.sweep import Silent
-from sendtrail.tokens import signing_keys
+from sendtrail.staff.inactivity import InactivityReader
 
 __all__ = ["Console"]
 
@@ -68,20 +68,20 @@ class Console:
         self,
         services: Services,
         sessions: Sessions,
-        keys: KeyRing,
-        silent: Silent,
+        keys: ApiKeyRing,
+        inactivity: InactivityReader,
         logger: Logger,
     ) -> None:
         self._app = APIGatewayHttpResolver()
-        self._visits = Visits(self._app, sessions, keys)
+        self._access = AccessControl(self._app, sessions, keys)
         self._register_errors(logger)
-        account.add_pages(self._app, self._visits, keys)
-        compose.add_pages(self._app, self._visits, services)
-        communications.add_pages(self._app, self._visits, services)
-        participants.add_pages(self._app, self._visits, services)
-        suppressions.add_pages(self._app, self._visits, services)
-        inactive.add_pages(self._app, self._visits, services, silent)
-        finding.add_pages(self._app, self._visits)
+        account.add_pages(self._app, self._access, keys)
+        compose.add_pages(self._app, self._access, services)
+        communications.add_pages(self._app, self._access, services)
+        participants.add_pages(self._app, self._access, services)
+        suppressions.add_pages(self._app, self._access, services)
+        inactive.add_pages(self._app, self._access, services, inactivity)
+        search.add_pages(self._app, self._access)
 
         @self._app.get(ROOT)
         def home() -> Response[Any]:
@@ -101,8 +101,12 @@ class Console:
         """The console of this stack, on the same services as the private routes."""
         keys = signing_keys(Secrets(environment()).value(settings.signing_keys_secret))
         db = DynamoDB(environment())
-        silent = Silent(db, settings.participants_table, years=settings.inactivity_years)
-        return cls(Services.from_settings(settings), Sessions(keys), KeyRing(), silent, logger)
+        inactivity = InactivityReader(
+            db, settings.participants_table, years=settings.inactivity_years
+        )
+        return cls(
+            Services.from_settings(settings), Sessions(keys), ApiKeyRing(), inactivity, logger
+        )
 
     def answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers one request of the HTTP API (payload 2.0)."""
@@ -145,9 +149,9 @@ class Console:
         said = f"{said[:1].upper()}{said[1:]}."
         return render("problem", self._visitor(), status=status.value, title=title, said=said)
 
-    def _visitor(self) -> Visit | None:
+    def _visitor(self) -> RequestContext | None:
         """Who visits; None where even that cannot be told."""
         try:
-            return self._visits.current(most=0)
+            return self._access.current(most=0)
         except (AwsError, InvalidInputError):
             return None

@@ -8,18 +8,18 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.api.services import Services
-from sendtrail.console import drawings
+from sendtrail.auth.api_keys import Scope
+from sendtrail.console import charts
 from sendtrail.console.pager import Pager
-from sendtrail.console.rendering import render
-from sendtrail.console.visits import ROOT, Visit, Visits
-from sendtrail.domain.communication import About
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
+from sendtrail.console.templating import render
+from sendtrail.domain.communication import CommunicationDefinition
 from sendtrail.domain.ids import is_communication_id
 from sendtrail.domain.message import Status
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.keys import Scope
-from sendtrail.services.export import MOST_ROWS, recipients_csv
-from sendtrail.services.views import communication_view, recipient_view
-from sendtrail.storage import queries
+from sendtrail.reading import queries
+from sendtrail.reading.export import MAX_ROWS, recipients_csv
+from sendtrail.reading.views import communication_view, recipient_view
 
 __all__ = ["add_pages"]
 
@@ -28,18 +28,22 @@ _PAGE: Final = 25
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
-def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
     """Adds the pages."""
 
     @app.get(_PATH)
-    @visits.needs(Scope.READ)
-    def several(visit: Visit) -> Response[Any]:
-        name, kind, month = visit.asked("name"), visit.asked("kind", most=64), _month(visit)
-        pager = Pager.of(visit, services.cursors, "communications", month, kind, name)
+    @access.needs(Scope.READ)
+    def several(context: RequestContext) -> Response[Any]:
+        name, kind, month = (
+            context.query_value("name"),
+            context.query_value("kind", most=64),
+            _month(context),
+        )
+        pager = Pager.of(context, services.cursors, "communications", month, kind, name)
 
-        def wanted(about: About) -> bool:
-            return (kind is None or about.kind == kind) and (
-                name is None or name.lower() in about.name.lower()
+        def wanted(definition: CommunicationDefinition) -> bool:
+            return (kind is None or definition.kind == kind) and (
+                name is None or name.lower() in definition.name.lower()
             )
 
         found = queries.communications(
@@ -48,7 +52,7 @@ def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -
         items = [communication_view(*each, whole=False) for each in found.items]
         return render(
             "communications",
-            visit,
+            context,
             items=items,
             kinds=sorted({each["kind"] for each in items if each["kind"]}),
             filters={"name": name, "kind": kind, "month": month},
@@ -57,45 +61,45 @@ def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -
         )
 
     @app.get(f"{_PATH}/<communication_id>")
-    @visits.needs(Scope.READ)
-    def one(visit: Visit, communication_id: str) -> Response[Any]:
+    @access.needs(Scope.READ)
+    def one(context: RequestContext, communication_id: str) -> Response[Any]:
         figures = _communication(communication_id)
-        just_sent = visit.query.get("done") == "sent"
+        just_sent = context.query.get("done") == "sent"
         return render(
-            "communication", visit, figures=figures, just_sent=just_sent, **_shown(figures)
+            "communication", context, figures=figures, just_sent=just_sent, **_shown(figures)
         )
 
     @app.get(f"{_PATH}/<communication_id>/figures")
-    @visits.needs(Scope.READ)
-    def outcome(visit: Visit, communication_id: str) -> Response[Any]:
+    @access.needs(Scope.READ)
+    def outcome(context: RequestContext, communication_id: str) -> Response[Any]:
         figures = _communication(communication_id)
-        return render("figures", visit, figures=figures, funnel=drawings.funnel(figures))
+        return render("figures", context, figures=figures, funnel=charts.funnel(figures))
 
     @app.get(f"{_PATH}/<communication_id>/recipients")
-    @visits.needs(Scope.READ)
-    def recipients(visit: Visit, communication_id: str) -> Response[Any]:
-        figures, status = _communication(communication_id), _status(visit)
-        pager = Pager.of(visit, services.cursors, "recipients", communication_id, status)
+    @access.needs(Scope.READ)
+    def recipients(context: RequestContext, communication_id: str) -> Response[Any]:
+        figures, status = _communication(communication_id), _status(context)
+        pager = Pager.of(context, services.cursors, "recipients", communication_id, status)
         found = queries.recipients(communication_id, status=status, place=pager.place, limit=_PAGE)
         return render(
             "recipients",
-            visit,
+            context,
             figures=figures,
             items=[recipient_view(each) for each in found.items],
             chosen=status,
             statuses=list(Status),
-            most_rows=MOST_ROWS,
+            most_rows=MAX_ROWS,
             pager=pager,
             following=pager.following(found.place),
         )
 
     @app.get(f"{_PATH}/<communication_id>/recipients.csv")
-    @visits.needs(Scope.READ)
-    def download(visit: Visit, communication_id: str) -> Response[Any]:
-        status = _status(visit)
+    @access.needs(Scope.READ)
+    def download(context: RequestContext, communication_id: str) -> Response[Any]:
+        status = _status(context)
         if not is_communication_id(communication_id):
             raise NotFoundError(f"there is no communication {communication_id}")
-        pager = Pager.of(visit, services.cursors, "recipients.csv", communication_id, status)
+        pager = Pager.of(context, services.cursors, "recipients.csv", communication_id, status)
         text, place = recipients_csv(communication_id, status=status, place=pager.place)
         name = f"{communication_id}-{status or 'recipients'}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -119,13 +123,13 @@ def _shown(figures: dict[str, Any]) -> dict[str, Any]:
     """The drawings, and the providers, worst first."""
     hits = figures["hits_by_age"]
     return {
-        "funnel": drawings.funnel(figures),
+        "funnel": charts.funnel(figures),
         "plots": [
             (f"{what.capitalize()}, {stretch}", draw(hits, what))
             for what in ("opens", "clicks")
             for stretch, draw in (
-                ("first day", drawings.hits_over_hours),
-                ("first month", drawings.hits_over_days),
+                ("first day", charts.hits_over_hours),
+                ("first month", charts.hits_over_days),
             )
         ],
         "providers": sorted(figures["providers"], key=_badness),
@@ -140,15 +144,15 @@ def _badness(provider: dict[str, Any]) -> tuple[float, float, int]:
     return (-provider["bounced"] / sent, provider["opened"] / sent, -sent)
 
 
-def _month(visit: Visit) -> str | None:
-    month = visit.asked("month", most=16)
+def _month(context: RequestContext) -> str | None:
+    month = context.query_value("month", most=16)
     if month and not _MONTH.fullmatch(month):
         raise InvalidInputError(f"month: {month!r} is none; write 2026-11")
     return month
 
 
-def _status(visit: Visit) -> Status | None:
-    status = visit.asked("status", most=32)
+def _status(context: RequestContext) -> Status | None:
+    status = context.query_value("status", most=32)
     try:
         return Status(status) if status else None
     except ValueError:

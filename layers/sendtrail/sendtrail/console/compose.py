@@ -13,137 +13,137 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.api.services import Services
-from sendtrail.console.drafting import FIELDS, Drafted, drafted, entered, fault_of
+from sendtrail.auth.api_keys import Scope
+from sendtrail.console.draft_form import FIELDS, Drafted, drafted, entered, fault_of
 from sendtrail.console.previews import framed, nothing_to_show
-from sendtrail.console.rendering import render
-from sendtrail.console.visits import ROOT, Visit, Visits, redirect
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
+from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.keys import Scope
-from sendtrail.services.composing import Draft, Request
+from sendtrail.sending.submission import Draft, Request
 
 __all__ = ["add_pages"]
 
 _PATH: Final = f"{ROOT}/compose"
-_MOST: Final = 2 * 1024 * 1024
+_MAX: Final = 2 * 1024 * 1024
 """Of a form, as the gateway hands it on: in base64."""
 _ONCE = re.compile(r"[A-Za-z0-9_-]{24,64}")
 
 
-def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
     """Adds the pages."""
-    composing = services.composing
+    submission = services.submission
 
     @app.get(_PATH)
-    @visits.needs(Scope.SEND)
-    def write(visit: Visit) -> Response[Any]:
-        return _form(visit, Drafted(FIELDS, {}), status=200)
+    @access.needs(Scope.SEND)
+    def write(context: RequestContext) -> Response[Any]:
+        return _form(context, Drafted(FIELDS, {}), status=200)
 
     @app.post(_PATH)
-    @visits.needs(Scope.SEND, most=_MOST)
-    def change(visit: Visit) -> Response[Any]:
-        return _form(visit, Drafted(entered(visit), {}), status=200)
+    @access.needs(Scope.SEND, most=_MAX)
+    def change(context: RequestContext) -> Response[Any]:
+        return _form(context, Drafted(entered(context), {}), status=200)
 
     @app.get(f"{_PATH}/<_step>")
-    @visits.needs(Scope.SEND)
-    def again(visit: Visit, _step: str) -> Response[Any]:  # noqa: ARG001 -- a form that is gone
+    @access.needs(Scope.SEND)
+    def again(context: RequestContext, _step: str) -> Response[Any]:  # noqa: ARG001 -- a form that is gone
         return redirect(_PATH)
 
     @app.post(f"{_PATH}/look")
-    @visits.needs(Scope.SEND, most=_MOST)
-    def look(visit: Visit) -> Response[Any]:
-        made = drafted(visit, most=composing.most_recipients)
+    @access.needs(Scope.SEND, most=_MAX)
+    def look(context: RequestContext) -> Response[Any]:
+        made = drafted(context, most=submission.max_recipients)
         if made.draft is None:
-            return _form(visit, made)
-        number = _chosen(visit, len(made.draft.recipients))
+            return _form(context, made)
+        number = _chosen(context, len(made.draft.recipients))
         try:
-            prepared = composing.preview(made.draft, _request(visit), number)
+            prepared = submission.preview(made.draft, _request(context), number)
         except (InvalidInputError, NotFoundError) as error:
-            return _refused(visit, made, error)
+            return _refused(context, made, error)
         plan = prepared.plan
         refused = [
-            (letter, refusal)
-            for letter, refusal in zip(plan.letters, prepared.refusals, strict=True)
-            if refusal
+            (message, ineligible)
+            for message, ineligible in zip(plan.messages, prepared.ineligible, strict=True)
+            if ineligible
         ]
         # What is sent is what was looked at, whatever becomes of the template meanwhile.
         version = plan.content.template_version
         pinned = dict(made.entered) | {"template_version": str(version or "")}
         return render(
             "look",
-            visit,
+            context,
             fields=pinned,
             once=secrets.token_urlsafe(24),
             plan=plan,
             number=number,
-            letter=plan.letters[number],
+            message=plan.messages[number],
             rendered=prepared.rendered[number],
             refused=refused,
-            threshold=composing.spam_threshold,
+            threshold=submission.spam_threshold,
             allowed=made.draft.allow_likely_spam,
         )
 
     @app.post(f"{_PATH}/preview")
-    @visits.needs(Scope.SEND, most=_MOST)
-    def preview(visit: Visit) -> Response[Any]:
-        made = drafted(visit, most=composing.most_recipients)
+    @access.needs(Scope.SEND, most=_MAX)
+    def preview(context: RequestContext) -> Response[Any]:
+        made = drafted(context, most=submission.max_recipients)
         if made.draft is None:
-            return nothing_to_show(visit, "the draft is not whole")
+            return nothing_to_show(context, "the draft is not whole")
         try:
-            prepared = composing.preview(_only(made.draft, visit), _request(visit))
+            prepared = submission.preview(_only(made.draft, context), _request(context))
         except (InvalidInputError, NotFoundError) as error:
-            return nothing_to_show(visit, fault_of(error, made)[1].rstrip("."))
+            return nothing_to_show(context, fault_of(error, made)[1].rstrip("."))
         (rendered,) = prepared.rendered
         return framed(rendered.html, rendered.text)
 
     @app.post(f"{_PATH}/send")
-    @visits.needs(Scope.SEND, most=_MOST)
-    def send(visit: Visit) -> Response[Any]:
-        once = visit.form.get("once", "")
+    @access.needs(Scope.SEND, most=_MAX)
+    def send(context: RequestContext) -> Response[Any]:
+        once = context.form.get("once", "")
         if not _ONCE.fullmatch(once):
             raise InvalidInputError("this form is not whole; go back, and look at the mail again")
-        made = drafted(visit, most=composing.most_recipients)
+        made = drafted(context, most=submission.max_recipients)
         if made.draft is None:
-            return _form(visit, made)
+            return _form(context, made)
         try:
-            plan = composing.take(made.draft, _request(visit, f"console-{once}"))
+            plan = submission.submit(made.draft, _request(context, f"console-{once}"))
         except (InvalidInputError, NotFoundError) as error:
-            return _refused(visit, made, error)
+            return _refused(context, made, error)
         return redirect(f"{ROOT}/communications/{plan.communication_id}?done=sent")
 
-    def _form(visit: Visit, made: Drafted, *, status: int = 422) -> Response[Any]:
+    def _form(context: RequestContext, made: Drafted, *, status: int = 422) -> Response[Any]:
         return render(
             "compose",
-            visit,
+            context,
             status=status,
             fields=made.entered,
             faults=made.faults,
             templates=services.templates.names(),
-            most=composing.most_recipients,
+            most=submission.max_recipients,
         )
 
-    def _refused(visit: Visit, made: Drafted, error: Any) -> Response[Any]:
+    def _refused(context: RequestContext, made: Drafted, error: Any) -> Response[Any]:
         field, fault = fault_of(error, made)
-        return _form(visit, replace(made, faults={field: fault}))
+        return _form(context, replace(made, faults={field: fault}))
 
 
-def _request(visit: Visit, idempotency_key: str | None = None) -> Request:
-    caller = visit.caller.key_id if visit.caller else ""
+def _request(context: RequestContext, idempotency_key: str | None = None) -> Request:
+    caller = context.caller.key_id if context.caller else ""
     return Request(caller, now(), idempotency_key)
 
 
-def _chosen(visit: Visit, count: int) -> int:
+def _chosen(context: RequestContext, count: int) -> int:
     """Which recipient is to be seen: the one of the button, else the one of the list, from 0."""
     for name in ("to", "at", "recipient"):
-        given = visit.form.get(name, "")
+        given = context.form.get(name, "")
         if given.isdecimal() and len(given) < 10:
             return min(int(given), count - 1)
     return 0
 
 
-def _only(draft: Draft, visit: Visit) -> Draft:
+def _only(draft: Draft, context: RequestContext) -> Draft:
     """The draft, to the recipient alone who is to be seen."""
-    given = visit.form.get("recipient", "")
+    given = context.form.get("recipient", "")
     number = int(given) if given.isdecimal() and len(given) < 10 else 0
     chosen = draft.recipients[min(number, len(draft.recipients) - 1)]
     return replace(draft, recipients=[chosen])

@@ -15,7 +15,7 @@ from sendtrail.errors import InvalidInputError
 
 __all__ = ["Form", "read_form"]
 
-_MOST_FIELDS: Final = 50
+_MAX_FIELDS: Final = 50
 _MULTIPART: Final = "multipart/form-data"
 
 
@@ -50,14 +50,14 @@ def read_form(event: Mapping[str, Any], *, most: int) -> Form:
         content = b64decode(body) if event.get("isBase64Encoded") else body.encode()
         form = _of_parts(kind, content) if kind.lower().startswith(_MULTIPART) else _of(content)
     except ValueError:  # no base64, no UTF-8, or too many fields
-        raise InvalidInputError(f"no form, or one of more than {_MOST_FIELDS} fields") from None
+        raise InvalidInputError(f"no form, or one of more than {_MAX_FIELDS} fields") from None
     lines = {name: text.replace("\r\n", "\n") for name, text in form.fields.items()}
     return Form(lines, form.files)
 
 
 def _of(content: bytes) -> Form:
     text = content.decode()
-    return Form(dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)))
+    return Form(dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)))
 
 
 def _of_parts(kind: str, content: bytes) -> Form:
@@ -73,7 +73,7 @@ def _of_parts(kind: str, content: bytes) -> Form:
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
     parts = cast("list[EmailMessage]", message.get_payload())
-    if len(parts) > _MOST_FIELDS:
+    if len(parts) > _MAX_FIELDS:
         raise ValueError(len(parts))
     for part in parts:
         name = part.get_param("name", header="content-disposition")

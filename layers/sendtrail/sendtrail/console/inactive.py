@@ -9,13 +9,13 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.api.services import Services
+from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
-from sendtrail.console.rendering import render
-from sendtrail.console.visits import ROOT, Visit, Visits
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
+from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
-from sendtrail.keys import Scope
-from sendtrail.services.sweep import Place, Silent, next_sweep
+from sendtrail.staff.inactivity import InactivityReader, SweepPosition, next_sweep
 
 __all__ = ["add_pages"]
 
@@ -23,35 +23,38 @@ _PAGE: Final = 25
 
 
 def add_pages(
-    app: APIGatewayHttpResolver, visits: Visits, services: Services, silent: Silent
+    app: APIGatewayHttpResolver,
+    access: AccessControl,
+    services: Services,
+    inactivity: InactivityReader,
 ) -> None:
     """Adds the page."""
 
     @app.get(f"{ROOT}/inactive")
-    @visits.needs(Scope.READ)
-    def due(visit: Visit) -> Response[Any]:
-        day = _day(visit)
-        pager = Pager.of(visit, services.cursors, "inactive", day)
-        place = Place(*pager.place) if pager.place else None
+    @access.needs(Scope.READ)
+    def due(context: RequestContext) -> Response[Any]:
+        day = _day(context)
+        pager = Pager.of(context, services.cursors, "inactive", day)
+        place = SweepPosition(*pager.place) if pager.place else None
         at = next_sweep(now())
-        outlook = silent.look(at, most=_PAGE, place=place, day=day)
-        if not outlook.first_day:  # somebody had it swept since midnight; the next reads nothing
+        due_page = inactivity.look(at, most=_PAGE, place=place, day=day)
+        if not due_page.first_day:  # somebody had it swept since midnight; the next reads nothing
             at = next_sweep(at)
-            outlook = silent.look(at, most=_PAGE, place=place, day=day)
+            due_page = inactivity.look(at, most=_PAGE, place=place, day=day)
         return render(
             "inactive",
-            visit,
+            context,
             at=at,
-            outlook=outlook,
+            due_page=due_page,
             day=day,
-            years=silent.years,
+            years=inactivity.years,
             pager=pager,
-            following=pager.following(outlook.place and list(astuple(outlook.place))),
+            following=pager.following(due_page.place and list(astuple(due_page.place))),
         )
 
 
-def _day(visit: Visit) -> str | None:
-    day = visit.asked("day", most=16)
+def _day(context: RequestContext) -> str | None:
+    day = context.query_value("day", most=16)
     try:
         return date.fromisoformat(day).isoformat() if day else None
     except ValueError:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from sendtrail.console.visits import Visit
-from sendtrail.tokens import Cursors
+from sendtrail.auth.tokens import Cursors
+from sendtrail.console.request_context import RequestContext
 
 __all__ = ["AT", "Pager"]
 
 AT: Final = "at"
-_MOST_BACK: Final = 30
+_MAX_BACK: Final = 30
 """How many pages back are remembered; before those, there is the first page."""
-_MOST_LENGTH: Final = 6_000
+_MAX_LENGTH: Final = 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,23 @@ class Pager:
         place: where this page begins; None for the first.
     """
 
-    visit: Visit
+    context: RequestContext
     cursors: Cursors
     list_name: tuple[object, ...]
     place: Any
     before: list[Any]
 
     @classmethod
-    def of(cls, visit: Visit, cursors: Cursors, *list_name: object) -> Pager:
+    def of(cls, context: RequestContext, cursors: Cursors, *list_name: object) -> Pager:
         """The place that the visit asks for.
 
         Raises:
             InvalidCursorError: it is none of ours, or of another list.
         """
         name = ("console", *list_name)
-        found = cursors.read(visit.asked(AT, most=_MOST_LENGTH), *name)
+        found = cursors.read(context.query_value(AT, most=_MAX_LENGTH), *name)
         place, before = found or (None, [])
-        return cls(visit, cursors, name, place, before)
+        return cls(context, cursors, name, place, before)
 
     @property
     def is_first(self) -> bool:
@@ -71,14 +71,14 @@ class Pager:
         """The link to the page that begins at `place`; None at the end."""
         if place is None:
             return None
-        return self._link(place, [*self.before, self.place][-_MOST_BACK:], {})
+        return self._link(place, [*self.before, self.place][-_MAX_BACK:], {})
 
     def _link(self, place: Any, before: list[Any], more: dict[str, str]) -> str:
-        kept = {name: value for name, value in self.visit.query.items() if name in _KEPT}
+        kept = {name: value for name, value in self.context.query.items() if name in _KEPT}
         if place is not None:
             kept[AT] = self.cursors.write([place, before], *self.list_name) or ""
         query = urlencode(kept | more)
-        return self.visit.path + (f"?{query}" if query else "")
+        return self.context.path + (f"?{query}" if query else "")
 
 
 _KEPT: Final = ("name", "kind", "month", "status", "reason", "day")

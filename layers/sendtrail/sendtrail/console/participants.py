@@ -7,15 +7,15 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.api.services import Services
+from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
 from sendtrail.console.previews import preview
-from sendtrail.console.rendering import render
-from sendtrail.console.visits import ROOT, Visit, Visits, redirect
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
+from sendtrail.console.templating import render
 from sendtrail.domain.ids import is_message_id, is_participant_id
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
-from sendtrail.keys import Scope
-from sendtrail.services import desk, history
+from sendtrail.reading import desk, history
 
 __all__ = ["add_pages"]
 
@@ -31,71 +31,73 @@ _DONE: Final = {
 """What a page says after a form did its work, by the word in its address."""
 
 
-def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
     """Adds the pages."""
 
     @app.get(_PATH)
-    @visits.needs(Scope.READ)
-    def messages(visit: Visit, participant_id: str) -> Response[Any]:
+    @access.needs(Scope.READ)
+    def messages(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        pager = Pager.of(visit, services.cursors, "messages", participant_id)
-        opened = visit.asked("open")
+        pager = Pager.of(context, services.cursors, "messages", participant_id)
+        opened = context.query_value("open")
         person, items, place = desk.participant_with_messages(
             participant_id, place=pager.place, limit=_PAGE, opened=opened
         )
         return render(
             "messages",
-            visit,
+            context,
             person=person,
             items=items,
             opened=opened,
-            done=_DONE.get(visit.query.get("done", "")),
-            undo=visit.query.get("done") == "unsubscribed",
+            done=_DONE.get(context.query.get("done", "")),
+            undo=context.query.get("done") == "unsubscribed",
             pager=pager,
             following=pager.following(place),
         )
 
     @app.get(f"{_PATH}/addresses")
-    @visits.needs(Scope.READ)
-    def addresses(visit: Visit, participant_id: str) -> Response[Any]:
+    @access.needs(Scope.READ)
+    def addresses(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
         person, items = desk.participant_with_addresses(participant_id)
-        done = _DONE.get(visit.query.get("done", ""))
-        return render("addresses", visit, person=person, items=items, done=done, undo=False)
+        done = _DONE.get(context.query.get("done", ""))
+        return render("addresses", context, person=person, items=items, done=done, undo=False)
 
     @app.get(f"{_PATH}/messages/<message_id>")
-    @visits.needs(Scope.READ)
-    def message(visit: Visit, participant_id: str, message_id: str) -> Response[Any]:
+    @access.needs(Scope.READ)
+    def message(context: RequestContext, participant_id: str, message_id: str) -> Response[Any]:
         found = history.message(*_checked(participant_id, message_id))
-        template = "message_part" if "part" in visit.query else "message"
-        return render(template, visit, message=found)
+        template = "message_part" if "part" in context.query else "message"
+        return render(template, context, message=found)
 
     @app.get(f"{_PATH}/messages/<message_id>/preview")
-    @visits.needs(Scope.READ)
-    def message_preview(visit: Visit, participant_id: str, message_id: str) -> Response[Any]:
-        return preview(visit, services.preview, *_checked(participant_id, message_id))
+    @access.needs(Scope.READ)
+    def message_preview(
+        context: RequestContext, participant_id: str, message_id: str
+    ) -> Response[Any]:
+        return preview(context, services.preview, *_checked(participant_id, message_id))
 
     @app.post(f"{_PATH}/subscription")
-    @visits.needs(Scope.SEND)
-    def subscribe(visit: Visit, participant_id: str) -> Response[Any]:
+    @access.needs(Scope.SEND)
+    def subscribe(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        subscribed = visit.field("subscribed") == "yes"
-        services.recording.subscription(participant_id, now(), subscribed=subscribed)
+        subscribed = context.field("subscribed") == "yes"
+        services.staff.subscription(participant_id, now(), subscribed=subscribed)
         return _done(participant_id, "subscribed" if subscribed else "unsubscribed")
 
     @app.post(f"{_PATH}/interactions")
-    @visits.needs(Scope.SEND)
-    def interact(visit: Visit, participant_id: str) -> Response[Any]:
+    @access.needs(Scope.SEND)
+    def interact(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        kind = visit.field("kind", most=64) or "transaction"
-        services.recording.interaction(participant_id, kind=kind, at=now(), reference=None)
+        kind = context.field("kind", most=64) or "transaction"
+        services.staff.interaction(participant_id, kind=kind, at=now(), reference=None)
         return _done(participant_id, "interaction")
 
     @app.post(f"{_PATH}/addresses")
-    @visits.needs(Scope.SEND)
-    def register(visit: Visit, participant_id: str) -> Response[Any]:
+    @access.needs(Scope.SEND)
+    def register(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        services.recording.address(participant_id, now(), visit.field("address"))
+        services.staff.address(participant_id, now(), context.field("address"))
         return _done(f"{participant_id}/addresses", "registered")
 
 

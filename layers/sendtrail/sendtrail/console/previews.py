@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
-from sendtrail.console.rendering import HTML, render
-from sendtrail.console.visits import Visit
+from sendtrail.console.request_context import RequestContext
+from sendtrail.console.templating import HTML, render
 from sendtrail.errors import NotFoundError
-from sendtrail.services.preview import Preview
+from sendtrail.reading.preview import Preview
 
 __all__ = ["framed", "nothing_to_show", "preview"]
 
@@ -24,12 +24,14 @@ _POLICY: Final = (
 """Styles and pictures are what a mail is made of; everything else is forbidden."""
 
 
-def preview(visit: Visit, previews: Preview, participant_id: str, message_id: str) -> Response[Any]:
+def preview(
+    context: RequestContext, previews: Preview, participant_id: str, message_id: str
+) -> Response[Any]:
     """The message as it was sent, with its original links and no pixel; or why there is none."""
     try:
         rendered, _ = previews.of(participant_id, message_id)
     except NotFoundError as error:
-        return nothing_to_show(visit, str(error))
+        return nothing_to_show(context, str(error))
     return framed(rendered.html, rendered.text)
 
 
@@ -43,8 +45,8 @@ def framed(html: str | None, text: str) -> Response[Any]:
     )
 
 
-def nothing_to_show(visit: Visit, why: str) -> Response[Any]:
+def nothing_to_show(context: RequestContext, why: str) -> Response[Any]:
     """For the frame: why there is no message."""
-    answer: Response[Any] = render("preview_none", visit, why=why)
+    answer: Response[Any] = render("preview_none", context, why=why)
     answer.headers["Content-Security-Policy"] = _POLICY
     return answer

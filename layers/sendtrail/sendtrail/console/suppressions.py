@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.api.services import Services
+from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
-from sendtrail.console.rendering import render
-from sendtrail.console.visits import ROOT, Visit, Visits, redirect
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
+from sendtrail.console.templating import render
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.keys import Scope
-from sendtrail.services.addresses import checked_address
-from sendtrail.services.views import suppression_view
-from sendtrail.storage import queries
+from sendtrail.mail.addresses import checked_address
+from sendtrail.reading import queries
+from sendtrail.reading.views import suppression_view
 
 __all__ = ["add_pages"]
 
@@ -29,48 +29,48 @@ _DONE: Final = {
 }
 
 
-def add_pages(app: APIGatewayHttpResolver, visits: Visits, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
     """Adds the pages."""
 
     @app.get(_PATH)
-    @visits.needs(Scope.READ)
-    def several(visit: Visit) -> Response[Any]:
-        reason = _reason(visit)
-        pager = Pager.of(visit, services.cursors, "suppressions", reason)
+    @access.needs(Scope.READ)
+    def several(context: RequestContext) -> Response[Any]:
+        reason = _reason(context)
+        pager = Pager.of(context, services.cursors, "suppressions", reason)
         found = queries.suppressions(reason, pager.place, _PAGE)
-        done = _DONE.get(visit.query.get("done", ""))
+        done = _DONE.get(context.query.get("done", ""))
         return render(
             "suppressions",
-            visit,
+            context,
             items=[suppression_view(each) for each in found.items],
             reason=reason,
             reasons=list(SuppressionReason),
-            done=done and f"{visit.asked('address', most=320) or 'The address'} {done}",
+            done=done and f"{context.query_value('address', most=320) or 'The address'} {done}",
             pager=pager,
             following=pager.following(found.place),
         )
 
     @app.post(_PATH)
-    @visits.needs(Scope.ADMIN)
-    def suppress(visit: Visit) -> Response[Any]:
-        address = checked_address(visit.field("address"))
-        services.recording.suppress(address, now(), note=visit.field("note", most=500))
+    @access.needs(Scope.ADMIN)
+    def suppress(context: RequestContext) -> Response[Any]:
+        address = checked_address(context.field("address"))
+        services.staff.suppress(address, now(), note=context.field("note", most=500))
         return _done("suppressed", address)
 
     @app.get(f"{_PATH}/lift")
-    @visits.needs(Scope.ADMIN)
-    def confirm(visit: Visit) -> Response[Any]:
-        address = checked_address(visit.query.get("address", ""))
+    @access.needs(Scope.ADMIN)
+    def confirm(context: RequestContext) -> Response[Any]:
+        address = checked_address(context.query.get("address", ""))
         found = queries.suppression(address)
         if found is None:
             raise NotFoundError(f"{address} is not suppressed")
-        return render("lift", visit, suppression=suppression_view(found))
+        return render("lift", context, suppression=suppression_view(found))
 
     @app.post(f"{_PATH}/lift")
-    @visits.needs(Scope.ADMIN)
-    def lift(visit: Visit) -> Response[Any]:
-        address = checked_address(visit.field("address"))
-        services.recording.lift(address, now())
+    @access.needs(Scope.ADMIN)
+    def lift(context: RequestContext) -> Response[Any]:
+        address = checked_address(context.field("address"))
+        services.staff.lift(address, now())
         return _done("lifted", address)
 
 
@@ -78,8 +78,8 @@ def _done(what: str, address: str) -> Response[Any]:
     return redirect(f"{_PATH}?{urlencode({'done': what, 'address': address})}")
 
 
-def _reason(visit: Visit) -> SuppressionReason | None:
-    reason = visit.asked("reason", most=32)
+def _reason(context: RequestContext) -> SuppressionReason | None:
+    reason = context.query_value("reason", most=32)
     try:
         return SuppressionReason(reason) if reason else None
     except ValueError:

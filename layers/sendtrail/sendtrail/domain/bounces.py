@@ -35,7 +35,7 @@ NEVER_TRIED: Final = frozenset(
 )
 """Bounce subtypes that mean SES did not try to deliver: the message was dropped, not bounced."""
 
-_MOST_DIAGNOSTIC: Final = 300
+_MAX_DIAGNOSTIC: Final = 300
 _REFUSED: Final = frozenset({"ContentRejected", "AttachmentRejected"})
 _POLICY_STATUS = re.compile(r"5\.7\.\d{1,3}")
 _STATUS_IN_DIAGNOSTIC = re.compile(r"(?<![\d.])5\.7\.\d{1,3}(?![\d.])")
@@ -85,7 +85,7 @@ class Bounce:
             subtype=detail.get("subtype") or "Undetermined",
             at=at,
             status=detail.get("status"),
-            diagnostic=diagnostic[:_MOST_DIAGNOSTIC] if diagnostic else None,
+            diagnostic=diagnostic[:_MAX_DIAGNOSTIC] if diagnostic else None,
         )
 
 

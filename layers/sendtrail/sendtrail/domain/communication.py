@@ -12,18 +12,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sendtrail.domain.ages import AGES, hours_of
 from sendtrail.domain.bounces import is_provider_refusal
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.links import OTHER_LINKS, kept
 from sendtrail.domain.message import Message
 from sendtrail.domain.providers import provider_of
+from sendtrail.domain.time_since_send import TIME_BUCKETS, hours_of
 from sendtrail.domain.times import Timestamp, earliest
 
-__all__ = ["COUNTERS", "About", "Stats", "Tally", "figures", "tally_of"]
+__all__ = [
+    "COUNTER_NAMES",
+    "CommunicationDefinition",
+    "CounterShard",
+    "Counters",
+    "figures",
+    "counters_of",
+]
 
-COUNTERS: Final = (
+COUNTER_NAMES: Final = (
     "recipients",
     "sent",
     "delivered",
@@ -75,7 +82,7 @@ _BY_AGE: Final = ("opens", "human_opens", "clicks", "human_clicks")
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class CommunicationDefinition:
     """What a communication is, as opposed to how it did.
 
     Attributes:
@@ -83,7 +90,7 @@ class About:
         created_at: when it was posted; where known by events alone, when its first message was
             sent.
         posted: whether it was created over HTTP.
-        stats_rows: the numbers of the rows that keep its counters.
+        counter_shards: the numbers of the rows that keep its counters.
     """
 
     communication_id: str
@@ -93,9 +100,9 @@ class About:
     template_id: str | None = None
     template_version: int | None = None
     posted: bool = False
-    stats_rows: frozenset[str] = field(default_factory=frozenset)
+    counter_shards: frozenset[str] = field(default_factory=frozenset)
 
-    def as_posted(self, event: Event) -> About:
+    def as_posted(self, event: Event) -> CommunicationDefinition:
         """The communication once its posting is known; the same, however often that is folded."""
         detail = event.detail
         return replace(
@@ -108,19 +115,21 @@ class About:
             posted=True,
         )
 
-    def with_messages(self, first_sent_at: Timestamp, kind: str | None, row: str) -> About:
+    def with_messages(
+        self, first_sent_at: Timestamp, kind: str | None, row: str
+    ) -> CommunicationDefinition:
         """The communication once messages of it have been counted in `row`."""
         created_at = self.created_at if self.posted else earliest(self.created_at, first_sent_at)
         return replace(
             self,
             created_at=created_at,
             kind=min(filter(None, (self.kind, kind)), default=None),
-            stats_rows=self.stats_rows | {row},
+            counter_shards=self.counter_shards | {row},
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Counters:
     """Counts that add up.
 
     Attributes:
@@ -133,21 +142,21 @@ class Tally:
     counts: Mapping[str, int] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: Counters) -> Counters:
         return self._plus(other, 1)
 
-    def __sub__(self, other: Tally) -> Tally:
+    def __sub__(self, other: Counters) -> Counters:
         return self._plus(other, -1)
 
     @classmethod
-    def sum(cls, tallies: Iterable[Tally]) -> Tally:
+    def sum(cls, all_counters: Iterable[Counters]) -> Counters:
         """All of them together."""
         total = cls()
-        for tally in tallies:
-            total = total + tally
+        for counters in all_counters:
+            total = total + counters
         return total
 
-    def _plus(self, other: Tally, sign: int) -> Tally:
+    def _plus(self, other: Counters, sign: int) -> Counters:
         counts = Counter(self.counts)
         for name, number in other.counts.items():
             counts[name] += sign * number
@@ -159,78 +168,78 @@ class Tally:
             if key != OTHER_LINKS and key not in keep:
                 number = counts.pop(name)
                 counts[_link(OTHER_LINKS, name.rsplit("/", 1)[1])] += number
-        return Tally(
+        return Counters(
             {name: number for name, number in sorted(counts.items()) if number},
             {key: urls[key] for key in sorted(keep)},
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class CounterShard:
     """One of the rows that keep a communication's counters; a reader sums them.
 
     Attributes:
         first_sent_at: the time of sending of the earliest message counted here.
         kind: what the messages counted here are.
-        generation: the refold whose messages are counted here, and no others.
+        epoch: the rebuild whose messages are counted here, and no others.
     """
 
-    tally: Tally = field(default_factory=Tally)
+    counters: Counters = field(default_factory=Counters)
     first_sent_at: Timestamp | None = None
     kind: str | None = None
-    generation: Timestamp | None = None
+    epoch: Timestamp | None = None
 
-    def changed(self, old: Message | None, new: Message) -> Stats:
+    def changed(self, old: Message | None, new: Message) -> CounterShard:
         """The counters once a message has gone from `old` to `new`.
 
-        A refold gives every message a new generation, and each is counted in full when it comes
+        A rebuild gives every message a new epoch, and each is counted in full when it comes
         into that, once. The first that does begins the counters anew. What changes in a message
         that has yet to come is left out: it comes with the message.
         """
-        known, told = self.generation or "", new.generation or ""
+        known, told = self.epoch or "", new.epoch or ""
         if told < known:
             return self
-        counted = self if told == known else Stats(generation=new.generation)
-        before = old if old and old.generation == new.generation else None
+        counted = self if told == known else CounterShard(epoch=new.epoch)
+        before = old if old and old.epoch == new.epoch else None
         return replace(
             counted,
-            tally=counted.tally + (tally_of(new) - tally_of(before)),
+            counters=counted.counters + (counters_of(new) - counters_of(before)),
             first_sent_at=earliest(counted.first_sent_at, sent_time(new.message_id)),
             kind=min(filter(None, (counted.kind, new.kind)), default=None),
         )
 
     @classmethod
-    def total(cls, rows: Iterable[Stats]) -> Tally:
-        """What all rows of a communication count together. Rows that a refold has not come to are
+    def total(cls, rows: Iterable[CounterShard]) -> Counters:
+        """What all rows of a communication count together. Rows that a rebuild has not come to are
         left out: what they count is counted anew in the others.
         """
         known = list(rows)
-        latest = max((row.generation or "" for row in known), default="")
-        return Tally.sum(row.tally for row in known if (row.generation or "") == latest)
+        latest = max((row.epoch or "" for row in known), default="")
+        return Counters.sum(row.counters for row in known if (row.epoch or "") == latest)
 
 
-def tally_of(message: Message | None) -> Tally:
+def counters_of(message: Message | None) -> Counters:
     """What one message contributes to the figures of its communication.
 
     A message without an address is what SES told of a mail to several without saying of whom: its
     hits count, but it is no further recipient, and no further mail.
     """
     if message is None:
-        return Tally()
-    hits = message.hits
+        return Counters()
+    engagement = message.engagement
     bounced = message.is_bounced
     counts: Counter[str] = Counter(
         recipients=int(message.address is not None),
         sent=int(message.sent_at is not None and message.address is not None),
         delivered=int(message.delivered_at is not None),
-        opened=int(hits.open_count > 0),
-        opens=hits.open_count,
-        human_opened=int(hits.human_open_count > 0),
-        human_opens=hits.human_open_count,
-        clicked=int(hits.click_count > 0),
-        clicks=hits.click_count,
-        human_clicked=int(hits.human_click_count > 0),
-        human_clicks=hits.human_click_count,
+        opened=int(engagement.open_count > 0),
+        opens=engagement.open_count,
+        human_opened=int(engagement.human_open_count > 0),
+        human_opens=engagement.human_open_count,
+        clicked=int(engagement.click_count > 0),
+        clicks=engagement.click_count,
+        human_clicked=int(engagement.human_click_count > 0),
+        human_clicks=engagement.human_click_count,
         bounced=int(bounced),
         delayed=int(message.delayed_at is not None),
         dropped=int(message.drop is not None),
@@ -246,18 +255,18 @@ def tally_of(message: Message | None) -> Tally:
         provider = provider_of(message.address)
         for name in _BY_PROVIDER:
             counts[f"{_PROVIDER}{provider}/{name}"] = counts[name]
-    for key, link in hits.links.items():
+    for key, link in engagement.links.items():
         counts[_link(key, "clicks")] = link.clicks
         counts[_link(key, "human_clicks")] = link.human_clicks
-    for name, number in hits.by_age.items():
+    for name, number in engagement.by_age.items():
         counts[_AGE + name] = number
-    return Tally(
+    return Counters(
         {name: number for name, number in counts.items() if number},
-        {key: link.url for key, link in hits.links.items() if key != OTHER_LINKS},
+        {key: link.url for key, link in engagement.links.items() if key != OTHER_LINKS},
     )
 
 
-def figures(tally: Tally) -> dict[str, Any]:
+def figures(counters: Counters) -> dict[str, Any]:
     """The figures of a communication as they are answered.
 
     Returns:
@@ -268,8 +277,8 @@ def figures(tally: Tally) -> dict[str, Any]:
         `hits_by_age`, youngest first, for each age of its message at which anything was opened or
         clicked, with `from_hours`, `until_hours` (None: for ever) and the number of hits.
     """
-    counts = tally.counts
-    answer: dict[str, Any] = {name: counts.get(name, 0) for name in COUNTERS}
+    counts = counters.counts
+    answer: dict[str, Any] = {name: counts.get(name, 0) for name in COUNTER_NAMES}
     answer["dropped_by_reason"] = {
         name.removeprefix(_DROPPED): number
         for name, number in sorted(counts.items())
@@ -278,19 +287,19 @@ def figures(tally: Tally) -> dict[str, Any]:
     sent = answer["sent"]
     for rate, counter in _RATES.items():
         answer[rate] = round(answer[counter] / sent, 4) if sent else None
-    answer["links"] = _links(tally)
+    answer["links"] = _links(counters)
     answer["providers"] = _providers(counts)
     answer["hits_by_age"] = _hits_by_age(counts)
     return answer
 
 
-def _links(tally: Tally) -> list[dict[str, Any]]:
-    keys = {name.split("/")[1] for name in tally.counts if name.startswith(_LINK)}
+def _links(counters: Counters) -> list[dict[str, Any]]:
+    keys = {name.split("/")[1] for name in counters.counts if name.startswith(_LINK)}
     links = [
         {
-            "url": tally.urls.get(key),
-            "clicks": tally.counts.get(_link(key, "clicks"), 0),
-            "human_clicks": tally.counts.get(_link(key, "human_clicks"), 0),
+            "url": counters.urls.get(key),
+            "clicks": counters.counts.get(_link(key, "clicks"), 0),
+            "human_clicks": counters.counts.get(_link(key, "human_clicks"), 0),
         }
         for key in keys
     ]
@@ -309,11 +318,11 @@ def _providers(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 def _hits_by_age(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     found = []
-    for age in AGES:
-        hits = {name: counts.get(f"{_AGE}{age}/{name}", 0) for name in _BY_AGE}
-        if any(hits.values()):
+    for age in TIME_BUCKETS:
+        engagement = {name: counts.get(f"{_AGE}{age}/{name}", 0) for name in _BY_AGE}
+        if any(engagement.values()):
             since, until = hours_of(age)
-            found.append({"from_hours": since, "until_hours": until, **hits})
+            found.append({"from_hours": since, "until_hours": until, **engagement})
     return found
 
 

@@ -12,26 +12,26 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from sendtrail.domain.ages import age_of
 from sendtrail.domain.bounces import (
     Bounce,
     complaint_is_a_drop,
     complaint_is_welcome,
     never_tried,
 )
+from sendtrail.domain.engagement import Verdict, classify
 from sendtrail.domain.events import Event, EventType, Source
-from sendtrail.domain.hits import Verdict, classify
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.links import OTHER_LINKS, kept, link_key, shown_url
 from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.time_since_send import time_since_send
 from sendtrail.domain.times import Timestamp, earliest, latest
 
 __all__ = [
     "PROBLEMS",
-    "Choice",
+    "SubscriptionChange",
     "Drop",
     "DropReason",
-    "Hits",
+    "Engagement",
     "Link",
     "Message",
     "Status",
@@ -99,7 +99,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SubscriptionChange:
     """The participant's latest choice by way of this message: to unsubscribe, or to undo it."""
 
     at: Timestamp
@@ -132,12 +132,12 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
+class Engagement:
     """The opens and clicks of one message, as one source saw them.
 
     Attributes:
         by_age: how many hits of which kind at which age of the message: ``<age>/<counter>`` →
-            number, the ages being those of `sendtrail.domain.ages` and the counters ``opens``,
+            number, the ages being those of `sendtrail.domain.time_since_send` and the counters ``opens``,
             ``human_opens``, ``clicks`` and ``human_clicks``.
     """
 
@@ -152,7 +152,7 @@ class Hits:
     links: Mapping[str, Link] = field(default_factory=dict)
     by_age: Mapping[str, int] = field(default_factory=dict)
 
-    def with_open(self, at: Timestamp, verdict: Verdict, age: str) -> Hits:
+    def with_open(self, at: Timestamp, verdict: Verdict, age: str) -> Engagement:
         """One more open, at that age of the message."""
         return replace(
             self,
@@ -163,7 +163,7 @@ class Hits:
             by_age=_with_hit(self.by_age, age, "opens", verdict),
         )
 
-    def with_click(self, at: Timestamp, verdict: Verdict, url: str, age: str) -> Hits:
+    def with_click(self, at: Timestamp, verdict: Verdict, url: str, age: str) -> Engagement:
         """One more click on `url`, at that age of the message."""
         human = int(verdict.is_human)
         return replace(
@@ -177,7 +177,7 @@ class Hits:
         )
 
 
-NO_HITS: Final = Hits()
+NO_ENGAGEMENT: Final = Engagement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Message:
         accepted_at: when we took it for sending; None for mail that something else sent.
         plan_id: where what it said is kept; None for mail that something else sent.
         sent_at: when SES took it, or None.
-        generation: the refold of the log that the row is of, by the time at which that began;
+        epoch: the rebuild of the log that the row is of, by the time at which that began;
             None if there was none yet.
         own, ses: the hits that our own routes saw, and those that SES published.
     """
@@ -212,13 +212,13 @@ class Message:
     spammed_at: Timestamp | None = None
     rejected_at: Timestamp | None = None
     failed_at: Timestamp | None = None
-    choice: Choice | None = None
-    generation: Timestamp | None = None
-    own: Hits = NO_HITS
-    ses: Hits = NO_HITS
+    subscription_change: SubscriptionChange | None = None
+    epoch: Timestamp | None = None
+    own: Engagement = NO_ENGAGEMENT
+    ses: Engagement = NO_ENGAGEMENT
 
     @property
-    def hits(self) -> Hits:
+    def engagement(self) -> Engagement:
         """The hits that count: ours where we sent the message, else SES's."""
         return self.own if self.accepted_at else self.ses
 
@@ -229,18 +229,22 @@ class Message:
     @property
     def unsubscribed_at(self) -> Timestamp | None:
         """When the participant unsubscribed by way of this message, unless they undid it."""
-        return self.choice.at if self.choice and self.choice.unsubscribed else None
+        return (
+            self.subscription_change.at
+            if self.subscription_change and self.subscription_change.unsubscribed
+            else None
+        )
 
     @property
     def arrived(self) -> bool:
         """Whether there is evidence that the message reached a mailbox."""
-        hits = self.hits
+        engagement = self.engagement
         return bool(
             self.delivered_at
-            or hits.open_count
-            or hits.click_count
+            or engagement.open_count
+            or engagement.click_count
             or self.spammed_at
-            or self.choice
+            or self.subscription_change
         )
 
     @property
@@ -254,7 +258,7 @@ class Message:
     @property
     def status(self) -> Status:
         """The highest fact present."""
-        hits = self.hits
+        engagement = self.engagement
         facts: tuple[tuple[object, Status], ...] = (
             (self.spammed_at, Status.SPAMMED),
             (self.unsubscribed_at, Status.UNSUBSCRIBED),
@@ -262,8 +266,8 @@ class Message:
             (self.rejected_at, Status.REJECTED),
             (self.failed_at, Status.FAILED),
             (self.drop, Status.DROPPED),
-            (hits.click_count, Status.CLICKED),
-            (hits.open_count, Status.OPENED),
+            (engagement.click_count, Status.CLICKED),
+            (engagement.open_count, Status.OPENED),
             (self.delivered_at, Status.DELIVERED),
             (self.bounce, Status.BOUNCED),
             (self.delayed_at, Status.DELAYED),
@@ -355,22 +359,26 @@ def _dropped(message: Message, event: Event) -> Message:
 
 
 def _chosen(message: Message, event: Event) -> Message:
-    choice = Choice(event.at, unsubscribes(event.detail))
-    if message.choice and message.choice.rank >= choice.rank:
+    subscription_change = SubscriptionChange(event.at, unsubscribes(event.detail))
+    if message.subscription_change and message.subscription_change.rank >= subscription_change.rank:
         return message
-    return replace(message, choice=choice)
+    return replace(message, subscription_change=subscription_change)
 
 
 def _opened(message: Message, event: Event) -> Message:
-    age = age_of(event.at, _sent_at(event))
-    return _with_hits(message, event, lambda hits: hits.with_open(event.at, verdict_of(event), age))
+    age = time_since_send(event.at, _sent_at(event))
+    return _with_engagement(
+        message, event, lambda engagement: engagement.with_open(event.at, verdict_of(event), age)
+    )
 
 
 def _clicked(message: Message, event: Event) -> Message:
     url = event.detail.get("link") or ""
-    age = age_of(event.at, _sent_at(event))
-    return _with_hits(
-        message, event, lambda hits: hits.with_click(event.at, verdict_of(event), url, age)
+    age = time_since_send(event.at, _sent_at(event))
+    return _with_engagement(
+        message,
+        event,
+        lambda engagement: engagement.with_click(event.at, verdict_of(event), url, age),
     )
 
 
@@ -401,7 +409,9 @@ def _with_drop(message: Message, drop: Drop) -> Message:
     return replace(message, drop=drop)
 
 
-def _with_hits(message: Message, event: Event, change: Callable[[Hits], Hits]) -> Message:
+def _with_engagement(
+    message: Message, event: Event, change: Callable[[Engagement], Engagement]
+) -> Message:
     if event.source is Source.OWN:
         return replace(message, own=change(message.own))
     return replace(message, ses=change(message.ses))

@@ -12,12 +12,12 @@ from typing import Final
 
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import normal_address
-from sendtrail.domain.message import Choice, verdict_of
+from sendtrail.domain.message import SubscriptionChange, verdict_of
 from sendtrail.domain.subscriptions import unsubscribes
 from sendtrail.domain.times import Timestamp, earliest, latest
 
 __all__ = [
-    "MOST_OWNERS",
+    "MAX_OWNERS",
     "AddressUse",
     "Inactivity",
     "Participant",
@@ -66,14 +66,14 @@ class Participant:
     first_seen_at: Timestamp | None = None
     measured_since: Timestamp | None = None
     last_interaction_at: Timestamp | None = None
-    choice: Choice | None = None
+    subscription_change: SubscriptionChange | None = None
     inactivity: Inactivity | None = None
     linked_to: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def subscribed(self) -> bool:
         """Whether they get communications: they do unless they said otherwise."""
-        return not (self.choice and self.choice.unsubscribed)
+        return not (self.subscription_change and self.subscription_change.unsubscribed)
 
     @property
     def inactive_since(self) -> Timestamp | None:
@@ -91,8 +91,8 @@ class Participant:
         return latest(self.measured_since, self.last_interaction_at)
 
     def with_owners(self, owners: frozenset[str]) -> Participant:
-        """This stand-in for an address, registered to these participants too."""
-        return replace(self, linked_to=frozenset(sorted(self.linked_to | owners)[:MOST_OWNERS]))
+        """This placeholder for an address, registered to these participants too."""
+        return replace(self, linked_to=frozenset(sorted(self.linked_to | owners)[:MAX_OWNERS]))
 
     def joined(self, other: Participant) -> Participant:
         """This participant, credited with what is known of `other`."""
@@ -101,7 +101,7 @@ class Participant:
             first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
             measured_since=earliest(self.measured_since, other.measured_since),
             last_interaction_at=latest(self.last_interaction_at, other.last_interaction_at),
-            choice=_later(self.choice, other.choice),
+            subscription_change=_later(self.subscription_change, other.subscription_change),
             inactivity=_greater(self.inactivity, other.inactivity),
         )
 
@@ -136,7 +136,7 @@ class AddressUse:
         return normal_address(self.address)
 
 
-MOST_OWNERS: Final = 50
+MAX_OWNERS: Final = 50
 """How many participants an address may be registered to; each is credited with all that happens
 there. Of more, the least by id are kept, whatever the order of their registration."""
 
@@ -154,8 +154,10 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
             changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)
         )
     if event.type is EventType.SUBSCRIPTION:
-        choice = Choice(event.at, unsubscribes(event.detail))
-        changed = replace(changed, choice=_later(changed.choice, choice))
+        subscription_change = SubscriptionChange(event.at, unsubscribes(event.detail))
+        changed = replace(
+            changed, subscription_change=_later(changed.subscription_change, subscription_change)
+        )
     if event.type is EventType.INACTIVATED:
         found = Inactivity(event.at, event.detail["last_active_at"])
         changed = replace(changed, inactivity=_greater(changed.inactivity, found))
@@ -194,7 +196,9 @@ def _greater(one: Inactivity | None, other: Inactivity | None) -> Inactivity | N
     return max(one, other, key=lambda found: found.rank)
 
 
-def _later(one: Choice | None, other: Choice | None) -> Choice | None:
+def _later(
+    one: SubscriptionChange | None, other: SubscriptionChange | None
+) -> SubscriptionChange | None:
     if one is None or other is None:
         return other if one is None else one
-    return max(one, other, key=lambda choice: choice.rank)
+    return max(one, other, key=lambda subscription_change: subscription_change.rank)

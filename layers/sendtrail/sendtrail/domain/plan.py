@@ -11,7 +11,7 @@ from typing import Any, Final
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.times import Timestamp
 
-__all__ = ["COPY", "Content", "Letter", "Plan", "SpamReport"]
+__all__ = ["COPY", "Content", "PlannedMessage", "Plan", "SpamReport"]
 
 COPY: Final = "copy"
 """The kind of a sender's own confirmation copy."""
@@ -47,7 +47,7 @@ class SpamReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class PlannedMessage:
     """One message of a plan.
 
     Attributes:
@@ -72,7 +72,7 @@ class Plan:
         request: a digest of the request, by which the same one told again is known.
         communication_id: None for a direct message.
         tracked: whether it has a pixel and links of ours.
-        letters: the messages, in the order of the request.
+        messages: the messages, in the order of the request.
         copies: the sender's own copies, sent without tracking, in no figure.
     """
 
@@ -82,58 +82,58 @@ class Plan:
     kind: str
     content: Content
     spam: SpamReport
-    letters: Sequence[Letter]
+    messages: Sequence[PlannedMessage]
     communication_id: str | None = None
     name: str | None = None
     tracked: bool = True
     reply_to: str | None = None
-    copies: Sequence[Letter] = ()
+    copies: Sequence[PlannedMessage] = ()
 
     @property
-    def all_letters(self) -> list[Letter]:
+    def all_messages(self) -> list[PlannedMessage]:
         """The messages and then the copies: what a number in the queue counts."""
-        return [*self.letters, *self.copies]
+        return [*self.messages, *self.copies]
 
-    def letter(self, number: int) -> Letter:
-        """The letter of that number."""
-        among_copies = number - len(self.letters)
-        return self.letters[number] if among_copies < 0 else self.copies[among_copies]
+    def message(self, number: int) -> PlannedMessage:
+        """The message of that number."""
+        among_copies = number - len(self.messages)
+        return self.messages[number] if among_copies < 0 else self.copies[among_copies]
 
     def is_copy(self, number: int) -> bool:
-        """Whether the letter of that number is a copy."""
-        return number >= len(self.letters)
+        """Whether the message of that number is a copy."""
+        return number >= len(self.messages)
 
     def recipient(self, number: int) -> Recipient:
-        """Whom a letter is for, as its events name them; a copy belongs to no communication."""
-        letter = self.letter(number)
+        """Whom a message is for, as its events name them; a copy belongs to no communication."""
+        message = self.message(number)
         return Recipient(
-            letter.message_id,
-            letter.participant_id,
+            message.message_id,
+            message.participant_id,
             None if self.is_copy(number) else self.communication_id,
-            letter.address,
+            message.address,
         )
 
     def event(self, event_type: EventType, number: int, detail: Mapping[str, Any]) -> Event:
-        """What we did about a letter."""
+        """What we did about a message."""
         return Event.of_sending(
             event_type,
             self.recipient(number),
             self.accepted_at,
             kind=self.kind_of(number),
-            subject=self.letter(number).subject,
+            subject=self.message(number).subject,
             detail=detail,
         )
 
     def kind_of(self, number: int) -> str:
-        """The kind of a letter."""
+        """The kind of a message."""
         return COPY if self.is_copy(number) else self.kind
 
     def accepted(self) -> list[Event]:
-        """That each letter was taken for sending."""
+        """That each message was taken for sending."""
         told = self._with_template(plan_id=self.plan_id)
         return [
             self.event(EventType.ACCEPTED, number, told)
-            for number in range(len(self.letters) + len(self.copies))
+            for number in range(len(self.messages) + len(self.copies))
         ]
 
     def posted(self) -> Event | None:
@@ -161,7 +161,7 @@ class Plan:
                 **value,
                 "content": Content(**value["content"]),
                 "spam": SpamReport(**value["spam"]),
-                "letters": tuple(Letter(**letter) for letter in value["letters"]),
-                "copies": tuple(Letter(**letter) for letter in value["copies"]),
+                "messages": tuple(PlannedMessage(**message) for message in value["messages"]),
+                "copies": tuple(PlannedMessage(**message) for message in value["copies"]),
             }
         )

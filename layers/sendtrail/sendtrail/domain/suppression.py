@@ -22,7 +22,7 @@ from sendtrail.domain.times import Timestamp, latest
 
 __all__ = ["Evidence", "Suppression", "bears_on_suppression", "fold_suppression"]
 
-_MOST_DIAGNOSTIC: Final = 500
+_MAX_DIAGNOSTIC: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +115,4 @@ def _diagnostic(detail: Mapping[str, Any]) -> str | None:
     said = detail.get("diagnostic") or detail.get("feedback_type") or detail.get("note")
     if not said and detail.get("type"):
         said = f"{detail['type']}/{detail.get('subtype')}"
-    return said[:_MOST_DIAGNOSTIC] if said else None
+    return said[:_MAX_DIAGNOSTIC] if said else None

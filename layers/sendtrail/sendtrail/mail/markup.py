@@ -315,7 +315,7 @@ _DIVISIONS: Final = frozenset(
 _BLOCKS: Final = _LISTS | _HEADINGS | {"blockquote", "div", "hr", "p", "pre", "table"}
 _KEPT: Final = _BLOCKS | _CELLS | {"a", "br", "img", "li", "tr"}
 _VOID: Final = frozenset({"br", "hr", "img"})
-_MOST_DEEP: Final = 60
+_MAX_DEEP: Final = 60
 """How deep `_Plain` nests: what reads it calls itself for each level."""
 
 _SOFT = dict.fromkeys(map(ord, "\u00ad\u034f\u180e\u200b\u2060\ufeff"))
@@ -349,7 +349,7 @@ class _Plain(Scanner):
         if tag not in _KEPT:
             return
         self._close_implied(tag)
-        if tag in _VOID or len(self._open) < _MOST_DEEP:
+        if tag in _VOID or len(self._open) < _MAX_DEEP:
             wanted = {"a": "href", "img": "alt", "ol": "start", "table": "role"}.get(tag, "")
             value = self.values(start, end).get(wanted) if wanted else None
             said = f' {wanted}="{escape(_tidied(value))}"' if value else ""

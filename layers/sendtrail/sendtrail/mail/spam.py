@@ -144,12 +144,12 @@ def score(subject: str, html: str | None, text: str | None, *, text_was_given: b
 
 
 _Found = Iterator[tuple[str, str]]
-_MOST_QUOTED: Final = 60
+_MAX_QUOTED: Final = 60
 
 
 def _quoted(text: str) -> str:
     text = " ".join(text.split())
-    return f"“{text[: _MOST_QUOTED - 1]}…”" if len(text) > _MOST_QUOTED else f"“{text}”"
+    return f"“{text[: _MAX_QUOTED - 1]}…”" if len(text) > _MAX_QUOTED else f"“{text}”"
 
 
 # The subject.
@@ -209,7 +209,7 @@ _IN_WORD = re.compile(r"(?<=[^\W\d_])[\u200b\u2060\ufeff]+(?=[^\W\d_])")
 _UNSEEN = re.compile(
     "[\\s\u00a0\u00ad\u034f\u115f\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\ufeff]+"
 )
-_MOST_LETTERS: Final = 5_000
+_MAX_LETTERS: Final = 5_000
 """How much of a text is looked at for its tone."""
 _UNSUBSCRIBE = re.compile(
     r"un-?subscri|opt(?:ing)?[\s_-]?out|abmeld|abbestell|austragen|d[ée]sabonn|d[ée]sinscri"
@@ -228,7 +228,7 @@ def _about_body(body: str, page: _Page) -> _Found:
         yield "BODY_EMPTY", "The mail has no text that one could see."
     elif len(seen) < 60 and linked and not page.images:
         yield "BODY_SHORT", f"All that the mail says beside its links is {_quoted(seen)}."
-    tone = seen[:_MOST_LETTERS]
+    tone = seen[:_MAX_LETTERS]
     lower, capitals = sum(map(str.islower, tone)), sum(map(str.isupper, tone))
     if lower + capitals >= 60 and capitals > 0.5 * (lower + capitals):
         share = capitals / (lower + capitals)
@@ -303,8 +303,8 @@ _SHOWN_URL = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\d{7,10}|0x[0-9a-f]{6,8}")
-_MOST_HOSTS: Final = 12
-_MOST_SHOWN: Final = 500
+_MAX_HOSTS: Final = 12
+_MAX_SHOWN: Final = 500
 
 
 class _Target(NamedTuple):
@@ -340,7 +340,7 @@ def _about_links(page: _Page, text: str) -> _Found:
     urls = [url for url, _ in page.links] + _URL_IN_TEXT.findall(text)
     targets = [target for target in map(_target, dict.fromkeys(urls)) if target]
     for url, shown in page.links:
-        real, seen = _target(url), _SHOWN_URL.fullmatch(shown[:_MOST_SHOWN])
+        real, seen = _target(url), _SHOWN_URL.fullmatch(shown[:_MAX_SHOWN])
         if real is None or seen is None:
             continue
         said = (seen["a"] or seen["b"] or seen["c"]).lower().strip(".")
@@ -356,7 +356,7 @@ def _about_links(page: _Page, text: str) -> _Found:
         if bad := next((target for target in targets if is_bad(target)), None):
             yield rule, f"{says}: {_quoted(bad.url)}."
     domains = {_domain(target.host) for target in targets}
-    if len(domains) > _MOST_HOSTS:
+    if len(domains) > _MAX_HOSTS:
         yield "LINK_HOSTS", f"The links lead to {len(domains)} different domains."
 
 
@@ -415,11 +415,11 @@ def _about_html(page: _Page, html: str) -> _Found:
     if (size := len(html.encode("utf-8", "replace"))) > 102 * 1024:
         yield "HTML_LARGE", f"The HTML has {size // 1024} KB."
     hidden = _UNSEEN.sub(" ", page.hidden).strip()
-    if len(hidden) > _MOST_PREHEADER:
+    if len(hidden) > _MAX_PREHEADER:
         yield "HIDDEN_TEXT", f"{len(hidden)} characters of text are hidden: {_quoted(hidden)}."
 
 
-_MOST_PREHEADER: Final = 200
+_MAX_PREHEADER: Final = 200
 """Characters of hidden text that are taken for the preview that inboxes show beside a subject."""
 
 _VOID: Final = frozenset(

@@ -100,14 +100,14 @@ ALLOWED_TESTS: Final = frozenset(TESTS) - {
 }
 """Jinja's tests that a template may use."""
 
-_MOST_SOURCE: Final = 300_000
-_MOST_RENDERED: Final = 500_000
-_MOST_SUBJECT: Final = 300
-_MOST_LOOPS: Final = 2
-_MOST_TAGS: Final = 2_000
-_MOST_NODES: Final = 10_000
+_MAX_SOURCE: Final = 300_000
+_MAX_RENDERED: Final = 500_000
+_MAX_SUBJECT: Final = 300
+_MAX_LOOPS: Final = 2
+_MAX_TAGS: Final = 2_000
+_MAX_NODES: Final = 10_000
 """A compiled template takes some 10 KB of memory for each tag."""
-_MOST_WORK: Final = 200_000
+_MAX_WORK: Final = 200_000
 """Of a rendering: turns of loops, members that filters look at, and characters by the hundred."""
 _GREATEST: Final = 10**18
 
@@ -211,9 +211,9 @@ class Template:
         subject = _CONTROL.sub(" ", self._subject.render(data)).strip()
         if not subject:
             raise InvalidInputError("the subject is empty")
-        if len(subject) > _MOST_SUBJECT:
+        if len(subject) > _MAX_SUBJECT:
             raise InvalidInputError(
-                f"the subject has {len(subject)} characters; the most is {_MOST_SUBJECT}"
+                f"the subject has {len(subject)} characters; the most is {_MAX_SUBJECT}"
             )
         html = self._html.render(data) if self._html else None
         if self._text:
@@ -241,11 +241,11 @@ def _check_sources(sources: Mapping[str, str]) -> None:
     if not sources["html"].strip() and not sources["text"].strip():
         raise _invalid("text", None, "there is neither html nor text")
     sizes = {part: len(source.encode()) for part, source in sources.items()}
-    if sum(sizes.values()) > _MOST_SOURCE:
+    if sum(sizes.values()) > _MAX_SOURCE:
         raise _invalid(
             max(sizes, key=lambda part: sizes[part]),
             None,
-            f"all parts together have {sum(sizes.values())} bytes; the most is {_MOST_SOURCE}",
+            f"all parts together have {sum(sizes.values())} bytes; the most is {_MAX_SOURCE}",
         )
 
 
@@ -300,13 +300,13 @@ class _Missing(StrictUndefined):
 class _Context(Context):
     """What a rendering knows, and how much it may still do."""
 
-    left = _MOST_WORK
+    left = _MAX_WORK
 
     def spend(self, value: Any, turn: int = 1) -> None:
         """Takes what it costs to handle `value`, or each of its members, from what is left."""
         cost = 1
         if isinstance(value, str):
-            if len(value) > _MOST_RENDERED:
+            if len(value) > _MAX_RENDERED:
                 raise _NotAllowedError("a text gets too long")
             cost += len(value) // 100
         elif isinstance(value, list | tuple | dict):
@@ -351,14 +351,14 @@ def _join(context: _Context, values: Any, d: str = "", attribute: str | None = N
         )
     values = list(_measured(context, values))
     size = sum(len(str(_printable(value))) for value in values)
-    if size + len(str(_printable(d))) * len(values) > _MOST_RENDERED:
+    if size + len(str(_printable(d))) * len(values) > _MAX_RENDERED:
         raise _NotAllowedError("a text gets too long")
     return FILTERS["join"](context.eval_ctx, values, d)
 
 
 def _replace(text: Any, old: Any, new: Any, count: int | None = None) -> Any:
     text, old, new = (str(_printable(each)) for each in (text, old, new))
-    if len(text) + text.count(old) * len(new) > _MOST_RENDERED:
+    if len(text) + text.count(old) * len(new) > _MAX_RENDERED:
         raise _NotAllowedError("a text gets too long")
     return text.replace(old, new, -1 if count is None else count)
 
@@ -531,10 +531,10 @@ class _Part:
         environment = _ENVIRONMENTS[name]
         self._name = name
         try:
-            if source.count("{{") + source.count("{%") > _MOST_TAGS:
-                raise _invalid(name, None, f"it has more than {_MOST_TAGS} tags")
+            if source.count("{{") + source.count("{%") > _MAX_TAGS:
+                raise _invalid(name, None, f"it has more than {_MAX_TAGS} tags")
             tree = environment.parse(source)
-            if sum(1 for _ in tree.find_all(nodes.Node)) > _MOST_NODES:
+            if sum(1 for _ in tree.find_all(nodes.Node)) > _MAX_NODES:
                 raise _invalid(name, None, "it has too many expressions")
             _check_node(name, tree, loops=0)
             self.names: Final = frozenset(find_undeclared_variables(tree))
@@ -556,16 +556,16 @@ class _Part:
             for piece in self._template.generate(data):
                 pieces.append(piece)
                 size += len(piece)
-                if size > _MOST_RENDERED:
+                if size > _MAX_RENDERED:
                     break
         except _MissingNameError as error:
             raise self._missing(error, data) from None
         except _FAILURES as error:
             raise self._failed(error) from None
         text = _SURROGATE.sub("\ufffd", "".join(pieces))
-        if len(text.encode()) > _MOST_RENDERED:
+        if len(text.encode()) > _MAX_RENDERED:
             raise InvalidInputError(
-                f"{self._name}: it gets larger than {_MOST_RENDERED} bytes with these data"
+                f"{self._name}: it gets larger than {_MAX_RENDERED} bytes with these data"
             )
         return text
 
@@ -634,8 +634,8 @@ def _check_node(part: str, node: nodes.Node, loops: int) -> None:
         refuse(f"there is no test {node.name!r}")
     if isinstance(node, nodes.For):
         loops += 1
-        if loops > _MOST_LOOPS:
-            refuse(f"more than {_MOST_LOOPS} loops in each other are not allowed")
+        if loops > _MAX_LOOPS:
+            refuse(f"more than {_MAX_LOOPS} loops in each other are not allowed")
         if node.recursive:
             refuse("recursive loops are not allowed")
     for child in node.iter_child_nodes():

@@ -1,0 +1,44 @@
+"""project_communications: the stream of messages, folded into the figures of communications."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.config import Settings
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.projections.items import message_from_item
+from sendtrail.projections.stream import EVERY_CHANGE, consume
+from sendtrail.runtime import database, quarantine
+
+logger = Logger()
+metrics = Metrics()
+
+
+@cache
+def projection() -> CommunicationProjection:
+    """The service, made at the first batch."""
+    return CommunicationProjection.over(
+        database(), Settings.from_environment().communications_table
+    )
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Folds one batch; the tumbling window, which is there for the shard's name, has no state."""
+    rows, unreadable = consume(
+        event,
+        names=EVERY_CHANGE,
+        decode=message_from_item,
+        apply=projection().apply,
+        quarantine=quarantine,
+    )
+    metrics.add_metric(name="ProjectedCommunications", unit=MetricUnit.Count, value=rows)
+    if unreadable:
+        logger.error("quarantined", extra={"records": unreadable})
+    return {"state": {}, "batchItemFailures": []}

@@ -1,0 +1,44 @@
+"""project_messages: the stream of the log, folded into messages."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sendtrail.config import Settings
+from sendtrail.log.items import event_from_item
+from sendtrail.projections.messages import MessageProjection
+from sendtrail.projections.stream import INSERTS, consume
+from sendtrail.runtime import database, event_log, quarantine
+
+logger = Logger()
+metrics = Metrics()
+
+
+@cache
+def projection() -> MessageProjection:
+    """The service, made at the first batch."""
+    return MessageProjection.over(
+        database(), Settings.from_environment().messages_table, event_log()
+    )
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Folds one batch; the tumbling window, which is there for the shard's name, has no state."""
+    messages, unreadable = consume(
+        event,
+        names=INSERTS,
+        decode=event_from_item,
+        apply=projection().apply,
+        quarantine=quarantine,
+    )
+    metrics.add_metric(name="ProjectedMessages", unit=MetricUnit.Count, value=messages)
+    if unreadable:
+        logger.error("quarantined", extra={"records": unreadable})
+    return {"state": {}, "batchItemFailures": []}

@@ -1,0 +1,304 @@
+"""Words: what codes mean, in the language of those who look.
+
+Tables from SES's words and ours to what a page says. Anything that is not in them is shown as it
+is, so that a type that SES adds tomorrow is still readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sendtrail.domain.bounces import (
+    complaint_is_a_drop,
+    complaint_is_welcome,
+    never_tried,
+)
+from sendtrail.domain.events import EventType, SuppressionReason
+from sendtrail.domain.message import Status
+from sendtrail.domain.subscriptions import unsubscribes
+
+__all__ = [
+    "COLUMNS",
+    "LABELS",
+    "EventDescription",
+    "Tone",
+    "bounce_label",
+    "drop_label",
+    "evidence_label",
+    "reason_label",
+    "describe_event",
+    "status_label",
+]
+
+View = Mapping[str, Any]
+
+
+class Tone:
+    """How a word is shown besides its letters; never by colour alone."""
+
+    GOOD: Final = "good"
+    QUIET: Final = "quiet"
+    WARN: Final = "warn"
+    BAD: Final = "bad"
+
+
+COLUMNS: Final = {
+    "created": ("Created", "When it was posted, or when its first message was sent."),
+    "sent": ("Sent", "Messages that the mail service took for sending."),
+    "opened": ("Open", "Messages opened at least once; below, by people rather than machines."),
+    "open_rate": ("Open rate", "Opened messages as a share of those sent; below, by people."),
+    "unsubscribed": ("Unsub.", "Recipients who unsubscribed by way of it, and did not undo it."),
+    "blocked": ("Blocked", "Messages that a mailbox provider refused for what they are."),
+    "spammed": ("Spam", "Recipients who marked it as spam."),
+    "delivered": ("Delivered", "Messages that the recipient's mail server accepted."),
+    "bounced": ("Bounced", "Messages that could not be delivered."),
+    "dropped": ("Dropped", "Messages that were kept back and never sent."),
+    "opens": ("Opens", "How often it was opened; below, by people if machines did too."),
+    "clicks": ("Clicks", "How often a link in it was followed; below, by people."),
+    "human_clicks": ("By people", "Clicks that are not those of scanners and link previews."),
+    "changed": ("Last change", "When anything last happened to the message."),
+    "address_used": ("Address used", "Where the message was sent, as it was written."),
+}
+"""Column → its heading, and the line that explains it."""
+
+LABELS: Final = {
+    "name": "Name",
+    "kind": "Kind",
+    "template_id": "Template",
+    "subject": "Subject",
+    "html": "HTML",
+    "text": "Text",
+    "recipients": "Recipients",
+    "reply_to": "Answers go to",
+    "copy_to": "Copies for you",
+}
+"""Field of a mailing's form → its label."""
+
+_STATUS: Final[dict[str, tuple[str, str]]] = {
+    Status.SPAMMED: ("Marked as spam", Tone.BAD),
+    Status.UNSUBSCRIBED: ("Unsubscribed", Tone.WARN),
+    Status.BOUNCED: ("Bounced", Tone.BAD),
+    Status.REJECTED: ("Rejected", Tone.BAD),
+    Status.FAILED: ("Failed", Tone.BAD),
+    Status.DROPPED: ("Dropped", Tone.WARN),
+    Status.CLICKED: ("Clicked", Tone.GOOD),
+    Status.OPENED: ("Opened", Tone.GOOD),
+    Status.DELIVERED: ("Delivered", Tone.GOOD),
+    Status.DELAYED: ("Delayed", Tone.WARN),
+    Status.SENT: ("Sent", Tone.QUIET),
+    Status.QUEUED: ("Waiting", Tone.QUIET),
+}
+
+_DROPS: Final = {
+    "previously_bounced": "An earlier message to this address bounced",
+    "previously_spammed": "They marked an earlier message as spam",
+    "unsubscribed": "They had unsubscribed",
+    "inactive": "They had been inactive for too long",
+    "invalid_address": "The address is not valid",
+    "manual": "Staff had suppressed the address",
+    "provider_suppressed": "The mail service keeps this address on its own list",
+    "likely_spam": "The mailing looked like spam, and was not sent",
+}
+
+_REASONS: Final[dict[str, str]] = {
+    SuppressionReason.SPAMMED: "Marked as spam",
+    SuppressionReason.BOUNCED: "Bounced for good",
+    SuppressionReason.MANUAL: "Suppressed by staff",
+}
+
+_BOUNCES: Final = {
+    ("Permanent", "NoEmail"): "There is no such address",
+    ("Permanent", "General"): "The address does not work, for good",
+    ("Transient", "General"): "Could not be delivered for now",
+    ("Transient", "MailboxFull"): "Mailbox full",
+    ("Transient", "MessageTooLarge"): "Message too large for the mailbox",
+    ("Transient", "ContentRejected"): "Refused for its content",
+    ("Transient", "AttachmentRejected"): "Refused for its attachment",
+    ("Transient", "CustomTimeoutExceeded"): "Not delivered in the time allowed",
+    ("Undetermined", "Undetermined"): "Bounced, for a reason that is not clear",
+}
+_NEVER_TRIED: Final = {
+    "Suppressed": "It bounced elsewhere before, and the mail service did not try",
+    "OnAccountSuppressionList": "On the account's suppression list; the mail service did not try",
+    "OnTenantSuppressionList": "On the tenant's suppression list; the mail service did not try",
+    "EmailValidationSuppressed": "The address did not pass validation, and was not tried",
+    "UnsubscribedRecipient": "Unsubscribed with the mail service, and not tried",
+}
+_COMPLAINTS: Final = {
+    "abuse": "Marked as spam",
+    "auth-failure": "Reported: the sender could not be authenticated",
+    "fraud": "Reported as fraud",
+    "virus": "Reported as carrying a virus",
+    "other": "Reported, for no reason that was given",
+}
+_DELAYS: Final = {
+    "InternalFailure": "Delayed by a fault in the mail service",
+    "General": "Delayed; it is tried again",
+    "MailboxFull": "Delayed: the mailbox is full",
+    "SpamDetected": "Delayed: taken for spam for now",
+    "RecipientServerError": "Delayed by a fault of the recipient's server",
+    "IPFailure": "Delayed: the sending server was turned away for now",
+    "TransientCommunicationFailure": "Delayed: the recipient's server did not answer",
+    "BYOIPHostNameLookupUnavailable": "Delayed: the sending server's name could not be looked up",
+    "SendingDeferral": "Delayed by the mail service itself",
+    "Undetermined": "Delayed, for a reason that is not clear",
+}
+_ACTORS: Final = {
+    "within_5_seconds_of_sending": "within seconds of sending: a gateway that scans mail",
+    "no_user_agent": "by a program that does not say what it is",
+    "gmail_image_proxy": "by a person, through Gmail",
+    "yahoo_image_proxy": "by a person, through Yahoo Mail",
+    "apple_privacy_proxy": "by Apple's privacy proxy, which fetches all mail unseen",
+    "security_scanner": "by a security scanner",
+    "link_preview": "by a link preview",
+    "robot": "by a robot",
+    "mail_program_or_browser": "by a person",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventDescription:
+    """What happened, in words.
+
+    Attributes:
+        what: in a few words.
+        more: what was said or done exactly, where there is more to say; a server's own words.
+        url: the link that was followed.
+        tone: one of `Tone`.
+    """
+
+    what: str
+    tone: str = Tone.QUIET
+    more: str = ""
+    url: str = ""
+
+
+def status_label(status: str) -> tuple[str, str]:
+    """A status's word and tone."""
+    return _STATUS.get(status, (status, Tone.QUIET))
+
+
+def drop_label(reason: str) -> str:
+    """Why a message was kept back."""
+    return _DROPS.get(reason, reason)
+
+
+def reason_label(reason: str) -> str:
+    """Why an address is suppressed."""
+    return _REASONS.get(reason, reason)
+
+
+def evidence_label(suppression: View) -> str:
+    """What shows that an address must not be mailed: a type of complaint in words; a server's
+    answer and staff's note as they are. Empty where it says no more than the reason does.
+    """
+    said = suppression["diagnostic"] or ""
+    labels = _COMPLAINTS.get(said, said)
+    return "" if labels == reason_label(suppression["reason"]) else labels
+
+
+def bounce_label(bounce: View, *, delivered: bool) -> str:
+    """What a bounce means.
+
+    Args:
+        bounce: with its ``type`` and ``subtype``.
+        delivered: whether the message arrived nevertheless: then a Transient/General bounce is an
+            out-of-office reply or another automatic one (SES developer guide, "Contents of event
+            data that Amazon SES publishes to Amazon SNS").
+    """
+    kind, subtype = bounce.get("type") or "Undetermined", bounce.get("subtype") or "Undetermined"
+    if subtype in _NEVER_TRIED:
+        return _NEVER_TRIED[subtype]
+    if (kind, subtype) == ("Transient", "General") and delivered:
+        return "Out-of-office reply"
+    return _BOUNCES.get((kind, subtype)) or f"{kind}, {subtype}"
+
+
+def describe_event(event: View, *, delivered: bool) -> EventDescription:
+    """An event of a trail, as `sendtrail.reading.views.event_view` gives it, in words.
+
+    Args:
+        delivered: whether the trail has evidence that the message arrived.
+    """
+    detail: View = event["detail"]
+    found = _SENTENCES.get(event["type"])
+    if found:
+        return found
+    match event["type"]:
+        case EventType.BOUNCE:
+            return _bounce(detail, delivered=delivered)
+        case EventType.COMPLAINT:
+            return _complaint(detail)
+        case EventType.DELIVERY_DELAY:
+            what = _DELAYS.get(detail.get("delay_type") or "Undetermined", "Delayed")
+            return EventDescription(what, Tone.WARN, detail.get("diagnostic") or "")
+        case EventType.REJECT:
+            return EventDescription(
+                "Rejected by the mail service", Tone.BAD, detail.get("reason") or ""
+            )
+        case EventType.RENDERING_FAILURE:
+            said = detail.get("error") or ""
+            return EventDescription("Could not be made from its template", Tone.BAD, said)
+        case EventType.DROPPED:
+            said = drop_label(detail.get("reason") or "manual")
+            return EventDescription("Dropped, not sent", Tone.WARN, said)
+        case EventType.SUBSCRIPTION:
+            if unsubscribes(detail):
+                return EventDescription("Unsubscribed", Tone.WARN)
+            return EventDescription(
+                "Subscribed again, or changed what they subscribe to", Tone.GOOD
+            )
+        case EventType.OPEN | EventType.CLICK:
+            return _hit(event)
+        case EventType.UNKNOWN:
+            said = str(detail.get("event_type") or "")
+            return EventDescription("Something that is not known here yet", Tone.QUIET, said)
+    return EventDescription(str(event["type"]))
+
+
+_SENTENCES: Final[dict[str, EventDescription]] = {
+    EventType.ACCEPTED: EventDescription("Taken for sending"),
+    EventType.SEND: EventDescription("Sent"),
+    EventType.DELIVERY: EventDescription("Delivered to the recipient's mail server", Tone.GOOD),
+}
+
+
+def _bounce(detail: View, *, delivered: bool) -> EventDescription:
+    what = bounce_label(detail, delivered=delivered)
+    said = detail.get("diagnostic") or ""
+    if never_tried(detail):
+        return EventDescription("Dropped, not sent", Tone.WARN, what)
+    if what == "Out-of-office reply":
+        return EventDescription(
+            what, Tone.QUIET, said or "An automatic answer; the message had arrived"
+        )
+    return EventDescription(f"Bounced: {what[0].lower()}{what[1:]}", Tone.BAD, said)
+
+
+def _complaint(detail: View) -> EventDescription:
+    if complaint_is_a_drop(detail):
+        return EventDescription(
+            "Dropped, not sent",
+            Tone.WARN,
+            "They complained before, and the mail service did not try",
+        )
+    if complaint_is_welcome(detail):
+        return EventDescription("Said not to be spam", Tone.GOOD)
+    return EventDescription(
+        _COMPLAINTS.get(detail.get("feedback_type") or "abuse", "Reported"), Tone.BAD
+    )
+
+
+def _hit(event: View) -> EventDescription:
+    opened = event["type"] == EventType.OPEN
+    verb = "Opened" if opened else "Clicked"
+    reason = event.get("actor_reason") or ""
+    what = f"{verb} {_ACTORS.get(reason, reason)}".strip()
+    if event.get("uncounted"):
+        what += " (seen by the mail service too; counted once)"
+    tone = Tone.GOOD if event.get("actor") == "human" else Tone.QUIET
+    detail: View = event["detail"]
+    url = "" if opened else detail.get("link") or ""
+    return EventDescription(what, tone, detail.get("user_agent") or "", url)

@@ -1,0 +1,221 @@
+"""Visits: who asks for a page, what they may do, and what they sent.
+
+The one place where the console decides whom to answer. A page names the scope that it needs; a form
+must come from a page of the same session.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+
+from sendtrail.auth.api_key_ring import ApiKeyRing
+from sendtrail.auth.api_keys import Caller, Scope
+from sendtrail.auth.sessions import LIFETIME_SECONDS, Session, Sessions
+from sendtrail.console.forms import Form, read_form
+from sendtrail.errors import ForbiddenError, InvalidInputError
+
+__all__ = [
+    "FORM_SECRET",
+    "HOME",
+    "ROOT",
+    "SIGN_IN",
+    "RequestContext",
+    "AccessControl",
+    "back_to",
+    "redirect",
+]
+
+ROOT: Final = "/console"
+HOME: Final = f"{ROOT}/communications"
+SIGN_IN: Final = f"{ROOT}/sign-in"
+FORM_SECRET: Final = "form_secret"  # noqa: S105 -- the name of a field
+_COOKIE: Final = "sendtrail_session"
+_MAX_FORM: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """A request, and who makes it.
+
+    Attributes:
+        session: the visitor's, or a new one.
+        caller: whose key they signed in with; None before that.
+        path: of the page, without its query.
+        query, form: what they sent; of a name that comes twice, the last.
+        files: the content of the files that they sent with the form.
+    """
+
+    session: Session
+    caller: Caller | None
+    path: str
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+
+    def may(self, scope: str) -> bool:
+        """Whether their key allows what needs this scope."""
+        return self.caller is not None and self.caller.scope.allows(Scope(scope))
+
+    def query_value(self, name: str, *, most: int = 128) -> str | None:
+        """A parameter of the query, without blanks around it; None if it is empty.
+
+        Raises:
+            InvalidInputError: it is longer than `most` characters.
+        """
+        value = self.query.get(name, "").strip()
+        if len(value) > most:
+            raise InvalidInputError(f"{name}: at most {most} characters")
+        return value or None
+
+    def field(self, name: str, *, most: int = 512) -> str:
+        """A field of the form, without blanks around it.
+
+        Raises:
+            InvalidInputError: it is longer than `most` characters.
+        """
+        value = self.form.get(name, "").strip()
+        if len(value) > most:
+            raise InvalidInputError(f"{name}: at most {most} characters")
+        return value
+
+
+Page = Callable[..., Response[Any]]
+
+
+class AccessControl:
+    """Tells who visits, of the request that the resolver is answering."""
+
+    def __init__(self, app: APIGatewayHttpResolver, sessions: Sessions, keys: ApiKeyRing) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._keys = keys
+
+    def current(self, *, most: int = _MAX_FORM) -> RequestContext:
+        """The visit of this request.
+
+        Args:
+            most: how long its form may be; 0 where it is not to be read.
+
+        Raises:
+            InvalidInputError: its form cannot be read.
+        """
+        event = self._app.current_event
+        session = self._sessions.read(_cookies(event.raw_event).get(_COOKIE))
+        caller: Caller | None = None
+        if session and session.fingerprint:
+            named = session.fingerprint
+            caller = self._keys.find(lambda known: known.of_fingerprint(named))
+        sent = event.http_method == "POST" and most
+        form = read_form(event.raw_event, most=most) if sent else Form()
+        return RequestContext(
+            session or self._sessions.begin(),
+            caller,
+            path=event.path,
+            query=dict(parse_qsl(event.raw_event.get("rawQueryString") or "")),
+            form=form.fields,
+            files=form.files,
+        )
+
+    def needs(self, scope: Scope, *, most: int = _MAX_FORM) -> Callable[[Page], Page]:
+        """Has a page answer only those whose key has this scope; it is handed the visit first.
+
+        Who has not signed in is sent there, and back afterwards.
+
+        Args:
+            most: how long its form may be.
+
+        Raises:
+            ForbiddenError: the key's scope is too small, or the form is not of this session.
+        """
+
+        def decorate(page: Page) -> Page:
+            @wraps(page)
+            def checked(**parameters: str) -> Response[Any]:
+                context = self.current(most=most)
+                event = self._app.current_event
+                if context.caller is None:
+                    return redirect(_sign_in_and_back(event.raw_event, event.http_method))
+                if not context.may(scope):
+                    raise ForbiddenError(
+                        f"this needs an API key of scope {scope.value}; yours, "
+                        f"{context.caller.name}, is of scope {context.caller.scope.value}"
+                    )
+                if event.http_method == "POST":
+                    self.check_form(context)
+                return page(context, **parameters)
+
+            return checked
+
+        return decorate
+
+    @staticmethod
+    def check_form(context: RequestContext) -> None:
+        """Refuses a form that was not made for this visitor.
+
+        Raises:
+            ForbiddenError: it was not, or too long ago.
+        """
+        if not context.session.sent(context.form.get(FORM_SECRET, "")):
+            raise ForbiddenError(
+                "this form is too old, or not from here; go back, load the page anew, and try again"
+            )
+
+    def begin(self, fingerprint: str = "") -> Cookie:
+        """The cookie of a new session."""
+        return self.cookie(self._sessions.begin(fingerprint))
+
+    def cookie(self, session: Session) -> Cookie:
+        """The cookie of a session."""
+        return self._cookie(self._sessions.write(session), LIFETIME_SECONDS)
+
+    def end(self) -> Cookie:
+        """The cookie that ends a session in the browser."""
+        return self._cookie("", 0)
+
+    def _cookie(self, value: str, seconds: int) -> Cookie:
+        # API Gateway speaks HTTPS only. Where it is not, this is the local stack, and a browser may
+        # refuse a secure cookie.
+        headers = {name.lower(): text for name, text in self._app.current_event.headers.items()}
+        secure = headers.get("x-forwarded-proto") != "http"
+        expiry = [f"Max-Age={seconds}"]  # Powertools leaves a Max-Age of 0 out
+        return Cookie(
+            name=_COOKIE,
+            value=value,
+            path=ROOT,
+            secure=secure,
+            http_only=True,
+            same_site=SameSite.STRICT_MODE,
+            custom_attributes=expiry,
+        )
+
+
+def redirect(to: str, cookies: list[Cookie] | None = None) -> Response[Any]:
+    """Sends the browser to another page of the console, with GET."""
+    return Response(status_code=303, headers={"Location": to}, body="", cookies=cookies)
+
+
+def back_to(given: str) -> str:
+    """Where to go after signing in: a page of the console, whatever was asked for."""
+    good = given.startswith(f"{ROOT}/") and not any(character in given for character in "\\\r\n\t")
+    return given if good else HOME
+
+
+def _sign_in_and_back(event: dict[str, Any], method: str) -> str:
+    if method != "GET":
+        return SIGN_IN
+    query = event.get("rawQueryString") or ""
+    wanted = event["rawPath"] + (f"?{query}" if query else "")
+    return f"{SIGN_IN}?next={quote(wanted, safe='')}"
+
+
+def _cookies(event: dict[str, Any]) -> dict[str, str]:
+    pairs = (each.partition("=") for each in event.get("cookies") or ())
+    return {name.strip(): value for name, _, value in pairs}

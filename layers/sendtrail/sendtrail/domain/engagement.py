@@ -1,0 +1,100 @@
+"""Opens and clicks: was it a person, or a machine?
+
+A pure function of the hit and the time of sending. Facts stay in the log and the verdict is drawn
+when they are folded, so that better rules can be applied to an old log.
+
+The order of the rules matters: the first that fits decides.
+
+1. Within 5 seconds of sending: no person reads that fast; a gateway scans the message.
+2. No user agent at all: machine. Every mail program and browser sends one.
+3. An image proxy that acts when a person looks (Gmail's, Yahoo's): human.
+4. A proxy that fetches everything in advance (Apple Mail Privacy Protection): machine.
+5. A security scanner, a link preview, another robot, by its own name: machine.
+6. Anything else: human.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sendtrail.domain.times import Timestamp, epoch_ms
+
+__all__ = ["SCAN_SECONDS", "Actor", "Verdict", "classify"]
+
+SCAN_SECONDS: Final = 5
+
+
+class Actor(StrEnum):
+    """Who opened or clicked."""
+
+    HUMAN = "human"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who it was, and the rule that says so."""
+
+    actor: Actor
+    reason: str
+
+    @property
+    def is_human(self) -> bool:
+        """Whether a person is taken to have acted."""
+        return self.actor is Actor.HUMAN
+
+
+_HUMAN_PROXIES: Final = {
+    "gmail_image_proxy": r"GoogleImageProxy",
+    "yahoo_image_proxy": r"YahooMailProxy",
+}
+_MACHINES: Final = {
+    # Apple's proxies send the bare product token and nothing else.
+    "apple_privacy_proxy": r"^Mozilla/5\.0$",
+    "security_scanner": (
+        r"Barracuda|Mimecast|Proofpoint|urldefense|FireEye|Forcepoint|IronPort|Sophos|Trend ?Micro|"
+        r"Symantec|MessageLabs|BitDefender|Kaspersky|Fortinet|Fortiguard|Zscaler|Cloudmark|"
+        r"Check ?Point|CUDA ?Mail|SafeLinks|Microsoft-?ATP|Cisco ?Umbrella|Hornetsecurity|"
+        r"Vade ?Secure|Virus ?Total|Netcraft|PhishTank|\bESET\b|scann?er"
+    ),
+    "link_preview": (
+        r"BingPreview|Slackbot|Slack-ImgProxy|facebookexternalhit|Facebot|Twitterbot|LinkedInBot|"
+        r"WhatsApp|TelegramBot|Discordbot|SkypeUriPreview|MicrosoftPreview|Iframely|Embedly|"
+        r"redditbot|Pinterestbot|Line-?Preview|Google-PageRenderer|Chrome-Lighthouse|"
+        r"Applebot|link-?preview|url-?preview|unfurl"
+    ),
+    "robot": (
+        r"\bbot\b|bot/|robot|crawl|spider|slurp|headless|phantomjs|puppeteer|playwright|selenium|"
+        r"^curl/|^wget/|python-requests|python-urllib|python-httpx|aiohttp|^Java/|Apache-HttpClient|"
+        r"^axios/|^node-fetch|^undici|^Go-http-client|libwww-perl|^Ruby|^PHP/|"
+        r"^http_get|monitor(ing)?\b|uptime|pingdom"
+    ),
+}
+_HUMAN_RULES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in _HUMAN_PROXIES.items()]
+_MACHINE_RULES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in _MACHINES.items()]
+_MAX_LOOKED_AT: Final = 1024
+
+
+def classify(*, hit_at: Timestamp, sent_at: Timestamp, user_agent: str | None) -> Verdict:
+    """Labels one open or click.
+
+    Args:
+        hit_at: when the pixel was loaded or the link followed.
+        sent_at: when the message was sent.
+        user_agent: the ``User-Agent`` of the request, as it was sent.
+    """
+    if epoch_ms(hit_at) - epoch_ms(sent_at) < SCAN_SECONDS * 1000:
+        return Verdict(Actor.MACHINE, "within_5_seconds_of_sending")
+    agent = (user_agent or "").strip()[:_MAX_LOOKED_AT]
+    if not agent:
+        return Verdict(Actor.MACHINE, "no_user_agent")
+    for name, rule in _HUMAN_RULES:
+        if rule.search(agent):
+            return Verdict(Actor.HUMAN, name)
+    for name, rule in _MACHINE_RULES:
+        if rule.search(agent):
+            return Verdict(Actor.MACHINE, name)
+    return Verdict(Actor.HUMAN, "mail_program_or_browser")

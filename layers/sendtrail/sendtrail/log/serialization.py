@@ -1,0 +1,95 @@
+"""Our own events as text: how one waits in the ingest queue, or in a line of a log, until it can be
+written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sendtrail.domain.events import Event, EventType, Source
+from sendtrail.domain.ids import is_communication_id, is_message_id, is_participant_id
+from sendtrail.domain.times import parse
+from sendtrail.errors import RejectedRecordError
+from sendtrail.log.items import event_from_item, event_to_item
+
+__all__ = ["serialize", "is_serialized_event", "deserialize"]
+
+_NAME: Final = "sendtrail_event"
+_BEGINNING: Final = f'{{"{_NAME}":'
+_MAX_TEXT: Final = 100_000  # bytes; a header or a URL is no longer
+_OF_REQUESTS: Final = frozenset({EventType.OPEN, EventType.CLICK, EventType.SUBSCRIPTION})
+_IDENTITY: Final = re.compile(r"[0-9a-f]{20}")
+
+
+def serialize(event: Event) -> str:
+    """The event as text."""
+    item = event_to_item(event, retention_days=0)
+    item.pop("expires_at", None)  # whoever writes it knows how long it is kept
+    return _BEGINNING + json.dumps(item) + "}"
+
+
+def is_serialized_event(text: object) -> bool:
+    """Whether a text is an event of ours, and nothing that SES says."""
+    return isinstance(text, str) and text.startswith(_BEGINNING)
+
+
+def deserialize(text: str) -> Event:
+    """The event that a text carries.
+
+    Raises:
+        RejectedRecordError: it is none that we wrote.
+    """
+    try:
+        item = json.loads(text)[_NAME]
+        event = event_from_item(item)
+        if serialize(event) != text or not _is_of_a_request(event):
+            raise RejectedRecordError("an event of ours that is not as we write them")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RejectedRecordError(f"not an event of ours: {error!r:.200}") from None
+    return event
+
+
+def _is_of_a_request(event: Event) -> bool:
+    """Whether `Event.of_request` could have made it: what is in the log can be folded.
+
+    Raises:
+        ValueError, TypeError: it could not.
+    """
+    made = Event(
+        message_id=event.message_id,
+        type=event.type,
+        at=parse(event.at),
+        identity=event.identity,
+        participant_id=event.participant_id,
+        communication_id=event.communication_id,
+        source=Source.OWN,
+        detail=event.detail,
+    )
+    return (
+        made == event
+        and event.type in _OF_REQUESTS
+        and is_message_id(event.message_id)
+        and is_participant_id(event.participant_id)
+        and (event.communication_id is None or is_communication_id(event.communication_id))
+        and _IDENTITY.fullmatch(event.identity) is not None
+        and isinstance(event.detail, Mapping)
+        and all(_is_fact(name, value) for name, value in event.detail.items())
+    )
+
+
+def _is_fact(name: str, value: Any) -> bool:
+    """Whether a detail can have this value: each is a text, but for a few.
+
+    Raises:
+        ValueError, TypeError: it cannot.
+    """
+    if name == "sent_at":
+        return bool(parse(value) == value)
+    if name == "position":
+        return type(value) is int and 0 <= value < 10**9
+    if name == "subscribed":
+        return isinstance(value, bool)
+    return bool(name) and isinstance(value, str) and len(value.encode()) <= _MAX_TEXT

@@ -1,0 +1,170 @@
+"""Rows that are read, changed and written back, with nothing lost when two do so at once.
+
+Each row carries a revision. It is written only if it still has the revision that was read; if
+not, it is read and changed again. So a second worker, a time-out that was none, and a retry that
+overlaps what it retries cannot overwrite one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.errors import ConditionFailedError, ThrottledError
+from sendtrail.projections.checkpoints import Checkpoints
+from sendtrail.projections.items import checkpoints_from_item, checkpoints_to_item
+
+__all__ = ["Change", "RowState", "Key", "OptimisticRows"]
+
+S = TypeVar("S")
+Item = dict[str, Any]
+Key = tuple[str, ...]
+"""The values of a table's key attributes, partition key first."""
+
+_REVISION: Final = "revision"
+_CHECKPOINTS: Final = "checkpoints"
+_TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RowState(Generic[S]):
+    """A row's state, and how far it has folded the stream it folds (if it counts)."""
+
+    state: S
+    checkpoints: Checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class _Row(Generic[S]):
+    folded: RowState[S]
+    revision: int
+
+
+Change = Callable[[RowState[S]], RowState[S]]
+
+
+class OptimisticRows(Generic[S]):
+    """The rows of one kind in one table."""
+
+    def __init__(
+        self,
+        db: DynamoDB,
+        table: str,
+        *,
+        key: tuple[str, ...],
+        fresh: Callable[[Key], S],
+        to_item: Callable[[S], Item],
+        from_item: Callable[[Mapping[str, Any]], S],
+    ) -> None:
+        """Describes the rows.
+
+        Args:
+            key: the names of the key attributes, partition key first.
+            fresh: the state of a row that does not exist.
+            to_item, from_item: the state as an item; keys may be left out of it.
+        """
+        self._db = db
+        self._table = table
+        self._key = key
+        self._fresh = fresh
+        self._to_item = to_item
+        self._from_item = from_item
+
+    def read(self, keys: Iterable[Key]) -> dict[Key, S]:
+        """The states of rows; those that do not exist are left out."""
+        return {key: row.folded.state for key, row in self._read(list(keys)).items()}
+
+    def change(
+        self,
+        changes: Mapping[Key, Change[S]],
+        *,
+        before_write: Callable[[Key, S, S], None] | None = None,
+    ) -> dict[Key, S]:
+        """Applies to each row its change, and writes what it changed.
+
+        Args:
+            changes: a function for each row: from its state to its new state. It may be called
+                more than once, and should return its argument if there is nothing to do.
+            before_write: called with key, old and new state before a row is written.
+
+        Returns:
+            the state of every row named, as it is now.
+
+        Raises:
+            ThrottledError: a row was changed by others each time we tried.
+            AwsError: as for any call; rows may have been written.
+        """
+        done: dict[Key, S] = {}
+        pending = dict(changes)
+        for attempt in range(1, _TRIES + 1):
+            rows = self._read(list(pending))
+
+            def changed(key: Key, rows: dict[Key, _Row[S]] = rows) -> tuple[Key, S | None]:
+                return key, self._attempt(key, rows.get(key), changes[key], before_write)
+
+            for key, state in self._db.at_once(changed, list(pending)):
+                if state is not None:
+                    done[key] = state
+                    del pending[key]
+            if not pending:
+                return done
+            self._db.pause(attempt)  # or those who met here meet again
+        raise ThrottledError("Contention", f"{len(pending)} rows of {self._table} keep changing")
+
+    def _attempt(
+        self,
+        key: Key,
+        row: _Row[S] | None,
+        change: Change[S],
+        before_write: Callable[[Key, S, S], None] | None,
+    ) -> S | None:
+        old = row.folded if row else RowState(self._fresh(key), Checkpoints())
+        new = change(old)
+        if new == old:
+            return new.state
+        if before_write:
+            before_write(key, old.state, new.state)
+        item = self._to_item(new.state) | dict(zip(self._key, key, strict=True))
+        item[_REVISION] = row.revision + 1 if row else 1
+        if new.checkpoints.by_shard:
+            item[_CHECKPOINTS] = checkpoints_to_item(new.checkpoints)
+        try:
+            if row and row.revision == 0:  # written by other hands
+                self._db.put(
+                    self._table,
+                    item,
+                    condition="attribute_not_exists(#revision)",
+                    names={"#revision": _REVISION},
+                )
+            elif row:
+                self._db.put(
+                    self._table,
+                    item,
+                    condition="#revision = :revision",
+                    names={"#revision": _REVISION},
+                    values={":revision": row.revision},
+                )
+            else:
+                self._db.put(
+                    self._table,
+                    item,
+                    condition="attribute_not_exists(#key)",
+                    names={"#key": self._key[0]},
+                )
+        except ConditionFailedError:
+            return None
+        return new.state
+
+    def _read(self, keys: list[Key]) -> dict[Key, _Row[S]]:
+        items = self._db.get_all(
+            self._table, [dict(zip(self._key, key, strict=True)) for key in keys]
+        )
+        return {
+            tuple(item[name] for name in self._key): _Row(
+                RowState(self._from_item(item), checkpoints_from_item(item.get(_CHECKPOINTS))),
+                int(item.get(_REVISION, 0)),
+            )
+            for item in items
+        }

@@ -1,0 +1,249 @@
+"""project_participants: events become what is known of participants, addresses and suppressions.
+
+All of it joins (see the domain's modules), so that taking a batch again, or half of it, changes
+nothing and no checkpoints are needed. The API applies what staff record through the same code at once,
+and the stream brings it a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.ids import UNATTRIBUTED, normal_address, participant_of_address
+from sendtrail.domain.participant import (
+    AddressUse,
+    Participant,
+    fold_address,
+    fold_participant,
+)
+from sendtrail.domain.suppression import Suppression, bears_on_suppression, fold_suppression
+from sendtrail.projections.items import (
+    PROFILE,
+    address_part,
+    address_use_from_item,
+    address_use_to_item,
+    participant_from_item,
+    participant_to_item,
+    suppression_from_item,
+    suppression_to_item,
+)
+from sendtrail.projections.optimistic_rows import Change, Key, OptimisticRows, RowState
+
+__all__ = ["ParticipantProjection", "address_rows", "participant_rows", "suppression_rows"]
+
+S = TypeVar("S")
+
+_KEY = ("participant_id", "part")
+
+
+def participant_rows(db: DynamoDB, table: str) -> OptimisticRows[Participant]:
+    """The profiles."""
+    return OptimisticRows(
+        db,
+        table,
+        key=_KEY,
+        fresh=lambda key: Participant(participant_id=key[0]),
+        to_item=participant_to_item,
+        from_item=participant_from_item,
+    )
+
+
+def address_rows(db: DynamoDB, table: str) -> OptimisticRows[AddressUse]:
+    """The address histories."""
+    return OptimisticRows(
+        db,
+        table,
+        key=_KEY,
+        fresh=lambda key: AddressUse(key[0], ""),
+        to_item=address_use_to_item,
+        from_item=address_use_from_item,
+    )
+
+
+def suppression_rows(db: DynamoDB, table: str) -> OptimisticRows[Suppression]:
+    """The suppressions."""
+    return OptimisticRows(
+        db,
+        table,
+        key=("address",),
+        fresh=lambda key: Suppression(address=key[0]),
+        to_item=suppression_to_item,
+        from_item=suppression_from_item,
+    )
+
+
+class ParticipantProjection:
+    """Folds events, in any order and any number of times."""
+
+    def __init__(
+        self,
+        participants: OptimisticRows[Participant],
+        addresses: OptimisticRows[AddressUse],
+        suppressions: OptimisticRows[Suppression],
+    ) -> None:
+        self._participants = participants
+        self._addresses = addresses
+        self._suppressions = suppressions
+
+    @classmethod
+    def over(cls, db: DynamoDB, participants: str, suppressions: str) -> ParticipantProjection:
+        """The fold into those tables Participants and Suppressions."""
+        return cls(
+            participant_rows(db, participants),
+            address_rows(db, participants),
+            suppression_rows(db, suppressions),
+        )
+
+    def apply(self, events: Iterable[Event]) -> int:
+        """Folds a batch.
+
+        Returns:
+            how many participants it was about.
+
+        Raises:
+            AwsError: some rows may have been written; the batch may be taken again.
+        """
+        known = list(events)
+        # Addresses first: who finds an owner registered, or is found by the registration, has by
+        # then written what there is to find.
+        self._fold_addresses(known)
+        placeholders, count = self._fold_profiles(known)
+        self._credit(
+            placeholders,
+            {participant_of_address(each.address): each.address for each in known if each.address},
+        )
+        self._fold_suppressions(known)
+        return count
+
+    def _fold_profiles(self, events: Sequence[Event]) -> tuple[list[Participant], int]:
+        """Folds into each participant's profile.
+
+        Returns:
+            the profiles that stand for addresses that were registered to somebody, and how many
+            participants the events were about.
+
+        An owner and what happens at the address meet in the row of the participant that stands
+        for the address. Either the registration finds there what has happened, or what happens
+        finds there the registration: the row is written by one after the other.
+        """
+        mine: dict[str, list[Event]] = {}
+        owners: dict[str, set[str]] = {}
+        for event in events:
+            if _is_somebodys(event):
+                mine.setdefault(event.participant_id, []).append(event)
+            if event.type is EventType.ADDRESS_REGISTERED and event.address:
+                placeholder = participant_of_address(event.address)
+                if placeholder != event.participant_id:
+                    owners.setdefault(placeholder, set()).add(event.participant_id)
+        changes: dict[Key, Change[Participant]] = {
+            (participant_id, PROFILE): partial(
+                _profile, mine.get(participant_id, []), frozenset(owners.get(participant_id, ()))
+            )
+            for participant_id in mine.keys() | owners.keys()
+        }
+        states = self._participants.change(changes).values() if changes else ()
+        return [state for state in states if state.linked_to], len(mine)
+
+    def _credit(self, placeholders: Sequence[Participant], addresses: Mapping[str, str]) -> None:
+        """Credits the owners of addresses with what happened there, and when it was written to.
+
+        Args:
+            addresses: the addresses of the events, by the participants that stand for them.
+        """
+        profiles: dict[Key, list[Participant]] = {}
+        for state in placeholders:
+            for owner in state.linked_to:
+                profiles.setdefault((owner, PROFILE), []).append(state)
+        if not profiles:
+            return
+        self._participants.change(
+            {key: partial(_credited, states) for key, states in profiles.items()}
+        )
+        owners = {state.participant_id: state.linked_to for state in placeholders}
+        uses = self._addresses.read(
+            (placeholder, address_part(address))
+            for placeholder, address in addresses.items()
+            if placeholder in owners
+        )
+        self._addresses.change(
+            {
+                (owner, part): partial(_used, use)
+                for (placeholder, part), use in uses.items()
+                for owner in owners[placeholder]
+            }
+        )
+
+    def _fold_addresses(self, events: Sequence[Event]) -> None:
+        uses = [
+            event
+            for event in events
+            if event.address
+            and event.participant_id
+            and (event.sent_at or event.type is EventType.ADDRESS_REGISTERED)
+        ]
+        self._change(
+            self._addresses,
+            [((event.participant_id, address_part(event.address or "")), event) for event in uses],
+            _address,
+        )
+
+    def _fold_suppressions(self, events: Sequence[Event]) -> None:
+        bearing = [event for event in events if event.address and bears_on_suppression(event)]
+        self._change(
+            self._suppressions,
+            [((normal_address(event.address or ""),), event) for event in bearing],
+            fold_suppression,
+        )
+
+    def _change(
+        self, rows: OptimisticRows[S], steps: list[tuple[Key, Event]], fold: Callable[[S, Event], S]
+    ) -> None:
+        grouped: dict[Key, list[Event]] = {}
+        for key, event in steps:
+            grouped.setdefault(key, []).append(event)
+        if grouped:
+            rows.change({key: partial(_all, fold, mine) for key, mine in grouped.items()})
+
+
+def _is_somebodys(event: Event) -> bool:
+    """Whether the event is about somebody: not a decision about an address, nor what happened to
+    one of several recipients without SES saying which.
+    """
+    if event.is_of_message:
+        return event.address is not None or not event.participant_id.startswith(UNATTRIBUTED)
+    return bool(event.participant_id)
+
+
+def _all(fold: Callable[[S, Event], S], events: list[Event], row: RowState[S]) -> RowState[S]:
+    state = row.state
+    for event in events:
+        state = fold(state, event)
+    return RowState(state, row.checkpoints)
+
+
+def _profile(
+    events: list[Event], owners: frozenset[str], row: RowState[Participant]
+) -> RowState[Participant]:
+    state = _all(fold_participant, events, row).state
+    return RowState(state.with_owners(owners), row.checkpoints)
+
+
+def _credited(states: list[Participant], row: RowState[Participant]) -> RowState[Participant]:
+    state = row.state
+    for other in states:
+        state = state.joined(other)
+    return RowState(state, row.checkpoints)
+
+
+def _used(other: AddressUse, row: RowState[AddressUse]) -> RowState[AddressUse]:
+    use = row.state if row.state.address else replace(row.state, address=other.address)
+    return RowState(use.joined(other), row.checkpoints)
+
+
+def _address(use: AddressUse, event: Event) -> AddressUse:
+    return fold_address(use if use.address else replace(use, address=event.address or ""), event)

@@ -1,1 +1,0 @@
-"""The public routes, which need no key: what is in the link is signed."""

@@ -1,0 +1,1 @@
+"""Queries and views for people: history, figures, search, export, preview."""

@@ -1,0 +1,41 @@
+"""Preview: a message as it was sent, for staff to look at; looking counts nothing."""
+
+from __future__ import annotations
+
+from sendtrail.domain.plan import SpamReport
+from sendtrail.errors import NotFoundError
+from sendtrail.mail.templates import Rendered
+from sendtrail.reading.history import find_message
+from sendtrail.sending.plan_store import PlanStore
+from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
+
+__all__ = ["Preview"]
+
+
+class Preview:
+    """Renders messages again, from what they were made of."""
+
+    def __init__(self, plans: PlanStore, renderer: MessageRenderer) -> None:
+        self._plans = plans
+        self._renderer = renderer
+
+    def of(self, participant_id: str, message_id: str) -> tuple[Rendered, SpamReport]:
+        """A message of a participant's history, with its original links and no pixel, and how it
+        looked to a spam filter.
+
+        Raises:
+            NotFoundError: it is not in their history; or what it said is not kept, because
+                something else sent it, or because that was too long ago.
+            AwsError: it cannot be read.
+        """
+        message = find_message(participant_id, message_id)
+        if message.plan_id is None:
+            raise NotFoundError(
+                f"what message {message_id} said is not kept: Sendtrail did not send it"
+            )
+        plan = self._plans.find(message.plan_id)
+        all_planned = plan.all_messages if plan else []
+        planned = next((each for each in all_planned if each.message_id == message_id), None)
+        if plan is None or planned is None:
+            raise NotFoundError(f"what message {message_id} said is not kept any more")
+        return self._renderer.render(plan.content, planned, NO_UNSUBSCRIBING), plan.spam

@@ -1,0 +1,403 @@
+"""What is read: each a bounded number of requests, whatever the tables hold.
+
+Lists go on from a *place*: plain JSON that names the last item looked at; None is the end. One item
+more than wanted is asked for, so that a list that ends here says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import Index
+from pynamodb.models import Model
+
+from sendtrail.domain.communication import CommunicationDefinition, Counters, CounterShard
+from sendtrail.domain.events import Event, SuppressionReason
+from sendtrail.domain.ids import normal_address
+from sendtrail.domain.message import PROBLEMS, Message, Status
+from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.suppression import Suppression
+from sendtrail.log.items import event_from_item
+from sendtrail.projections.items import (
+    ADDRESS_PREFIX,
+    COUNTERS_PREFIX,
+    DEFINITION,
+    MONTHS,
+    MONTHS_ID,
+    PROFILE,
+    address_part,
+    address_use_from_item,
+    counters_from_item,
+    definition_from_item,
+    message_from_item,
+    participant_from_item,
+    suppression_from_item,
+)
+from sendtrail.reading.models import (
+    CommunicationRow,
+    EventRow,
+    MessageRow,
+    ParticipantRow,
+    SuppressionRow,
+    item_of,
+)
+
+__all__ = [
+    "LOOKED_AT",
+    "MAX_EVENTS",
+    "Found",
+    "address",
+    "communication",
+    "communications",
+    "first_event",
+    "message",
+    "messages",
+    "participant",
+    "participants_of_address",
+    "recipients",
+    "suppression",
+    "suppressions",
+    "suppressions_of",
+    "trail",
+]
+
+T = TypeVar("T")
+Place = Any
+
+LOOKED_AT: Final = 100
+"""How many items a filter with no index behind it looks at in one request."""
+MAX_EVENTS: Final = 300
+"""How many events of a trail are answered."""
+_MAX_MONTHS: Final = 12
+_MAX_ADDRESSES: Final = 200
+
+
+class Found(NamedTuple):
+    """A part of a list, and where to go on."""
+
+    items: list[Any]
+    place: Place
+
+
+# --- participants ----------------------------------------------------------------------------
+
+
+def participant(participant_id: str) -> tuple[Participant | None, list[AddressUse]]:
+    """A participant and the history of their addresses, in one request."""
+    profile: Participant | None = None
+    uses: list[AddressUse] = []
+    rows = ParticipantRow.query(
+        participant_id,
+        consistent_read=True,
+        scan_index_forward=False,  # the profile first, whatever the number of addresses
+        limit=_MAX_ADDRESSES,
+    )
+    for row in rows:
+        item = item_of(row)
+        if row.part == PROFILE:
+            profile = participant_from_item(item)
+        elif row.part.startswith(ADDRESS_PREFIX):
+            uses.append(address_use_from_item(item))
+    return profile, uses
+
+
+def address(participant_id: str, address: str) -> AddressUse | None:
+    """One address of a participant's history."""
+    found = ParticipantRow.batch_get(
+        [(participant_id, address_part(address))], consistent_read=True
+    )
+    return next((address_use_from_item(item_of(row)) for row in found), None)
+
+
+def participants_of_address(address: str, place: Place, limit: int) -> Found:
+    """Who has, or had, an address: the address in each one's history. Two requests.
+
+    The index has keys alone, so that a message to an address does not write it anew.
+    """
+    found = _page(
+        ParticipantRow.by_address,
+        normal_address(address),
+        None,
+        place,
+        limit,
+        keys=("address", "participant_id", "part"),
+    )
+    keys = [(row.participant_id, row.part) for row in found.items]
+    rows = {
+        (row.participant_id, row.part): address_use_from_item(item_of(row))
+        for row in ParticipantRow.batch_get(keys, consistent_read=True)
+    }
+    return Found([rows[key] for key in keys if key in rows], found.place)
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+def messages(
+    participant_ids: Sequence[str],
+    *,
+    between: tuple[str, str],
+    place: Place,
+    limit: int,
+    wanted: Callable[[Message], bool] | None,
+) -> Found:
+    """The messages of some participants as one list, newest first.
+
+    One request for each participant. Each is read as far as the same number of messages, and the
+    merged list is good as far as the shortest of them reaches.
+
+    Args:
+        between: the smallest and the greatest message id wanted.
+        wanted: a filter with no index behind it.
+    """
+    low, high = between
+    if place is not None:
+        high = min(high, place)
+    window = LOOKED_AT if wanted else limit
+    merged: list[Message] = []
+    reach = ""
+    for participant_id in participant_ids:
+        rows = list(
+            MessageRow.query(
+                participant_id,
+                MessageRow.message_id.between(low, high),
+                scan_index_forward=False,
+                limit=window + 2,  # one more than wanted, and the one that `place` names
+            )
+        )
+        part = [message_from_item(item_of(row)) for row in rows if row.message_id != place]
+        if len(part) > window:
+            part = part[: window + 1]
+            reach = max(reach, part[-1].message_id)
+        merged += part
+    merged.sort(key=lambda message: message.message_id, reverse=True)
+    items: list[Message] = []
+    last: str | None = None
+    for found in merged:
+        if found.message_id <= reach or len(items) == limit:
+            return Found(items, last)
+        last = found.message_id
+        if wanted is None or wanted(found):
+            items.append(found)
+    return Found(items, None)
+
+
+def message(participant_ids: Sequence[str], message_id: str) -> Message | None:
+    """One message of one of some participants, in one request."""
+    keys = [(participant_id, message_id) for participant_id in participant_ids]
+    return next((message_from_item(item_of(row)) for row in MessageRow.batch_get(keys)), None)
+
+
+def trail(message_id: str) -> tuple[list[Event], bool]:
+    """The events of a message, oldest first, and whether there are more than are answered."""
+    rows = list(EventRow.query(message_id, consistent_read=True, limit=MAX_EVENTS + 1))
+    events = [event_from_item(item_of(row)) for row in rows[:MAX_EVENTS]]
+    return events, len(rows) > MAX_EVENTS
+
+
+def first_event(message_id: str) -> Event | None:
+    """The first event of a message's trail, which says whose it is; None if the log has none."""
+    row = next(iter(EventRow.query(message_id, limit=1)), None)
+    return event_from_item(item_of(row)) if row else None
+
+
+# --- communications --------------------------------------------------------------------------
+
+
+def communication(communication_id: str) -> tuple[CommunicationDefinition, Counters] | None:
+    """A communication and its figures, in one request."""
+    definition: CommunicationDefinition | None = None
+    rows: list[CounterShard] = []
+    for row in CommunicationRow.query(communication_id, consistent_read=True):
+        item = item_of(row)
+        if row.part == DEFINITION:
+            definition = definition_from_item(item)
+        else:
+            rows.append(counters_from_item(item))
+    return (definition, CounterShard.total(rows)) if definition else None
+
+
+def communications(
+    place: Place,
+    limit: int,
+    *,
+    month: str | None,
+    wanted: Callable[[CommunicationDefinition], bool] | None,
+) -> Found:
+    """Communications with their figures, newest first: pairs of `About` and `Tally`.
+
+    One request for the months that have any, one for each month needed (at most 12), and one for
+    each hundred rows of counters.
+
+    Args:
+        month: ``YYYY-MM``, to list only that one.
+        wanted: a filter with no index behind it.
+    """
+    months = [month] if month else _months()
+    if place is not None:
+        months = [each for each in months if each <= place["month"]]
+    keys = ("month", "listed", "communication_id", "part")
+    chosen: list[CommunicationDefinition] = []
+    left = LOOKED_AT if wanted else limit
+    for number, each in enumerate(months):
+        if number == _MAX_MONTHS or left == 0:
+            return Found(_with_figures(chosen), {"month": each})
+        start = place if place and place["month"] == each and "listed" in place else None
+        rows = _page(
+            CommunicationRow.by_month, each, None, start, left, keys=keys, newest_first=True
+        )
+        for row in rows.items:
+            left -= 1
+            definition = definition_from_item(item_of(row))
+            if wanted is None or wanted(definition):
+                chosen.append(definition)
+            if len(chosen) == limit:
+                more = row is not rows.items[-1] or rows.place is not None
+                following = {"month": months[number + 1]} if number + 1 < len(months) else None
+                return Found(_with_figures(chosen), _place_of(row, keys) if more else following)
+        if rows.place is not None:
+            return Found(_with_figures(chosen), rows.place)
+    return Found(_with_figures(chosen), None)
+
+
+def _months() -> list[str]:
+    row = next(iter(CommunicationRow.batch_get([(MONTHS_ID, MONTHS)])), None)
+    return sorted(row.months or (), reverse=True) if row else []
+
+
+def _with_figures(
+    definitions: Sequence[CommunicationDefinition],
+) -> list[tuple[CommunicationDefinition, Counters]]:
+    keys = [
+        (definition.communication_id, COUNTERS_PREFIX + number)
+        for definition in definitions
+        for number in definition.counter_shards
+    ]
+    rows: dict[str, list[CounterShard]] = defaultdict(list)
+    for row in CommunicationRow.batch_get(keys) if keys else ():
+        rows[row.communication_id].append(counters_from_item(item_of(row)))
+    return [
+        (definition, CounterShard.total(rows[definition.communication_id]))
+        for definition in definitions
+    ]
+
+
+def recipients(communication_id: str, *, status: Status | None, place: Place, limit: int) -> Found:
+    """The messages of a communication in order of sending, in two requests.
+
+    A status that is a problem has an index; for any other, a bounded number is looked at.
+    """
+    if status in PROBLEMS:
+        found = _page(
+            MessageRow.by_problem,
+            communication_id,
+            MessageRow.problem.startswith(f"{status}#"),
+            place,
+            limit,
+            keys=("communication_id", "problem", "participant_id", "message_id"),
+        )
+    else:
+        found = _page(
+            MessageRow.by_communication,
+            communication_id,
+            None,
+            place,
+            LOOKED_AT - 1 if status else limit,
+            keys=("communication_id", "message_id", "participant_id"),
+        )
+    rows = found.items
+    keys = [(row.participant_id, row.message_id) for row in rows]
+    whole = {
+        (row.participant_id, row.message_id): message_from_item(item_of(row))
+        for row in (MessageRow.batch_get(keys) if keys else ())
+    }
+    items: list[Message] = []
+    for number, row in enumerate(rows):
+        known = whole.get((row.participant_id, row.message_id))
+        if known is None or known.address is None:
+            continue
+        if status is not None and known.status is not status:
+            continue
+        if len(items) == limit:
+            before = rows[number - 1]
+            return Found(
+                items, _place_of(before, ("communication_id", "message_id", "participant_id"))
+            )
+        items.append(known)
+    return Found(items, found.place)
+
+
+# --- suppressions ----------------------------------------------------------------------------
+
+
+def suppression(address: str) -> Suppression | None:
+    """What is known against an address, if anything holds."""
+    return suppressions_of([address]).get(normal_address(address))
+
+
+def suppressions_of(addresses: Iterable[str]) -> dict[str, Suppression]:
+    """What holds against some addresses, by lower-cased address; one request for a hundred."""
+    keys = sorted({normal_address(address) for address in addresses})
+    found = (suppression_from_item(item_of(row)) for row in SuppressionRow.batch_get(keys))
+    return {each.address: each for each in found if each.reason} if keys else {}
+
+
+def suppressions(reason: SuppressionReason | None, place: Place, limit: int) -> Found:
+    """Suppressions that hold: reason by reason, the gravest first, each newest first."""
+    reasons = [reason] if reason else list(SuppressionReason)
+    if place is not None:
+        reasons = reasons[reasons.index(SuppressionReason(place["reason"])) :]
+    items: list[Suppression] = []
+    for number, each in enumerate(reasons):
+        start = place if place and place["reason"] == each and "since" in place else None
+        found = _page(
+            SuppressionRow.by_reason,
+            each.value,
+            None,
+            start,
+            limit - len(items),
+            keys=("reason", "since", "address"),
+            newest_first=True,
+        )
+        items += [suppression_from_item(item_of(row)) for row in found.items]
+        if found.place is not None:
+            return Found(items, found.place)
+        if len(items) == limit and number + 1 < len(reasons):
+            return Found(items, {"reason": reasons[number + 1].value})
+    return Found(items, None)
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+
+def _page(
+    index: Index[Any],
+    hash_key: str,
+    condition: Condition | None,
+    place: Place,
+    limit: int,
+    *,
+    keys: tuple[str, ...],
+    newest_first: bool = False,
+) -> Found:
+    """One page of an index: `limit` rows, and the place of the last if there are more."""
+    start = {name: {"S": place[name]} for name in keys} if place else None
+    rows = list(
+        index.query(
+            hash_key,
+            condition,
+            scan_index_forward=not newest_first,
+            limit=limit + 1,
+            last_evaluated_key=start,
+        )
+    )
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Found(rows, _place_of(rows[-1], keys) if more and rows else None)
+
+
+def _place_of(row: Model, keys: tuple[str, ...]) -> dict[str, str]:
+    return {name: getattr(row, name) for name in keys}

@@ -1,0 +1,195 @@
+"""What things look like from outside: plain JSON, the same for the API and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.links import OTHER_LINKS
+from sendtrail.domain.message import Message, verdict_of
+from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.suppression import Suppression
+
+__all__ = [
+    "address_view",
+    "communication_view",
+    "event_view",
+    "link_views",
+    "message_view",
+    "participant_view",
+    "recipient_view",
+    "suppression_view",
+]
+
+View = dict[str, Any]
+
+_MAX_SHOWN: Final = 4_000
+
+
+def message_view(message: Message) -> View:
+    """A message; what has not happened is None."""
+    engagement, bounce, drop = message.engagement, message.bounce, message.drop
+    return {
+        "message_id": message.message_id,
+        "participant_id": message.participant_id,
+        "communication_id": message.communication_id,
+        "kind": message.kind,
+        "template_id": message.template_id,
+        "template_version": message.template_version,
+        "subject": message.subject,
+        "address": message.address,
+        "status": message.status.value,
+        "last_changed_at": message.last_changed_at,
+        "sent_at": message.sent_at,
+        "delivered_at": message.delivered_at,
+        "first_opened_at": engagement.first_opened_at,
+        "last_opened_at": engagement.last_opened_at,
+        "open_count": engagement.open_count,
+        "human_open_count": engagement.human_open_count,
+        "first_clicked_at": engagement.first_clicked_at,
+        "last_clicked_at": engagement.last_clicked_at,
+        "click_count": engagement.click_count,
+        "human_click_count": engagement.human_click_count,
+        "bounced_at": bounce.at if bounce else None,
+        "bounce": {
+            "type": bounce.type,
+            "subtype": bounce.subtype,
+            "status": bounce.status,
+            "diagnostic": bounce.diagnostic,
+        }
+        if bounce
+        else None,
+        "dropped_at": drop.at if drop else None,
+        "drop_reason": drop.reason if drop else None,
+        "spammed_at": message.spammed_at,
+        "rejected_at": message.rejected_at,
+        "failed_at": message.failed_at,
+        "delayed_at": message.delayed_at,
+        "unsubscribed_at": message.unsubscribed_at,
+    }
+
+
+def link_views(message: Message) -> list[View]:
+    """The links of a message that were clicked, most clicked first; the rest's sum, with no URL,
+    last.
+    """
+    views = [
+        {
+            "url": None if key == OTHER_LINKS else link.url,
+            "clicks": link.clicks,
+            "human_clicks": link.human_clicks,
+            "first_clicked_at": link.first_clicked_at,
+            "last_clicked_at": link.last_clicked_at,
+        }
+        for key, link in message.engagement.links.items()
+    ]
+    return sorted(views, key=lambda view: (view["url"] is None, -view["clicks"], view["url"] or ""))
+
+
+def event_view(event: Event, message: Message) -> View:
+    """An event of a message's trail; an open or click with who did it, and whether it counts."""
+    view: View = {
+        "at": event.at,
+        "type": event.type.value,
+        "source": event.source.value,
+        "address": event.address,
+        "detail": _shortened(event.detail),
+        "actor": None,
+        "actor_reason": None,
+        "uncounted": False,
+    }
+    if event.type in (EventType.OPEN, EventType.CLICK):
+        verdict = verdict_of(event)
+        view["actor"], view["actor_reason"] = verdict.actor.value, verdict.reason
+        view["uncounted"] = not message.counts(event.source)
+    return view
+
+
+def recipient_view(message: Message) -> View:
+    """A recipient of a communication."""
+    return {
+        "participant_id": message.participant_id,
+        "message_id": message.message_id,
+        "address": message.address,
+        "status": message.status.value,
+        "last_changed_at": message.last_changed_at,
+    }
+
+
+def communication_view(
+    definition: CommunicationDefinition, counters: Counters, *, whole: bool
+) -> View:
+    """A communication with its figures.
+
+    Args:
+        whole: with figures per link, per mailbox provider, and over time.
+    """
+    numbers = figures(counters)
+    if not whole:
+        del numbers["links"], numbers["providers"], numbers["hits_by_age"]
+    return {
+        "communication_id": definition.communication_id,
+        "name": definition.name,
+        "kind": definition.kind,
+        "created_at": definition.created_at,
+        "template_id": definition.template_id,
+        "template_version": definition.template_version,
+        **numbers,
+    }
+
+
+def participant_view(
+    participant: Participant, use: AddressUse | None, suppression: Suppression | None
+) -> View:
+    """A participant, with the address to write to."""
+    subscription_change = participant.subscription_change
+    return {
+        "participant_id": participant.participant_id,
+        "subscribed": participant.subscribed,
+        "subscription_changed_at": subscription_change.at if subscription_change else None,
+        "last_interaction_at": participant.last_interaction_at,
+        "inactive_since": participant.inactive_since,
+        "first_seen_at": participant.first_seen_at,
+        "address": use.address if use else None,
+        "suppression": _standing(suppression),
+    }
+
+
+def address_view(use: AddressUse, suppression: Suppression | None, *, current: bool) -> View:
+    """An address in a participant's history."""
+    return {
+        "address": use.address,
+        "first_used_at": use.first_used_at,
+        "last_used_at": use.last_used_at,
+        "registered_at": use.registered_at,
+        "current": current,
+        "suppression": _standing(suppression),
+    }
+
+
+def suppression_view(suppression: Suppression) -> View:
+    """A suppression that holds."""
+    return {"address": suppression.address, **(_standing(suppression) or {})}
+
+
+def _shortened(detail: Mapping[str, Any]) -> View:
+    """The facts, with texts cut so that a trail fits into an answer; the log has them whole."""
+    return {
+        name: value[:_MAX_SHOWN] if isinstance(value, str) else value
+        for name, value in detail.items()
+    }
+
+
+def _standing(suppression: Suppression | None) -> View | None:
+    if suppression is None or suppression.reason is None or suppression.standing is None:
+        return None
+    standing = suppression.standing
+    return {
+        "reason": suppression.reason.value,
+        "since": standing.at,
+        "message_id": standing.message_id,
+        "participant_id": standing.participant_id,
+        "diagnostic": standing.diagnostic,
+    }

@@ -1,0 +1,1 @@
+"""Sending: from a submitted request, by a plan and its fan-out, to SES."""

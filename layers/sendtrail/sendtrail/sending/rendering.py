@@ -1,0 +1,86 @@
+"""Rendering: a plan's message as it is read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+from sendtrail.domain.plan import Content, PlannedMessage
+from sendtrail.errors import NotFoundError
+from sendtrail.mail.templates import Body, Rendered, Template
+from sendtrail.sending.template_store import TemplateStore
+
+__all__ = ["NO_UNSUBSCRIBING", "MessageRenderer", "merge_fields"]
+
+_MAX_COMPILED: Final = 16
+
+NO_UNSUBSCRIBING: Final = "#unsubscribe"
+"""Where the unsubscribe link leads in what is not the recipient's: previews and copies."""
+
+_SOMEWHERE: Final = "https://unsubscribe.invalid/here"
+"""What templates are told is the unsubscribe link: the same whenever they are rendered, so that
+what was checked is what is sent. The link takes its place in what comes out."""
+
+
+def merge_fields(message: PlannedMessage) -> dict[str, Any]:
+    """What a message's template can name: its data, and what every template can."""
+    built_in = {
+        "participant_id": message.participant_id,
+        "address": message.address,
+        "unsubscribe_url": _SOMEWHERE,
+    }
+    return {**message.data, **built_in}
+
+
+class MessageRenderer:
+    """Renders messages. What was compiled is kept for a while: contents never change."""
+
+    def __init__(self, templates: TemplateStore) -> None:
+        self._templates = templates
+        self._compiled = lru_cache(maxsize=_MAX_COMPILED)(self._compile)
+
+    def template(self, content: Content) -> Template:
+        """The template of a content.
+
+        Raises:
+            NotFoundError: there is no such version.
+            InvalidTemplateError: its own body is none.
+            AwsError: the template cannot be read.
+        """
+        return self._compiled(content)
+
+    def checked(self, content: Content, message: PlannedMessage, *, make_text: bool) -> Rendered:
+        """A message as it is looked at before it is sent; nobody can unsubscribe by it.
+
+        Args:
+            make_text: whether to make the text part, where none is given.
+
+        Raises:
+            MissingFieldError, InvalidInputError, NotFoundError, AwsError: as `render` does.
+        """
+        return self.template(content).render(merge_fields(message), make_text=make_text)
+
+    def render(self, content: Content, message: PlannedMessage, unsubscribe_url: str) -> Rendered:
+        """A message as it is read, with its links as they were written.
+
+        Raises:
+            MissingFieldError: its data lacks a field.
+            InvalidInputError: it cannot be rendered with its data.
+            NotFoundError, AwsError: as `template` does.
+        """
+        rendered = self.checked(content, message, make_text=True)
+        html = rendered.html
+        return Rendered(
+            rendered.subject.replace(_SOMEWHERE, unsubscribe_url),
+            html.replace(_SOMEWHERE, unsubscribe_url) if html is not None else None,
+            rendered.text.replace(_SOMEWHERE, unsubscribe_url),
+        )
+
+    def _compile(self, content: Content) -> Template:
+        if content.template_id is None:
+            return Template(Body(content.subject or "", content.html, content.text))
+        found = self._templates.get(content.template_id, content.template_version)
+        if found is None:
+            version = f" version {content.template_version}" if content.template_version else ""
+            raise NotFoundError(f"there is no template {content.template_id}{version}")
+        return Template(Body(found.subject, found.html, found.text))

@@ -1,0 +1,369 @@
+"""Composing: what somebody asks to be sent becomes a plan, once everything about it is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from sendtrail.domain.eligibility import Ineligible
+from sendtrail.domain.ids import (
+    digest,
+    new_message_id,
+    normal_address,
+    participant_of_address,
+)
+from sendtrail.domain.participant import current_address
+from sendtrail.domain.plan import Content, Plan, PlannedMessage, SpamReport
+from sendtrail.domain.times import Timestamp, epoch_ms
+from sendtrail.errors import InvalidInputError, MissingFieldError, NotFoundError
+from sendtrail.log.event_log import EventLog
+from sendtrail.mail.addresses import canonical_address, sendable_address
+from sendtrail.mail.spam import score
+from sendtrail.mail.templates import Rendered
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.reading import queries
+from sendtrail.sending.eligibility import Eligibility
+from sendtrail.sending.plan_store import PlanStore
+from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
+from sendtrail.sending.template_store import TemplateStore
+
+__all__ = ["Addressee", "Submission", "Draft", "Prepared", "Request"]
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MAX_DATA: Final = 16_384  # bytes, of one recipient's
+_READERS: Final = 8
+_MAX_DEPTH: Final = 32  # of a recipient's data
+_SCORED: Final = 5
+"""How many of a mailing's messages are looked at as a spam filter does: they are of one template."""
+_QUEUED_AGAIN: Final = timedelta(days=1)
+"""How long a repeated request also queues its plan again; after that, what it asks for has long
+been done, or is in a dead-letter queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Somebody to write to.
+
+    Attributes:
+        address: None for the one that they are written to now.
+        data: the merge fields.
+    """
+
+    participant_id: str
+    address: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody asks to be sent.
+
+    Attributes:
+        content: a template without a version stands for its newest.
+        name: of a communication; None for a direct message.
+        copy_to: the sender's own addresses, for a copy each.
+    """
+
+    content: Content
+    kind: str
+    recipients: Sequence[Addressee]
+    name: str | None = None
+    tracked: bool = True
+    allow_likely_spam: bool = False
+    reply_to: str | None = None
+    copy_to: Sequence[str] = ()
+
+    @property
+    def is_communication(self) -> bool:
+        """Whether it is a mailing, and no direct message."""
+        return self.name is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks for it, when, and by which ``Idempotency-Key``, if any."""
+
+    caller: str
+    at: Timestamp
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that is checked and not kept.
+
+    Attributes:
+        rendered: its messages; whole is the one that is looked at, as it would be read. Others lack
+            a text part that has to be made.
+        ineligible: of each message why it would be dropped now, or None.
+    """
+
+    plan: Plan
+    rendered: Sequence[Rendered]
+    ineligible: Sequence[Ineligible | None] = ()
+
+
+class Submission:
+    """Checks drafts, and takes them for sending."""
+
+    def __init__(
+        self,
+        *,
+        plans: PlanStore,
+        templates: TemplateStore,
+        renderer: MessageRenderer,
+        log: EventLog,
+        communications: CommunicationProjection,
+        eligibility: Eligibility,
+        enqueue: Callable[[str], None],
+        max_recipients: int,
+        spam_threshold: float,
+    ) -> None:
+        """Takes what it works with.
+
+        Args:
+            enqueue: sends the id of a plan to the dispatch queue.
+            max_recipients: of one communication.
+            spam_threshold: the score from which on a communication is not sent.
+        """
+        self._plans = plans
+        self._templates = templates
+        self._renderer = renderer
+        self._log = log
+        self._communications = communications
+        self._eligibility = eligibility
+        self._enqueue = enqueue
+        self.max_recipients = max_recipients
+        self.spam_threshold = spam_threshold
+
+    def submit(self, draft: Draft, request: Request) -> Plan:
+        """Takes a draft for sending; nothing of it is sent unless all of it can be.
+
+        The plan is written first and never changed, and the queue is told last: whoever repeats a
+        request with the same key, after whatever failure, goes on with the first one's plan.
+
+        Raises:
+            InvalidInputError: something in it is not allowed or missing; the message says where.
+            NotFoundError: there is no such template.
+            AwsError: it may have been taken; with an ``Idempotency-Key`` it can be asked for again.
+        """
+        self._check(draft)
+        known = self._plans.find(_plan_id(draft, request)) if request.idempotency_key else None
+        plan = known or self._plans.put(self.prepare(draft, request).plan)
+        if plan.request != _digest(draft):
+            raise InvalidInputError(
+                "this Idempotency-Key was used before, with another body; use a new one"
+            )
+        posted = plan.posted()
+        if posted:
+            self._log.append([posted])
+            self._communications.post(posted)
+        if epoch_ms(request.at) - epoch_ms(plan.accepted_at) < _QUEUED_AGAIN // _MILLISECOND:
+            self._enqueue(plan.plan_id)
+        return plan
+
+    def preview(self, draft: Draft, request: Request, number: int = 0) -> Prepared:
+        """What would be sent, and to whom it would not; nothing is written.
+
+        Args:
+            number: of the recipient by whom it is read.
+
+        Raises:
+            InvalidInputError, NotFoundError, AwsError: as for `submit`.
+        """
+        self._check(draft)
+        prepared = self.prepare(draft, request)
+        messages = prepared.plan.messages
+        ineligible = self._eligibility.of(
+            [(message.participant_id, message.address) for message in messages],
+            of_communication=draft.is_communication,
+        )
+        read = self._renderer.render(prepared.plan.content, messages[number], NO_UNSUBSCRIBING)
+        rendered = [*prepared.rendered[:number], read, *prepared.rendered[number + 1 :]]
+        return replace(prepared, rendered=rendered, ineligible=ineligible)
+
+    def prepare(self, draft: Draft, request: Request) -> Prepared:
+        """The plan of a draft whose parts are as they should be, rendered to see that they fit.
+
+        Raises:
+            InvalidInputError, NotFoundError, AwsError: as for `submit`.
+        """
+        content = self._content(draft.content)
+        self._renderer.template(content)  # its own faults are no recipient's
+        messages = [
+            PlannedMessage(
+                message_id=new_message_id(request.at),
+                participant_id=addressee.participant_id,
+                address=address,
+                subject="",
+                data=addressee.data,
+            )
+            for addressee, address in zip(
+                draft.recipients, _addresses(draft.recipients), strict=True
+            )
+        ]
+        scored = set(range(0, len(messages), -(-len(messages) // _SCORED)))
+        rendered = [
+            self._rendered(content, message, number, make_text=number in scored)
+            for number, message in enumerate(messages)
+        ]
+        messages = [
+            replace(message, subject=each.subject)
+            for message, each in zip(messages, rendered, strict=True)
+        ]
+        plan_id = _plan_id(draft, request)
+        plan = Plan(
+            plan_id=plan_id,
+            accepted_at=request.at,
+            request=_digest(draft),
+            kind=draft.kind,
+            content=content,
+            spam=self._spam(
+                draft,
+                [each for number, each in enumerate(rendered) if number in scored],
+                text_was_given=self._renderer.template(content).has_text,
+            ),
+            messages=messages,
+            communication_id=plan_id if draft.is_communication else None,
+            name=draft.name,
+            tracked=draft.tracked,
+            reply_to=canonical_address(draft.reply_to) if draft.reply_to else None,
+            copies=[
+                replace(
+                    messages[0],
+                    message_id=new_message_id(request.at),
+                    participant_id=participant_of_address(address),
+                    address=address,
+                )
+                for address in draft.copy_to
+            ],
+        )
+        return Prepared(plan, rendered)
+
+    def _check(self, draft: Draft) -> None:
+        for name, addresses in (("reply_to", [draft.reply_to]), ("copy_to", draft.copy_to)):
+            _check_addresses(name, [each for each in addresses if each is not None])
+        count = len(draft.recipients)
+        if count > self.max_recipients:
+            raise InvalidInputError(
+                f"recipients: {count}; at most {self.max_recipients} are allowed"
+            )
+        first: dict[str, int] = {}
+        for number, addressee in enumerate(draft.recipients):
+            same = first.setdefault(addressee.participant_id, number)
+            if same != number:
+                raise InvalidInputError(
+                    f"recipients[{number}]: {addressee.participant_id} is recipients[{same}] "
+                    "already"
+                )
+            if _depth(addressee.data) > _MAX_DEPTH:
+                raise InvalidInputError(
+                    f"recipients[{number}].data: nested deeper than {_MAX_DEPTH}"
+                )
+            size = len(json.dumps(addressee.data).encode())
+            if size > _MAX_DATA:
+                raise InvalidInputError(
+                    f"recipients[{number}].data: {size} bytes; at most {_MAX_DATA} are allowed"
+                )
+
+    def _content(self, content: Content) -> Content:
+        """The content with the version that holds now."""
+        if content.template_id is None or content.template_version is not None:
+            return content
+        newest = self._templates.get(content.template_id)
+        if newest is None:
+            raise NotFoundError(f"there is no template {content.template_id}")
+        return replace(content, template_version=newest.version)
+
+    def _rendered(
+        self, content: Content, message: PlannedMessage, number: int, *, make_text: bool
+    ) -> Rendered:
+        try:
+            return self._renderer.checked(content, message, make_text=make_text)
+        except MissingFieldError as error:
+            raise MissingFieldError(
+                f"recipients[{number}].data ({message.participant_id}): {error.field} is missing",
+                field=error.field,
+            ) from None
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"recipients[{number}] ({message.participant_id}): {error}"
+            ) from None
+
+    def _spam(
+        self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
+    ) -> SpamReport:
+        """The report on the worst of the messages."""
+        worst = max(
+            (
+                score(each.subject, each.html, each.text, text_was_given=text_was_given)
+                for each in rendered
+            ),
+            key=lambda each: each.points,
+        )
+        likely = worst.points >= self.spam_threshold
+        return SpamReport(
+            points=worst.points,
+            findings=[asdict(finding) for finding in worst.findings],
+            likely=likely and draft.is_communication and not draft.allow_likely_spam,
+        )
+
+
+def _plan_id(draft: Draft, request: Request) -> str:
+    """The plan's id: the same for the same key of the same caller, else a new one."""
+    if request.idempotency_key is None:
+        return new_message_id(request.at)
+    of_what = "communication" if draft.is_communication else "message"
+    return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
+
+
+def _check_addresses(name: str, addresses: Sequence[str]) -> None:
+    for address in addresses:
+        try:
+            sendable_address(address)
+        except ValueError as error:
+            raise InvalidInputError(f"{name}: {address!r:.80}: {error}") from None
+    if len({normal_address(address) for address in addresses}) < len(addresses):
+        raise InvalidInputError(f"{name}: an address twice")
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are in each other; looked at no deeper than is allowed."""
+    depth, level = 0, [value]
+    while level and depth <= _MAX_DEPTH:
+        depth += 1
+        level = [
+            each
+            for held in level
+            for each in (held.values() if isinstance(held, Mapping) else held)
+            if isinstance(each, Mapping | list)
+        ]
+    return depth
+
+
+def _digest(draft: Draft) -> str:
+    return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
+
+
+def _addresses(recipients: Sequence[Addressee]) -> list[str]:
+    """The address of each recipient, looked up where it is not given."""
+
+    def address(number_and_addressee: tuple[int, Addressee]) -> str:
+        number, addressee = number_and_addressee
+        if addressee.address is not None:
+            return canonical_address(addressee.address)
+        _, uses = queries.participant(addressee.participant_id)
+        use = current_address(uses)
+        if use is None:
+            raise InvalidInputError(
+                f"recipients[{number}].address: none is known of {addressee.participant_id}; "
+                "give one, or register it"
+            )
+        return use.address
+
+    with ThreadPoolExecutor(max_workers=_READERS) as readers:
+        return list(readers.map(address, enumerate(recipients)))

@@ -1,0 +1,137 @@
+"""Templates: immutable versions, each one item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.times import Timestamp
+from sendtrail.errors import ConditionFailedError, ThrottledError
+from sendtrail.projections.items import TEMPLATES_ID
+
+__all__ = ["TemplateVersion", "TemplateStore"]
+
+_TRIES: Final = 5
+_NAMES_KEY: Final = {"template_id": TEMPLATES_ID, "version": 0}
+_MAX_NAMED: Final = 500
+"""So many ids, of at most 128 bytes, are well within an item's 400 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateVersion:
+    """One version of a template; its parts are sources, in Jinja2.
+
+    Attributes:
+        fields: the merge fields that its recipients' data must have, in order.
+    """
+
+    template_id: str
+    version: int
+    subject: str
+    html: str | None
+    text: str | None
+    fields: tuple[str, ...]
+    created_at: Timestamp
+
+
+class TemplateStore:
+    """The table Templates."""
+
+    def __init__(self, db: DynamoDB, table: str) -> None:
+        self._db = db
+        self._table = table
+
+    def get(self, template_id: str, version: int | None = None) -> TemplateVersion | None:
+        """A version, the newest if none is named; None if there is none."""
+        if version is not None:
+            item = self._db.get(self._table, {"template_id": template_id, "version": version})
+            return _from_item(item) if item else None
+        items, _ = self._db.query(
+            self._table, ("template_id", template_id), limit=1, newest_first=True
+        )
+        return _from_item(items[0]) if items else None
+
+    def names(self) -> list[str]:
+        """The ids of the templates, in order: one item, however many versions there are.
+
+        Of more than 500 templates, those after the first 500 that were added are not among them.
+        """
+        item = self._db.get(self._table, _NAMES_KEY)
+        return sorted(item["names"]) if item else []
+
+    def add(
+        self,
+        template_id: str,
+        *,
+        subject: str,
+        html: str | None,
+        text: str | None,
+        fields: Iterable[str],
+        at: Timestamp,
+    ) -> TemplateVersion:
+        """Writes the next version.
+
+        Raises:
+            ThrottledError: others wrote the next one each time we tried.
+        """
+        for _ in range(_TRIES):
+            newest = self.get(template_id)
+            number = newest.version + 1 if newest else 1
+            made = TemplateVersion(
+                template_id, number, subject, html, text, tuple(sorted(fields)), at
+            )
+            try:
+                self._db.put(
+                    self._table,
+                    _to_item(made),
+                    condition="attribute_not_exists(#key)",
+                    names={"#key": "template_id"},
+                )
+            except ConditionFailedError:
+                continue
+            self._name(template_id)
+            return made
+        raise ThrottledError("Contention", f"template {template_id} keeps changing")
+
+    def _name(self, template_id: str) -> None:
+        """Adds it to the names, unless it is there or there are too many.
+
+        After the version, so that nothing is named that there is not; with every version, so that
+        a name which a failure has left out is added by the next.
+        """
+        names = self.names()
+        if template_id in names or len(names) >= _MAX_NAMED:
+            return
+        self._db.update(
+            self._table,
+            _NAMES_KEY,
+            update="ADD #names :name",
+            names={"#names": "names"},
+            values={":name": {template_id}},
+        )
+
+
+def _to_item(template: TemplateVersion) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "template_id": template.template_id,
+        "version": template.version,
+        "subject": template.subject,
+        "fields": list(template.fields),
+        "created_at": template.created_at,
+    }
+    parts = {"html": template.html, "text": template.text}
+    return item | {name: value for name, value in parts.items() if value is not None}
+
+
+def _from_item(item: Mapping[str, Any]) -> TemplateVersion:
+    return TemplateVersion(
+        template_id=item["template_id"],
+        version=int(item["version"]),
+        subject=item["subject"],
+        html=item.get("html"),
+        text=item.get("text"),
+        fields=tuple(item["fields"]),
+        created_at=item["created_at"],
+    )

@@ -1,1 +1,0 @@
-"""What Sendtrail does: one module for each thing it is asked to do."""

@@ -1,1 +1,0 @@
-"""Understanding what SES publishes: the envelopes it comes in, and what it says."""

@@ -1,0 +1,1 @@
+"""What staff and schedules record: addresses, transactions, suppressions, inactivity."""

@@ -1,0 +1,341 @@
+"""The sweep: once a day, who has been silent for years is found inactive.
+
+Who is silent stands in the index ``by_activity_day`` under the day of their last activity, until
+they are found. So a sweep reads the days that have become due since the last one that it finished,
+and nothing else, however many participants there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.events import Event
+from sendtrail.domain.participant import Participant
+from sendtrail.domain.times import Timestamp, parse, years_after
+from sendtrail.errors import InvalidInputError
+from sendtrail.log.event_log import EventLog
+from sendtrail.projections.items import (
+    ACTIVITY_SHARDS,
+    PROFILE,
+    SWEEP_ID,
+    activity_key,
+    participant_from_item,
+)
+from sendtrail.projections.participants import ParticipantProjection
+
+__all__ = [
+    "Due",
+    "DuePage",
+    "SweepPosition",
+    "InactivityReader",
+    "InactivitySweep",
+    "SweepResult",
+    "next_sweep",
+]
+
+INDEX: Final = "by_activity_day"
+PAGE: Final = 100
+"""How many participants are read, and marked, together: a BatchGetItem."""
+
+FIRST_REACH: Final = timedelta(days=400)
+"""How far back the very first sweep looks; no event of the log is older, unless it is set so."""
+
+DAILY_AT: Final = "03:15"
+"""When the template has it swept, in UTC."""
+
+_STATE: Final = "state"
+_MAX_READ: Final = 2 * ACTIVITY_SHARDS
+"""How many partitions a look reads at most: two days'."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPosition:
+    """How far a sweep has come.
+
+    Attributes:
+        day: the day that it is at: ``YYYY-MM-DD``.
+        shard: of that day.
+        after: the participant whom it has read last, if it is within a shard.
+    """
+
+    day: str
+    shard: int = 0
+    after: str | None = None
+
+    def next(self) -> SweepPosition:
+        """The beginning of the next shard, or day."""
+        if self.shard + 1 < ACTIVITY_SHARDS:
+            return SweepPosition(self.day, self.shard + 1)
+        return SweepPosition(_day_after(self.day))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Somebody who is due.
+
+    Attributes:
+        last_active_at: from when their silence is counted.
+        since: when its years were over.
+        interacted: whether they did something then; else it was their first message that could
+            have shown so, and they did nothing ever after.
+    """
+
+    participant_id: str
+    last_active_at: Timestamp
+    since: Timestamp
+    interacted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What a sweep did.
+
+    Attributes:
+        first_day, last_day: the days that it was to read, both included; empty if none is due.
+        found: whom it found, in a dry run; a real one only counts them.
+        place: where it goes on, if its time was over.
+    """
+
+    first_day: str
+    last_day: str
+    count: int = 0
+    found: list[Due] = field(default_factory=list)
+    place: SweepPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """A part of what a sweep would find.
+
+    Attributes:
+        first_day, last_day: the days that it would read, both included; empty if none is due.
+        from_day, to_day: those of them that were looked at, both included.
+        place: where the next part begins; None at the end.
+    """
+
+    first_day: str = ""
+    last_day: str = ""
+    from_day: str = ""
+    to_day: str = ""
+    found: list[Due] = field(default_factory=list)
+    place: SweepPosition | None = None
+
+
+def next_sweep(now: Timestamp) -> Timestamp:
+    """When the next daily sweep is."""
+    today = f"{now[:10]}T{DAILY_AT}:00.000Z"
+    if today > now:
+        return today
+    return parse((datetime.fromisoformat(today) + timedelta(days=1)).isoformat())
+
+
+class InactivityReader:
+    """Reads who is due; marks nobody."""
+
+    def __init__(self, db: DynamoDB, participants: str, *, years: int) -> None:
+        """Takes what it works with.
+
+        Args:
+            participants: the table.
+            years: how long somebody is silent to be inactive.
+        """
+        self._db = db
+        self._table = participants
+        self.years = years
+
+    def look(
+        self,
+        at: Timestamp,
+        *,
+        most: int,
+        place: SweepPosition | None = None,
+        day: str | None = None,
+    ) -> DuePage:
+        """Whom a sweep at that time would mark, in parts.
+
+        A part reads at most two days' partitions of the index, and fewer than twice `most`
+        participants, however many there are; it may have found nobody and not be the last.
+
+        Args:
+            at: when that sweep is.
+            place: where the part before ended.
+            day: a day to begin with, other than the first.
+
+        Raises:
+            InvalidInputError: `day` is none that the sweep would read.
+        """
+        last_day = self.last_due_day(at)
+        first_day = self._first_day(None, last_day)
+        if first_day > last_day:
+            return DuePage()
+        here = place or SweepPosition(day or first_day)
+        if not first_day <= here.day <= last_day:
+            raise InvalidInputError(
+                f"day: {here.day!r:.40}; the next sweep reads {first_day} to {last_day}"
+            )
+        from_day = to_day = here.day
+        ids: list[str] = []
+        for _ in range(_MAX_READ):
+            if here.day > last_day or len(ids) >= most:
+                break
+            to_day = here.day
+            found, here = self._read(here, most)
+            ids += found
+        due = list(self._due(ids, at))
+        following = here if here.day <= last_day else None
+        return DuePage(first_day, last_day, from_day, to_day, due, following)
+
+    def last_due_day(self, now: Timestamp) -> str:
+        """The last day whose activity was, all of it, that many years ago."""
+        return _day_before(years_after(now, -self.years)[:10])
+
+    def _first_day(self, since: str | None, last_day: str) -> str:
+        if since is not None:
+            try:
+                return date.fromisoformat(since).isoformat()
+            except ValueError:
+                raise InvalidInputError(
+                    f"since: {since!r:.40} is no day; write 2024-11-24"
+                ) from None
+        finished = self._finished_day()
+        if finished:
+            return _day_after(finished)
+        return (date.fromisoformat(last_day) - FIRST_REACH).isoformat()
+
+    def _finished_day(self) -> str | None:
+        """The day up to which all have been swept; None before the first sweep."""
+        state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
+        return str(state["finished_day"]) if state else None
+
+    def _read(self, at: SweepPosition, limit: int) -> tuple[list[str], SweepPosition]:
+        """Whom the index has there, and where to go on."""
+        key = activity_key(at.day, at.shard)
+        start = None
+        if at.after is not None:
+            start = {"activity_day": key, "participant_id": at.after, "part": PROFILE}
+        items, last = self._db.query(
+            self._table, ("activity_day", key), index=INDEX, start=start, limit=limit
+        )
+        following = replace(at, after=last["participant_id"]) if last else at.next()
+        return [item["participant_id"] for item in items], following
+
+    def _due(self, participant_ids: list[str], now: Timestamp) -> Iterator[Due]:
+        """Those who are due by their own rows: an index may be a moment behind."""
+        keys = [{"participant_id": each, "part": PROFILE} for each in participant_ids]
+        for item in self._db.get_all(self._table, keys):
+            found = self._finding(participant_from_item(item))
+            if found and found.since <= now:
+                yield found
+
+    def _finding(self, participant: Participant) -> Due | None:
+        active_at = participant.active_at
+        if active_at is None or participant.inactive_since:
+            return None
+        return Due(
+            participant.participant_id,
+            active_at,
+            years_after(active_at, self.years),
+            interacted=active_at == participant.last_interaction_at,
+        )
+
+
+class InactivitySweep(InactivityReader):
+    """Finds those who are due, page by page, and marks them."""
+
+    def __init__(
+        self,
+        db: DynamoDB,
+        participants: str,
+        log: EventLog,
+        projection: ParticipantProjection,
+        *,
+        years: int,
+    ) -> None:
+        """Takes what it works with, as `Silent` does."""
+        super().__init__(db, participants, years=years)
+        self._log = log
+        self._projection = projection
+
+    def run(
+        self,
+        now: Timestamp,
+        *,
+        has_time: Callable[[], bool],
+        place: SweepPosition | None = None,
+        since: str | None = None,
+        dry: bool = False,
+        most: int | None = None,
+    ) -> SweepResult:
+        """Sweeps until it is done, or its time is over.
+
+        Args:
+            has_time: asked after each page whether to go on.
+            place: where an earlier part of it stopped.
+            since: a day to begin with, other than the one after the last that was finished; for
+                activity that became known only after its day was swept.
+            dry: only say who is due.
+            most: in a dry run, how many at most are said.
+
+        Raises:
+            InvalidInputError: `since` is no day.
+            AwsError: some may have been marked; a sweep again goes on from the last finished day.
+        """
+        last_day = self.last_due_day(now)
+        at = place or SweepPosition(self._first_day(since, last_day))
+        swept = SweepResult(at.day, last_day)
+        if at.day > last_day:
+            return replace(swept, first_day="", last_day="")
+        more = True
+        while more and at.day <= last_day:
+            due, at = self._page(at, now)
+            if dry:
+                room = len(due) if most is None else most - len(swept.found)
+                swept.found.extend(due[:room])
+            else:
+                self._mark(due)
+            swept = replace(swept, count=swept.count + len(due))
+            more = has_time()
+        if not dry:
+            self._finish(swept.first_day, _day_before(at.day))
+        return replace(swept, place=at if at.day <= last_day else None)
+
+    def _page(self, at: SweepPosition, now: Timestamp) -> tuple[list[Due], SweepPosition]:
+        """Who of the next page is due, and where to go on."""
+        found, following = self._read(at, PAGE)
+        return list(self._due(found, now)), following
+
+    def _mark(self, due: list[Due]) -> None:
+        events = [
+            Event.inactivated(each.participant_id, each.since, last_active_at=each.last_active_at)
+            for each in due
+        ]
+        if events:
+            self._log.append(events)
+            self._projection.apply(events)
+
+    def _finish(self, first: str, day: str) -> None:
+        """Notes that all days from `first` to `day` were swept, so that the next sweep begins after
+        them; unless that would leave out a day, or go back.
+        """
+        finished = self._finished_day()
+        if day < first or (finished and (first > _day_after(finished) or day <= finished)):
+            return
+        self._db.update(
+            self._table,
+            {"participant_id": SWEEP_ID, "part": _STATE},
+            update="SET #day = :day, #revision = if_not_exists(#revision, :one)",
+            names={"#day": "finished_day", "#revision": "revision"},
+            values={":day": day, ":one": 1},
+        )
+
+
+def _day_after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()

@@ -1,0 +1,72 @@
+"""Requests of the public routes, as API Gateway's HTTP API hands them over (payload 2.0)."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from sendtrail.domain.times import from_epoch_ms
+from sendtrail.tracking.hits import PublicRequest
+
+__all__ = ["form_of", "public_request", "method_of", "token_of"]
+
+Event = Mapping[str, Any]
+_MAX_FORM: Final = 4_096
+
+
+def token_of(event: Event) -> str:
+    """The token in the path."""
+    return str((event.get("pathParameters") or {}).get("token", ""))
+
+
+def method_of(event: Event) -> str:
+    """The request's method."""
+    return str(event["requestContext"]["http"]["method"])
+
+
+def public_request(event: Event) -> PublicRequest:
+    """Who asked, and when."""
+    context = event["requestContext"]
+    headers = event.get("headers") or {}
+    return PublicRequest(
+        request_id=context["requestId"],
+        at=from_epoch_ms(int(context["timeEpoch"])),
+        ip=context["http"].get("sourceIp") or "",
+        user_agent=headers.get("user-agent") or headers.get("User-Agent") or "",
+    )
+
+
+def form_of(event: Event) -> dict[str, str]:
+    """The fields of a form, of either encoding that RFC 8058 allows; nothing of anything else, nor
+    of what is larger than such a form can be.
+    """
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    content_type = headers.get("content-type", "")
+    body = event.get("body") or ""
+    if len(body) > _MAX_FORM:
+        return {}
+    kind = content_type.partition(";")[0].strip().lower()
+    try:
+        content = b64decode(body) if event.get("isBase64Encoded") else body.encode()
+        if kind == "multipart/form-data":
+            return _parts(content_type, content)
+        if kind == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(content.decode(), keep_blank_values=True))
+    except (ValueError, RecursionError):
+        pass
+    return {}
+
+
+def _parts(content_type: str, content: bytes) -> dict[str, str]:
+    from email.parser import BytesParser  # mail programs send the other; it loads slowly
+    from email.policy import HTTP
+
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = BytesParser(policy=HTTP).parsebytes(head + content)
+    parts = message.iter_parts() if message.is_multipart() else ()
+    return {
+        str(part.get_param("name", header="content-disposition")): str(part.get_payload()).strip()
+        for part in parts
+    }

@@ -1,0 +1,112 @@
+"""Recipients as a table: whatever a spreadsheet writes is read, and what is wrong is said where."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendtrail.console.recipient_table import decoded, read_recipients
+from sendtrail.errors import InvalidInputError
+from sendtrail.sending.submission import Addressee
+
+IDS = st.text(
+    alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",
+    min_size=1,
+    max_size=20,
+)
+CELLS = st.text(st.characters(exclude_characters="\r\0", codec="utf-8"), max_size=20).map(str.strip)
+
+
+@given(
+    people=st.dictionaries(IDS, st.tuples(CELLS, CELLS), min_size=1, max_size=12),
+    separator=st.sampled_from(",;\t"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    mark=st.booleans(),
+)
+def test_what_a_spreadsheet_writes_is_read_back(
+    people: dict[str, tuple[str, str]], separator: str, end: str, quoting: int, mark: bool
+) -> None:
+    """Any separator, line end and quoting, with a byte order mark or without."""
+    file = StringIO(newline="")
+    writer = csv.writer(file, delimiter=separator, lineterminator=end, quoting=quoting)  # type: ignore[call-overload]
+    writer.writerow(["participant_id", "first_name", "gift.what"])
+    writer.writerows([name, *cells] for name, cells in people.items())
+    content = file.getvalue().encode("utf-8-sig" if mark else "utf-8")
+    found = read_recipients(decoded(content), most=12)
+    assert [each.addressee for each in found] == [
+        Addressee(name, None, {"first_name": first, "gift": {"what": what}})
+        for name, (first, what) in people.items()
+    ]
+
+
+@given(st.text(max_size=200), st.integers(0, 5))
+def test_anything_is_read_or_refused(text: str, most: int) -> None:
+    """Nothing else can come of a text."""
+    for given_text in (text, f"participant_id,a\n{text}", f'participant_id\n"{text}'):
+        try:
+            assert len(read_recipients(given_text, most=most)) <= most
+        except InvalidInputError:
+            continue
+
+
+@given(st.binary(max_size=100))
+def test_any_file_is_text_or_refused(content: bytes) -> None:
+    """By the line that is not."""
+    try:
+        assert decoded(content).encode() == content.removeprefix(b"\xef\xbb\xbf")
+    except InvalidInputError as error:
+        assert "is not UTF-8" in str(error)
+
+
+HEAD = "participant_id,address,name\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "there is nobody yet"),
+        (" \n\n", "there is nobody yet"),
+        (HEAD, "nobody below the line"),
+        ("address,name\na@example.com,A", "line 1 names the columns, and there has to be one"),
+        ("ada,ada@example.com,Ada", "line 1 names the columns"),
+        ("participant_id,First name\na,b", "line 1: the column 'First name' can be no merge field"),
+        ("participant_id,_x\na,b", "line 1: the column '_x'"),
+        ("participant_id,\na,b", "line 1: the column ''"),
+        ("participant_id,a,a\nx,y,z", "line 1: there are two columns a"),
+        ("participant_id,a,a.b\nx,y,z", "line 1: a is a column of its own"),
+        ("participant_id," + ",".join(f"c{n}" for n in range(100)), "more than 100 columns"),
+        (HEAD + "a,a@example.com", "line 2 has 2 fields, and the first line names 3"),
+        (HEAD + "a,b,c,d", "line 2 has 4 fields"),
+        (HEAD + "\n\na,,A\nb c,,B", "line 5: 'b c' is no participant’s id"),
+        (HEAD + 'a,,"A\nA"\n,b@example.com,B', "line 4: '' is no participant’s id"),
+        (HEAD + "a,,A\nb,,B\na,,C", "line 4: a is in line 2 already"),
+        (HEAD + 'a,,"A"x', "line 2: ',' expected after '\"'"),
+        (HEAD + 'a,,A\nb,,"B', "line 3: unexpected end of data"),
+        (HEAD + "a," + "x" * 321 + ",A", "line 2: an address of more than 320"),
+        (HEAD + "a,,A\nb,,B\nc,,C\nd,,D", "4 recipients; at most 3 are allowed"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(text: str, said: str) -> None:
+    """Counted as a spreadsheet or an editor does."""
+    with pytest.raises(InvalidInputError) as refused:
+        read_recipients(text, most=3)
+    assert said in str(refused.value)
+
+
+def test_a_file_of_another_encoding_is_refused() -> None:
+    """With the line, and what to do."""
+    with pytest.raises(InvalidInputError, match="line 2 is not UTF-8; save the file as"):
+        decoded(f"{HEAD}a,,Gr\u00fc\u00dfe".encode("latin-1"))
+
+
+def test_an_address_may_be_left_out() -> None:
+    """By the column, or by its cell: they are written to at the one that is known."""
+    found = read_recipients(f"{HEAD}a,a@example.com,A\nb, ,B", most=3)
+    assert [each.addressee.address for each in found] == ["a@example.com", None]
+    assert [each.line for each in found] == [2, 3]
+    assert read_recipients("participant_id\na", most=3)[0].addressee == Addressee("a")
