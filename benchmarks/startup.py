@@ -79,7 +79,8 @@ from local import aws
 from local.mailboxes import OUTBOX
 from local.paths import LAYER
 from local.template import Function, Resources, load, parameters_here
-from sendtrail.auth.tokens import LinkTokens, signing_keys
+from sendtrail.auth.signing_keys import SigningKeyRing
+from sendtrail.auth.tokens import LinkTokens
 from sendtrail.domain.events import Recipient
 
 MOST: Final = 0.5
@@ -252,7 +253,7 @@ def starts(here: Here, plans: list[str]) -> list[Start]:
     Args:
         plans: of one letter each; each is taken once. It may be filled later.
     """
-    tokens = LinkTokens(signing_keys(here.secret("SigningKeys")))
+    tokens = LinkTokens(SigningKeyRing(lambda: here.secret("SigningKeys")))
     key = json.loads(here.secret("FirstApiKey"))["key"]
 
     def pixel(number: int) -> Json:

@@ -65,7 +65,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `benchmarks`
 from benchmarks.common import compact, items_of, per_core, ratio, timing_rows
 from benchmarks.contenders import DjangoSite, RuntimeProcess, Runtimes, django_site, runtimes
 from benchmarks.report import Claim, Report, Table
-from sendtrail.auth.tokens import LinkTokens, signing_keys
+from sendtrail.auth.signing_keys import SigningKeyRing
+from sendtrail.auth.tokens import LinkTokens
 from sendtrail.aws.dynamodb import to_attributes
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import new_message_id
@@ -285,7 +286,7 @@ def link_tokens(functions: Runtimes) -> LinkTokens:
     """The tokens, by the keys that the functions read."""
     name = functions.function.environment["SIGNING_KEYS_SECRET"]
     secret = functions.endpoints.client("secretsmanager").get_secret_value(SecretId=name)
-    return LinkTokens(signing_keys(secret["SecretString"]))
+    return LinkTokens(SigningKeyRing(lambda: secret["SecretString"]))
 
 
 def compare(database: Any, site: DjangoSite, *, warm: int, all_hits: int) -> None:

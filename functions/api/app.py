@@ -12,26 +12,26 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sendtrail.api.app import create
 from sendtrail.api.bodies import checked
 from sendtrail.api.problems import PROBLEM_JSON
-from sendtrail.api.services import Services
-from sendtrail.config import Settings
+from sendtrail.wiring import Wiring
 
 logger = Logger()
+wiring = Wiring(logger)
 
 
 @cache
 def app() -> APIGatewayHttpResolver:
     """The resolver, made at the first request."""
-    return create(Services.from_settings(Settings.from_environment()), logger)
+    return create(wiring, logger)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers one request of the HTTP API (payload 2.0)."""
-    refusal = checked(event)
-    if refusal:
+    refused = checked(event)
+    if refused:
         return {
-            "statusCode": refusal.status_code,
-            "headers": {"Content-Type": PROBLEM_JSON, **refusal.headers},
-            "body": refusal.body,
+            "statusCode": refused.status_code,
+            "headers": {"Content-Type": PROBLEM_JSON, **refused.headers},
+            "body": refused.body,
         }
     return app().resolve(event, context)

@@ -7,11 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.auth.api_key_ring import ApiKeyRing
+from sendtrail.wiring import Wiring
 
 logger = Logger()
-
-keys = ApiKeyRing()
+wiring = Wiring(logger)
 
 
 @logger.inject_lambda_context
@@ -19,7 +18,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers whether the caller is known, and with what name, scope and key."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     authorization = headers.get("authorization")
-    caller = keys.find(lambda known: known.caller(authorization)) if authorization else None
+    caller = (
+        wiring.api_keys.find(lambda known: known.caller(authorization)) if authorization else None
+    )
     if caller is None:
         return {"isAuthorized": False}
     known = {"name": caller.name, "scope": caller.scope.value, "key": caller.key_id}

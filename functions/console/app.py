@@ -8,16 +8,17 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.config import Settings
 from sendtrail.console.app import Console
+from sendtrail.wiring import Wiring
 
 logger = Logger()
+wiring = Wiring(logger)
 
 
 @cache
 def console() -> Console:
     """The pages, made at the first request."""
-    return Console.from_settings(Settings.from_environment(), logger)
+    return Console(wiring, logger)
 
 
 @logger.inject_lambda_context

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.intake.ingest import Ingest, IngestResult
-from sendtrail.runtime import event_log
+from sendtrail.intake.ingest import IngestResult
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
-
-
-@cache
-def ingest() -> Ingest:
-    """The service, made at the first event."""
-    return Ingest(event_log())
+wiring = Wiring(logger)
 
 
 @logger.inject_lambda_context
@@ -37,7 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
     records = event.get("Records")
     if isinstance(records, list) and records and records[0].get("eventSource") == "aws:sqs":
         return take_batch(records)
-    outcome = ingest().ingest([("", event)])
+    outcome = wiring.ingest.ingest([("", event)])
     report(outcome)
     for error in (*outcome.rejected.values(), *outcome.failed.values()):
         raise error
@@ -46,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
 
 def take_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Writes all of a batch together, and says which records could not be taken."""
-    outcome = ingest().ingest([(record["messageId"], record["body"]) for record in records])
+    outcome = wiring.ingest.ingest([(record["messageId"], record["body"]) for record in records])
     report(outcome)
     failures = outcome.rejected.keys() | outcome.failed.keys()
     return {

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 from email.utils import parseaddr
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.auth.signing_keys import link_keys
-from sendtrail.config import Settings
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import AwsError, InvalidTokenError
-from sendtrail.log.fallback import FallbackWriter, WrittenTo, write_line
-from sendtrail.projections.participants import ParticipantProjection
-from sendtrail.runtime import interactive_database, interactive_event_log, to_ingest_queue
+from sendtrail.log.fallback import WrittenTo
 from sendtrail.tracking.pages import page, preferences
-from sendtrail.tracking.preferences import By, Preferences
+from sendtrail.tracking.preferences import By
 from sendtrail.tracking.requests import form_of, method_of, public_request, token_of
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
+wiring = Wiring(logger)
 
 _ONE_CLICK: Final = ("List-Unsubscribe", "One-Click")  # RFC 8058, section 3.1
 _CHOICES: Final = {"yes": True, "no": False}
 
 
 @cache
-def service() -> Preferences:
-    """The service, made at the first request."""
-    settings, db = Settings.from_environment(), interactive_database()
-    return Preferences(
-        db,
-        settings.participants_table,
-        FallbackWriter(interactive_event_log(), to_ingest_queue, partial(write_line, logger)),
-        ParticipantProjection.over(db, settings.participants_table, settings.suppressions_table),
-    )
-
-
-@cache
 def sender() -> str:
     """The organisation: the name in its address, or the address's domain."""
-    name, address = parseaddr(Settings.from_environment().sender_address)
+    name, address = parseaddr(wiring.settings.sender_address)
     return name or address.rpartition("@")[2]
 
 
@@ -52,7 +38,7 @@ def sender() -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Shows the page; only a POST changes anything: whatever follows links must not."""
     try:
-        reader = link_keys().read(lambda tokens: tokens.read_unsubscribe(token_of(event)))
+        reader = wiring.link_tokens.read_unsubscribe(token_of(event))
     except InvalidTokenError:
         return page(
             404,
@@ -64,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.exception("the signing keys cannot be read")
         return page(503, "One moment", "This cannot be done just now. Please try again.")
     if method_of(event) != "POST":
-        subscribed = service().subscribed(reader)
+        subscribed = wiring.preferences.subscribed(reader)
         return preferences(sender(), subscribed=subscribed, changed=False)
     form = form_of(event)
     if form.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
@@ -82,7 +68,7 @@ def choose(
     event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: By
 ) -> dict[str, Any]:
     """Records a choice and shows the page as it is now."""
-    kept = service().choose(recipient, public_request(event), subscribed=subscribed, by=by)
+    kept = wiring.preferences.choose(recipient, public_request(event), subscribed=subscribed, by=by)
     name = "Resubscribed" if subscribed else "Unsubscribed"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
     if kept is not WrittenTo.LOG:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.config import Settings
-from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import message_from_item
 from sendtrail.projections.stream import EVERY_CHANGE, consume
-from sendtrail.runtime import database, quarantine
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
-
-
-@cache
-def projection() -> CommunicationProjection:
-    """The service, made at the first batch."""
-    return CommunicationProjection.over(
-        database(), Settings.from_environment().communications_table
-    )
+wiring = Wiring(logger)
 
 
 @logger.inject_lambda_context
@@ -35,8 +25,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         event,
         names=EVERY_CHANGE,
         decode=message_from_item,
-        apply=projection().apply,
-        quarantine=quarantine,
+        apply=wiring.communication_projection.apply,
+        quarantine=wiring.quarantine,
     )
     metrics.add_metric(name="ProjectedCommunications", unit=MetricUnit.Count, value=rows)
     if unreadable:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.config import Settings
 from sendtrail.log.items import event_from_item
-from sendtrail.projections.messages import MessageProjection
 from sendtrail.projections.stream import INSERTS, consume
-from sendtrail.runtime import database, event_log, quarantine
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
-
-
-@cache
-def projection() -> MessageProjection:
-    """The service, made at the first batch."""
-    return MessageProjection.over(
-        database(), Settings.from_environment().messages_table, event_log()
-    )
+wiring = Wiring(logger)
 
 
 @logger.inject_lambda_context
@@ -35,8 +25,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         event,
         names=INSERTS,
         decode=event_from_item,
-        apply=projection().apply,
-        quarantine=quarantine,
+        apply=wiring.message_projection.apply,
+        quarantine=wiring.quarantine,
     )
     metrics.add_metric(name="ProjectedMessages", unit=MetricUnit.Count, value=messages)
     if unreadable:

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.config import Settings
 from sendtrail.domain.events import Event
 from sendtrail.log.items import event_from_item
-from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.stream import INSERTS, Record, consume
-from sendtrail.runtime import database, quarantine
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
-
-
-@cache
-def projection() -> ParticipantProjection:
-    """The service, made at the first batch."""
-    settings = Settings.from_environment()
-    return ParticipantProjection.over(
-        database(), settings.participants_table, settings.suppressions_table
-    )
+wiring = Wiring(logger)
 
 
 def apply(records: Iterable[Record[Event]]) -> int:
     """Folds the events that the records put into the log."""
-    return projection().apply(record.new for record in records if record.new)
+    return wiring.participant_projection.apply(record.new for record in records if record.new)
 
 
 @logger.inject_lambda_context
@@ -40,7 +29,7 @@ def apply(records: Iterable[Record[Event]]) -> int:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Folds one batch; the tumbling window is there as for the other folds."""
     participants, unreadable = consume(
-        event, names=INSERTS, decode=event_from_item, apply=apply, quarantine=quarantine
+        event, names=INSERTS, decode=event_from_item, apply=apply, quarantine=wiring.quarantine
     )
     metrics.add_metric(name="ProjectedParticipants", unit=MetricUnit.Count, value=participants)
     if unreadable:

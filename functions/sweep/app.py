@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import cache
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.aws.sqs import Sqs
-from sendtrail.config import Settings, environment
 from sendtrail.domain.times import now
-from sendtrail.projections.participants import ParticipantProjection
-from sendtrail.runtime import database, event_log
-from sendtrail.staff.inactivity import InactivitySweep, SweepPosition, SweepResult
+from sendtrail.staff.inactivity import SweepPosition, SweepResult
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
+wiring = Wiring(logger)
 
 _RESERVE_MS: Final = 10_000
 """A page and the word to go on take less."""
 _MAX_SAID: Final = 1_000
-
-
-@cache
-def sweep() -> InactivitySweep:
-    """The service, made at the first event."""
-    settings, db = Settings.from_environment(), database()
-    fold = ParticipantProjection.over(db, settings.participants_table, settings.suppressions_table)
-    return InactivitySweep(
-        db, settings.participants_table, event_log(), fold, years=settings.inactivity_years
-    )
 
 
 @logger.inject_lambda_context
@@ -58,7 +45,7 @@ def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Does one order, and says what came of it."""
     dry = order.get("dry_run") is True
     place = order.get("place")
-    swept = sweep().run(
+    swept = wiring.sweep.run(
         now(),
         has_time=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS,
         place=SweepPosition(**place) if place else None,
@@ -74,8 +61,7 @@ def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def go_on(place: SweepPosition) -> None:
     """Has another invocation continue."""
-    url = Settings.from_environment().sweep_queue_url
-    Sqs(environment()).send(url, json.dumps({"place": asdict(place)}))
+    wiring.send_to(wiring.settings.sweep_queue_url)(json.dumps({"place": asdict(place)}))
 
 
 def report(swept: SweepResult, *, dry: bool) -> None:

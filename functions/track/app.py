@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.auth.signing_keys import link_keys
 from sendtrail.auth.tokens import ClickedLink
-from sendtrail.config import Settings
 from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import AwsError, InvalidTokenError
-from sendtrail.log.fallback import FallbackWriter, WrittenTo, write_line
-from sendtrail.runtime import interactive_event_log, to_ingest_queue
-from sendtrail.tracking.hits import Tracking
+from sendtrail.log.fallback import WrittenTo
 from sendtrail.tracking.requests import method_of, public_request, token_of
+from sendtrail.wiring import Wiring
 
 logger = Logger()
 metrics = Metrics()
+wiring = Wiring(logger)
 
 PIXEL: Final = {
     "statusCode": 200,
@@ -31,14 +28,6 @@ PIXEL: Final = {
     "body": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
     "isBase64Encoded": True,
 }
-
-
-@cache
-def tracking() -> Tracking:
-    """The service, made at the first request."""
-    settings = Settings.from_environment()
-    writer = FallbackWriter(interactive_event_log(), to_ingest_queue, partial(write_line, logger))
-    return Tracking(writer, whole_ip_addresses=settings.whole_ip_addresses)
 
 
 @logger.inject_lambda_context
@@ -57,8 +46,8 @@ def open_pixel(event: dict[str, Any]) -> None:
     """Keeps that a pixel was loaded; whatever goes wrong, whoever loads it gets it."""
     token = token_of(event).removesuffix(".gif")
     try:
-        pixel = link_keys().read(lambda tokens: tokens.read_open(token))
-        kept = tracking().opened(pixel, public_request(event))
+        pixel = wiring.link_tokens.read_open(token)
+        kept = wiring.tracking.opened(pixel, public_request(event))
     except InvalidTokenError:
         count("InvalidTokens")
     except Exception:
@@ -71,7 +60,7 @@ def open_pixel(event: dict[str, Any]) -> None:
 def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
     """Keeps that a link was followed, and redirects to where it leads."""
     try:
-        link = link_keys().read(lambda tokens: tokens.read_click(token_of(event)))
+        link = wiring.link_tokens.read_click(token_of(event))
     except InvalidTokenError:
         count("InvalidTokens")
         return explain(
@@ -98,7 +87,7 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
 def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
     """Keeps that a link was followed; whatever goes wrong, whoever follows it gets there."""
     try:
-        kept = tracking().clicked(link, public_request(event))
+        kept = wiring.tracking.clicked(link, public_request(event))
     except Exception:
         logger.exception("a link was followed and could not be kept")
         count("NotWritten")

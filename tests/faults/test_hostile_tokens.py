@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from sendtrail.auth.sessions import Sessions
+from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.auth.tokens import Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidCursorError, InvalidTokenError
@@ -31,8 +32,9 @@ LINK: Final = "https://society.example/a?x=1&y=2"
 
 def tokens_by(keys: list[str], who: Recipient = JANE) -> dict[str, str]:
     """A token of each kind, made with these keys."""
-    links, sessions = LinkTokens(keys), Sessions(keys)
-    cursor = Cursors(keys).write({"a": who.participant_id}, "list")
+    ring = SigningKeyRing.of(keys)
+    links, sessions = LinkTokens(ring), Sessions(ring)
+    cursor = Cursors(ring).write({"a": who.participant_id}, "list")
     assert cursor
     return {
         "open": links.open(who, SENT),
@@ -49,13 +51,14 @@ JACKS: Final = tokens_by(KEYS, JACK)
 OTHERS: Final = [*JACKS.values(), *tokens_by(STRANGERS).values()]
 
 Reader = Callable[[str], Any]
-LINKS: Final = LinkTokens(KEYS)
+RING: Final = SigningKeyRing.of(KEYS)
+LINKS: Final = LinkTokens(RING)
 READERS: Final[dict[str, Reader]] = {
     "open": LINKS.read_open,
     "click": LINKS.read_click,
     "unsubscribe": LINKS.read_unsubscribe,
-    "cursor": lambda token: Cursors(KEYS).read(token, "list"),
-    "session": Sessions(KEYS).read,
+    "cursor": lambda token: Cursors(RING).read(token, "list"),
+    "session": Sessions(RING).read,
 }
 REFUSED: Final[dict[str, type[Exception] | None]] = {
     "open": InvalidTokenError,

@@ -60,7 +60,7 @@ def test_a_new_key_works_soon_and_only_its_hash_is_kept(world: World) -> None:
     arn = world.backend.resources.physical["ApiKeys", ""]
     client.put_secret_value(SecretId=arn, SecretString=json.dumps({"keys": [entry]}))
     assert key not in json.dumps(secret(world, "ApiKeys"))
-    world._functions["authorize"].keys._read_at -= 3
+    world.function("authorize").wiring.api_keys._read_at -= 3
     context = ask(world, f"Bearer {key}")["context"]
     assert context == {"name": "report", "scope": "read", "key": entry["sha256"][:16]}
 

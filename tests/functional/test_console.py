@@ -14,6 +14,7 @@ from local.notifications import Mail
 from sendtrail.auth import sessions
 from sendtrail.auth.api_keys import Scope
 from sendtrail.auth.sessions import Sessions
+from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
 from sendtrail.reading.desk import find
@@ -145,13 +146,13 @@ def test_the_session_is_for_the_console_alone_and_no_script_reads_it(
 def test_a_session_lasts_eight_hours() -> None:
     """And not a second more; a token for something else is none."""
     time = [1_000_000.0]
-    made = Sessions(["key"], clock=lambda: time[0])
+    made = Sessions(SigningKeyRing.of(["key"]), clock=lambda: time[0])
     value = made.write(made.begin("fingerprint"))
     time[0] += sessions.LIFETIME_SECONDS - 1
     assert made.read(value)
     time[0] += 2
     assert made.read(value) is None
-    assert Sessions(["other"]).read(value) is None
+    assert Sessions(SigningKeyRing.of(["other"])).read(value) is None
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def post(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Post:
 
 def cold_start(post: Post) -> None:
     """A new worker."""
-    post.world.function("dispatch").worker.cache_clear()
+    post.world.restart("dispatch")
 
 
 def deliver(post: Post, records: list[dict[str, Any]]) -> bool:
@@ -187,7 +187,7 @@ def test_a_record_is_as_powertools_writes_it(post: Post) -> None:
     )
     assert theirs(job={"id": MESSAGE}) == "Sent"
     look()
-    ours = IdempotentSender(look, post.world.backend.database(), table, in_in_doubt_seconds=30)
+    ours = IdempotentSender(look, post.world.backend.database(), table, in_doubt_seconds=30)
     assert ours.send(MESSAGE, "plan", 0) == "Sent"
     assert len(seen) == 2
     dynamodb.delete_item(TableName=table, Key={"id": seen[0]["id"]})
@@ -223,13 +223,13 @@ def test_two_workers_at_once_send_once(post: Post) -> None:
     """The one that is second waits for the first to be done."""
     records = post.jobs()
     job = Job.of_text(records[0]["body"])
-    made = post.world.function("dispatch").worker()
+    made = post.world.function("dispatch").wiring
     message_id = made.fan_out.message_id(job)
     answers: list[str] = []
 
     def work() -> None:
         try:
-            answers.append(made.letters.send(message_id, job.plan_id, job.number))
+            answers.append(made.sender.send(message_id, job.plan_id, job.number))
         except BusyError:
             answers.append("busy")
 

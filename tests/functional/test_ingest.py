@@ -85,14 +85,12 @@ def test_a_database_that_does_not_answer_fails_what_was_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All good records come again; the poison one is refused as ever."""
-    from sendtrail import runtime
     from sendtrail.aws.service import RetryPolicy
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     monkeypatch.setattr(RetryPolicy, "wait", lambda *_: 0.0)
-    runtime.database.cache_clear()
-    runtime.event_log.cache_clear()
+    world.restart("ingest")
     mail = Mail("ses-1", SENT, ["ann@example.com"])
     answer = world.call("ingest", sqs_event([json.dumps(mail.send()), "{"]))
     failed = [each["itemIdentifier"] for each in answer["batchItemFailures"]]
@@ -170,11 +168,9 @@ def test_an_event_costs_one_write_unit_and_a_fold_one_per_message(
 ) -> None:
     """At most 1.05 each, by DynamoDB's own count; a first insert one more, for the index."""
     world = World(dynamodb_local_backend, monkeypatch)
-    from sendtrail import runtime
-
     db = dynamodb_local_backend.database(count_capacity=True)
-    monkeypatch.setattr("sendtrail.runtime.database", lambda: db)
-    runtime.event_log.cache_clear()
+    for function in ("ingest", "project_messages"):
+        world.function(function).wiring.database = db
     events_table = dynamodb_local_backend.table("Events")
     messages_table = dynamodb_local_backend.table("Messages")
     messages = 40

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
-from sendtrail.auth.tokens import Cursors, LinkTokens, signing_keys
+from sendtrail.auth.signing_keys import SigningKeyRing
+from sendtrail.auth.tokens import Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidTokenError
 from sendtrail.log.recovery import unsaved
@@ -161,7 +162,8 @@ def tokens_of(backend: Backend) -> LinkTokens:
     """The stack's own."""
     secrets = backend.endpoints.client("secretsmanager")
     arn = backend.resources.physical["SigningKeys", ""]
-    return LinkTokens(signing_keys(secrets.get_secret_value(SecretId=arn)["SecretString"]))
+    secret = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    return LinkTokens(SigningKeyRing(lambda: secret))
 
 
 @contextmanager
@@ -184,16 +186,11 @@ THROTTLED = (400, '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingExcepti
 
 def forget(world: World) -> None:
     """A cold start of the public functions, but for the signing keys."""
-    from sendtrail import runtime
-
-    for made in (
-        runtime.interactive_database,
-        runtime.interactive_event_log,
-        runtime._to_ingest_queue,
-    ):
-        made.cache_clear()
-    world.function("track").tracking.cache_clear()
-    world.function("preferences").service.cache_clear()
+    for name in ("track", "preferences"):
+        keys = world.function(name).wiring.signing_keys
+        keys.keys()
+        world.restart(name)
+        world.function(name).wiring.signing_keys = keys
 
 
 @pytest.mark.parametrize("how", ["refuses", "hangs", "throttles"])
@@ -270,8 +267,6 @@ def test_what_comes_of_a_forged_token_is_nothing(post: Post, reader: Reader) -> 
 
 def test_newer_keys_sign_and_older_ones_still_verify(post: Post, reader: Reader) -> None:
     """Also those that were made after the function started, within a minute."""
-    from sendtrail.auth.signing_keys import link_keys
-
     assert reader("c")["statusCode"] == 302
     backend = post.world.backend
     secrets = backend.endpoints.client("secretsmanager")
@@ -281,7 +276,7 @@ def test_newer_keys_sign_and_older_ones_still_verify(post: Post, reader: Reader)
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(rotated))
     fresh = tokens_of(backend).click(JANE, SENT, 0, "https://society.example/new")
     assert reader("c", fresh)["statusCode"] == 404
-    link_keys()._read_at -= 61
+    post.world.function("track").wiring.signing_keys._read_at -= 61
     assert reader("c", fresh)["headers"]["Location"] == "https://society.example/new"
     assert reader("c")["statusCode"] == 302
 
@@ -330,7 +325,7 @@ def test_only_a_post_changes_anything(post: Post, reader: Reader) -> None:
 
 
 KEYS = ["an old key" * 4, "the newest key" * 4]
-TOKENS = LinkTokens(KEYS)
+TOKENS = LinkTokens(SigningKeyRing.of(KEYS))
 LINK = "https://society.example/a?x=1&y=2"
 ALL = {
     "open": (TOKENS.open(JANE, SENT), TOKENS.read_open),
@@ -348,8 +343,8 @@ def test_ten_thousand_spoilt_tokens_are_all_refused() -> None:
         "click": TOKENS.click(other, SENT, 0, "https://evil.example/"),
         "unsubscribe": TOKENS.unsubscribe(other),
     }
-    cursor = Cursors(KEYS).write({"a": 1}, "list")
-    strangers = LinkTokens(["a stranger's key" * 4])
+    cursor = Cursors(SigningKeyRing.of(KEYS)).write({"a": 1}, "list")
+    strangers = LinkTokens(SigningKeyRing.of(["a stranger's key" * 4]))
     refused = 0
     while refused < 10_000:
         kind = chance.choice(list(ALL))
@@ -410,7 +405,9 @@ def test_a_token_gives_back_what_it_was_made_of(
     recipient = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", communication)
     url = url.encode("utf-8", "replace").decode()
     for keys in (KEYS, KEYS[:1]):
-        link = TOKENS.read_click(LinkTokens(keys).click(recipient, SENT, position, url))
+        link = TOKENS.read_click(
+            LinkTokens(SigningKeyRing.of(keys)).click(recipient, SENT, position, url)
+        )
         assert (link.recipient, link.position, link.url) == (recipient, position, url)
         assert link.sent_at == SENT
 

@@ -463,18 +463,13 @@ def test_lifting_a_suppression_takes_the_address_off_sess_list_too(post: Post) -
 def test_the_inactive_get_no_mailings_until_they_interact(post: Post) -> None:
     """Direct messages they get."""
     from sendtrail.domain.events import Event
-    from sendtrail.projections.participants import ParticipantProjection
-    from sendtrail.runtime import database, event_log
 
-    tables = post.world.backend.table
     address = f"success@{SIMULATOR}"
     post.send(recipients=people(address), **NEWS)
     post.run()
     found = Event.inactivated("p0", now(), last_active_at=now())
-    event_log().append([found])
-    ParticipantProjection.over(database(), tables("Participants"), tables("Suppressions")).apply(
-        [found]
-    )
+    post.world.wiring.event_log.append([found])
+    post.world.wiring.participant_projection.apply([found])
     assert post.api("/v1/participants/p0")["json"]["inactive_since"] == found.at
     post.send(recipients=people(address), **NEWS)
     post.run()

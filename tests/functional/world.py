@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 
 from local.sources import lambda_record
+from sendtrail.wiring import Wiring
 from tests.support import load_event, load_function
 
 if TYPE_CHECKING:
@@ -41,11 +43,7 @@ class World:
         for function in backend.resources.functions():
             for name, value in backend.variables(function).items():
                 monkeypatch.setenv(name, value)
-        from sendtrail import linkkeys, runtime
-
-        for made in (*vars(runtime).values(), *vars(linkkeys).values()):
-            if hasattr(made, "cache_clear"):
-                made.cache_clear()
+        self.wiring = Wiring(logging.getLogger())
         self._functions: dict[str, ModuleType] = {}
         self._iterators: dict[tuple[str, str], str] = {}
 
@@ -58,6 +56,10 @@ class World:
         if name not in self._functions:
             self._functions[name] = load_function(name)
         return self._functions[name]
+
+    def restart(self, name: str) -> None:
+        """A function's next call is a cold start."""
+        self._functions.pop(name, None)
 
     def ingest(self, notifications: Iterable[Any], size: int = 100) -> list[Any]:
         """Hands ingest batches of notifications, as SQS brings them; its answers."""

@@ -188,7 +188,7 @@ def test_the_built_layer_holds_all_that_functions_import(built: Path) -> None:
     layer = built / "SendtrailLayer" / "python"
     program = (
         "import runpy, sys; [runpy.run_path(each) for each in sys.argv[1:]]\n"
-        "import itsdangerous, pynamodb, sendtrail.api.app, sendtrail.runtime\n"
+        "import itsdangerous, pynamodb, sendtrail.api.app, sendtrail.wiring\n"
         "print(sendtrail.__file__)"
     )
     functions = [str(path) for path in built.glob("*/app.py")]

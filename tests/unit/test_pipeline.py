@@ -132,7 +132,10 @@ def test_an_owner_is_credited_whenever_the_address_is_registered(
     }
     there = profiles[participant_of_address("member.0@gmail.com")]
     owner = profiles["owner"]
-    assert (owner.last_interaction_at, owner.subscription_change) == (there.last_interaction_at, there.subscription_change)
+    assert (owner.last_interaction_at, owner.subscription_change) == (
+        there.last_interaction_at,
+        there.subscription_change,
+    )
 
 
 def test_a_batch_that_names_no_shard_is_refused() -> None:

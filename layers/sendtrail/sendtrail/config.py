@@ -166,7 +166,7 @@ class Settings:
         return rate / workers
 
     @property
-    def in_in_doubt_seconds(self) -> int:
+    def in_doubt_seconds(self) -> int:
         """How long we wait for SES's word on a message that it may or may not have taken."""
         return self.whole("IN_DOUBT_SECONDS", least=1, most=43_200)
 

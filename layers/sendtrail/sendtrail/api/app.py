@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from sendtrail import __version__
 from sendtrail.api import communications, participants, problems, sending, suppressions
-from sendtrail.api.services import Services
+from sendtrail.wiring import Wiring
 
 __all__ = ["create"]
 
@@ -22,14 +22,15 @@ problem details (RFC 9457). API keys have a scope: `read`, `send`, `admin`; each
 before it."""
 
 
-def create(services: Services, logger: Logger) -> APIGatewayHttpResolver:
+def create(wiring: Wiring, logger: Logger) -> APIGatewayHttpResolver:
     """The resolver for the private routes."""
+    wiring.bind_models()
     app = APIGatewayHttpResolver(enable_validation=True)
     problems.register(app, logger)
-    participants.add_routes(app, services)
-    communications.add_routes(app, services)
-    sending.add_routes(app, services)
-    suppressions.add_routes(app, services)
+    participants.add_routes(app, wiring)
+    communications.add_routes(app, wiring)
+    sending.add_routes(app, wiring)
+    suppressions.add_routes(app, wiring)
 
     @cache
     def description() -> str:

@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from sendtrail.api.parameters import CommunicationId, Cursor, Limit, answers
 from sendtrail.api.schemas import Communication, CommunicationSummary, Page, Recipient
 from sendtrail.api.scopes import Needs
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.communication import CommunicationDefinition
 from sendtrail.domain.message import Status
@@ -18,6 +17,7 @@ from sendtrail.errors import NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.export import recipients_csv
 from sendtrail.reading.views import communication_view, recipient_view
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
 
@@ -27,7 +27,7 @@ _RECIPIENTS: Final = answers(Page[Recipient], 400)
 _RECIPIENTS[200]["content"][_CSV] = {"schema": {"type": "string"}}
 
 
-def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     """Adds the routes."""
 
     @app.get(
@@ -56,7 +56,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
 
         list_name = ("communications", month, kind, name)
         found = queries.communications(
-            services.cursors.read(cursor, *list_name),
+            wiring.cursors.read(cursor, *list_name),
             limit,
             month=month,
             wanted=wanted if kind or name else None,
@@ -65,7 +65,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             communication_view(definition, counters, whole=False)
             for definition, counters in found.items
         ]
-        return Page[CommunicationSummary].of(items, services.cursors.write(found.place, *list_name))
+        return Page[CommunicationSummary].of(items, wiring.cursors.write(found.place, *list_name))
 
     @app.get(
         "/v1/communications/<communication_id>",
@@ -101,14 +101,14 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         cursor: Cursor = None,
     ) -> Any:
         list_name = ("recipients", communication_id, status)
-        place = services.cursors.read(cursor, *list_name)
+        place = wiring.cursors.read(cursor, *list_name)
         if _CSV in (app.current_event.headers.get("accept") or ""):
             text, place = recipients_csv(communication_id, status=status, place=place)
-            following = services.cursors.write(place, *list_name)
+            following = wiring.cursors.write(place, *list_name)
             return _csv(text, app.current_event.path, status, following)
         found = queries.recipients(communication_id, status=status, place=place, limit=limit)
         items = [recipient_view(each) for each in found.items]
-        return Page[Recipient].of(items, services.cursors.write(found.place, *list_name))
+        return Page[Recipient].of(items, wiring.cursors.write(found.place, *list_name))
 
 
 def _csv(text: str, path: str, status: Status | None, following: str | None) -> Any:

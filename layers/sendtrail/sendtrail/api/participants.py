@@ -30,21 +30,21 @@ from sendtrail.api.schemas import (
     Subscription,
 )
 from sendtrail.api.scopes import Needs
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import Status
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
 from sendtrail.mail.addresses import checked_address
-from sendtrail.reading import history, queries
+from sendtrail.reading.history import MessageFilter
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
 
 _TAG = ["Participants"]
 
 
-def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     """Adds the routes."""
 
     @app.get(
@@ -61,8 +61,8 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         cursor: Cursor = None,
     ) -> Page[ParticipantOfAddress]:
         normal = normal_address(checked_address(address.replace(" ", "+")))
-        place = services.cursors.read(cursor, "participants", normal)
-        found = queries.participants_of_address(normal, place, limit)
+        place = wiring.cursors.read(cursor, "participants", normal)
+        found, place = wiring.directory.owners_of(normal, place, limit)
         return Page[ParticipantOfAddress].of(
             [
                 {
@@ -72,9 +72,9 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
                     "last_used_at": use.last_used_at,
                     "registered_at": use.registered_at,
                 }
-                for use in found.items
+                for use in found
             ],
-            services.cursors.write(found.place, "participants", normal),
+            wiring.cursors.write(place, "participants", normal),
         )
 
     @app.get(
@@ -86,7 +86,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def one(participant_id: ParticipantId) -> Participant:
-        return Participant.model_validate(history.profile(participant_id))
+        return Participant.model_validate(wiring.history.profile(participant_id))
 
     @app.get(
         "/v1/participants/<participant_id>/messages",
@@ -113,7 +113,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[Message]:
-        wanted = history.MessageFilter(
+        wanted = MessageFilter(
             status,
             kind,
             time_bound(since, "from", end=False),
@@ -122,9 +122,9 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         if wanted.since and wanted.until and wanted.since > wanted.until:
             raise InvalidInputError("from is later than to")
         name = ("messages", participant_id, status, kind, wanted.since, wanted.until)
-        place = services.cursors.read(cursor, *name)
-        items, place = history.messages(participant_id, wanted, place=place, limit=limit)
-        return Page[Message].of(items, services.cursors.write(place, *name))
+        place = wiring.cursors.read(cursor, *name)
+        items, place = wiring.history.messages(participant_id, wanted, place=place, limit=limit)
+        return Page[Message].of(items, wiring.cursors.write(place, *name))
 
     @app.get(
         "/v1/participants/<participant_id>/messages/<message_id>",
@@ -135,7 +135,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def message(participant_id: ParticipantId, message_id: MessageId) -> MessageWithTrail:
-        return MessageWithTrail.model_validate(history.message(participant_id, message_id))
+        return MessageWithTrail.model_validate(wiring.history.message(participant_id, message_id))
 
     @app.get(
         "/v1/participants/<participant_id>/addresses",
@@ -146,7 +146,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def addresses(participant_id: ParticipantId) -> Page[Address]:
-        return Page[Address].of(history.addresses(participant_id), None)
+        return Page[Address].of(wiring.history.addresses(participant_id)[1], None)
 
     @app.put(
         "/v1/participants/<participant_id>/addresses/<address>",
@@ -162,8 +162,8 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     )
     def register(participant_id: ParticipantId, address: AddressPath) -> Address:
         written = address_of(address)
-        services.staff.address(participant_id, now(), written)
-        return Address.model_validate(history.address(participant_id, written))
+        wiring.staff.address(participant_id, now(), written)
+        return Address.model_validate(wiring.history.address(participant_id, written))
 
     @app.post(
         "/v1/participants/<participant_id>/interactions",
@@ -178,13 +178,13 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             raise InvalidInputError(
                 "at: needed with a reference, so that the same one told again is the same event"
             )
-        services.staff.interaction(
+        wiring.staff.interaction(
             participant_id,
             kind=interaction.kind,
             at=past_time(interaction.at, "at"),
             reference=interaction.reference,
         )
-        return Participant.model_validate(history.profile(participant_id))
+        return Participant.model_validate(wiring.history.profile(participant_id))
 
     @app.put(
         "/v1/participants/<participant_id>/subscription",
@@ -195,5 +195,5 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def subscribe(participant_id: ParticipantId, subscription: Subscription) -> Participant:
-        services.staff.subscription(participant_id, now(), subscribed=subscription.subscribed)
-        return Participant.model_validate(history.profile(participant_id))
+        wiring.staff.subscription(participant_id, now(), subscribed=subscription.subscribed)
+        return Participant.model_validate(wiring.history.profile(participant_id))

@@ -21,7 +21,6 @@ from sendtrail.api.schemas import (
     TemplateNames,
 )
 from sendtrail.api.scopes import Needs, caller_of
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.plan import Content, Plan, SpamReport
 from sendtrail.domain.times import now
@@ -29,6 +28,7 @@ from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.mail.templates import Body, check
 from sendtrail.sending.submission import Addressee, Draft, Request
 from sendtrail.sending.template_store import TemplateVersion
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
 
@@ -47,7 +47,7 @@ _PREVIEW_HEADERS: Final = {
 """The message as it was, and nothing in it that does anything: no script, no form."""
 
 
-def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     """Adds the routes."""
 
     @app.put(
@@ -64,7 +64,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def put(template_id: TemplateId, draft: TemplateDraft) -> Template:
-        made = services.templates.add(
+        made = wiring.templates.add(
             template_id,
             subject=draft.subject,
             html=draft.html,
@@ -83,7 +83,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def names() -> TemplateNames:
-        return TemplateNames(template_ids=services.templates.names())
+        return TemplateNames(template_ids=wiring.templates.names())
 
     @app.get(
         "/v1/templates/<template_id>",
@@ -97,7 +97,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         template_id: TemplateId,
         version: Annotated[int | None, Query(ge=1, le=MAX_VERSIONS)] = None,
     ) -> Template:
-        found = services.templates.get(template_id, version)
+        found = wiring.templates.get(template_id, version)
         if found is None:
             which = f" version {version}" if version else ""
             raise NotFoundError(f"there is no template {template_id}{which}")
@@ -118,12 +118,12 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     def send(
         draft: CommunicationDraft, idempotency_key: IdempotencyKey = None
     ) -> Response[AcceptedCommunication]:
-        plan = services.submission.submit(_draft(draft), _request(app, idempotency_key))
+        plan = wiring.submission.submit(_draft(draft), _request(app, idempotency_key))
         accepted = {
             "communication_id": plan.communication_id,
             "created_at": plan.accepted_at,
             "recipients": len(plan.messages),
-            **_told(plan, services),
+            **_told(plan, wiring),
         }
         return _accepted(AcceptedCommunication.model_validate(accepted))
 
@@ -143,7 +143,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
             raise InvalidInputError(
                 f"recipient: {recipient}; there are {len(draft.recipients)}, counted from 0"
             )
-        prepared = services.submission.preview(_draft(draft), _request(app, None), recipient)
+        prepared = wiring.submission.preview(_draft(draft), _request(app, None), recipient)
         messages, rendered = prepared.plan.messages, prepared.rendered[recipient]
         return CommunicationPreview.model_validate(
             {
@@ -163,7 +163,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
                     for message, ineligible in zip(messages, prepared.ineligible, strict=True)
                     if ineligible
                 ],
-                "spam": _spam(prepared.plan.spam, services),
+                "spam": _spam(prepared.plan.spam, wiring),
             }
         )
 
@@ -179,13 +179,13 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     def send_one(
         draft: MessageDraft, idempotency_key: IdempotencyKey = None
     ) -> Response[AcceptedMessage]:
-        plan = services.submission.submit(_direct(draft), _request(app, idempotency_key))
+        plan = wiring.submission.submit(_direct(draft), _request(app, idempotency_key))
         (message,) = plan.messages
         accepted = {
             "message_id": message.message_id,
             "participant_id": message.participant_id,
             "address": message.address,
-            **_told(plan, services),
+            **_told(plan, wiring),
         }
         return _accepted(AcceptedMessage.model_validate(accepted))
 
@@ -202,7 +202,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def preview(participant_id: ParticipantId, message_id: MessageId) -> Any:
-        rendered, spam = services.preview.of(participant_id, message_id)
+        rendered, spam = wiring.preview.of(participant_id, message_id)
         is_html = rendered.html is not None
         return Response(
             status_code=200,
@@ -258,18 +258,18 @@ def _request(app: APIGatewayHttpResolver, idempotency_key: str | None) -> Reques
     return Request(caller_of(app), now(), idempotency_key)
 
 
-def _told(plan: Plan, services: Services) -> dict[str, Any]:
+def _told(plan: Plan, wiring: Wiring) -> dict[str, Any]:
     return {
         "template_id": plan.content.template_id,
         "template_version": plan.content.template_version,
-        "spam": _spam(plan.spam, services),
+        "spam": _spam(plan.spam, wiring),
     }
 
 
-def _spam(report: SpamReport, services: Services) -> dict[str, Any]:
+def _spam(report: SpamReport, wiring: Wiring) -> dict[str, Any]:
     return {
         "points": report.points,
-        "threshold": services.submission.spam_threshold,
+        "threshold": wiring.submission.spam_threshold,
         "likely_spam": report.likely,
         "findings": list(report.findings),
     }

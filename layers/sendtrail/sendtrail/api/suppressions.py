@@ -11,20 +11,20 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, answers
 from sendtrail.api.schemas import LiftedSuppression, Page, Suppress, Suppression
 from sendtrail.api.scopes import Needs
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.views import suppression_view
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
 
 _TAG = ["Suppressions"]
 
 
-def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
+def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     """Adds the routes."""
 
     @app.get(
@@ -40,11 +40,11 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[Suppression]:
-        place = services.cursors.read(cursor, "suppressions", reason)
+        place = wiring.cursors.read(cursor, "suppressions", reason)
         found = queries.suppressions(reason, place, limit)
         return Page[Suppression].of(
             [suppression_view(each) for each in found.items],
-            services.cursors.write(found.place, "suppressions", reason),
+            wiring.cursors.write(found.place, "suppressions", reason),
         )
 
     @app.get(
@@ -56,7 +56,7 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def one(address: AddressPath) -> Suppression:
-        return _standing(address_of(address))
+        return _standing(wiring, address_of(address))
 
     @app.put(
         "/v1/suppressions/<address>",
@@ -68,8 +68,8 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     )
     def suppress(address: AddressPath, suppress: Suppress) -> Suppression:
         written = address_of(address)
-        services.staff.suppress(written, now(), note=suppress.note)
-        return _standing(written)
+        wiring.staff.suppress(written, now(), note=suppress.note)
+        return _standing(wiring, written)
 
     @app.delete(
         "/v1/suppressions/<address>",
@@ -86,12 +86,12 @@ def add_routes(app: APIGatewayHttpResolver, services: Services) -> None:
     def lift(address: AddressPath) -> LiftedSuppression:
         written = address_of(address)
         return LiftedSuppression.model_validate(
-            {"address": written, **asdict(services.staff.lift(written, now()))}
+            {"address": written, **asdict(wiring.staff.lift(written, now()))}
         )
 
 
-def _standing(address: str) -> Suppression:
-    found = queries.suppression(address)
+def _standing(wiring: Wiring, address: str) -> Suppression:
+    found = wiring.directory.suppression(address)
     if found is None:
         raise NotFoundError(f"{address} is not suppressed")
     return Suppression.model_validate(suppression_view(found))

@@ -1,4 +1,4 @@
-"""The key ring: the API keys as the stack's secrets have them, looked at again and again."""
+"""The ring of API keys: as the stack's secrets have them, read again once a minute."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from sendtrail.auth.api_keys import ApiKeys
-from sendtrail.aws.secrets import Secrets
-from sendtrail.config import Settings, environment
 
 __all__ = ["KEEP_SECONDS", "ApiKeyRing"]
 
@@ -22,7 +20,13 @@ _ANEW_SECONDS: Final = 2.0
 class ApiKeyRing:
     """The keys, read again when they are older than `KEEP_SECONDS`."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_keys: Callable[[], ApiKeys]) -> None:
+        """Reads nothing yet.
+
+        Args:
+            read_keys: returns the keys as they are now; raises AwsError if they cannot be read.
+        """
+        self._read_keys = read_keys
         self._keys: ApiKeys | None = None
         self._read_at = 0.0
 
@@ -43,10 +47,6 @@ class ApiKeyRing:
         if self._keys is None or self._read_at < max(
             at_least_from, time.monotonic() - KEEP_SECONDS
         ):
-            settings, secrets = Settings.from_environment(), Secrets(environment())
-            self._keys = ApiKeys.from_secrets(
-                secrets.value(settings.first_api_key_secret),
-                secrets.value(settings.api_keys_secret),
-            )
+            self._keys = self._read_keys()
             self._read_at = time.monotonic()
         return self._keys

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sendtrail.auth.tokens import Purpose, serializer, verified
+from sendtrail.auth.signing_keys import Purpose, SigningKeyRing
 from sendtrail.errors import InvalidTokenError
 
 __all__ = ["LIFETIME_SECONDS", "Session", "Sessions"]
@@ -45,8 +45,8 @@ class Session:
 class Sessions:
     """Begins sessions, and writes and reads their cookies."""
 
-    def __init__(self, keys: list[str], clock: Callable[[], float] = time.time) -> None:
-        self._serializer = serializer(keys, Purpose.SESSION)
+    def __init__(self, ring: SigningKeyRing, clock: Callable[[], float] = time.time) -> None:
+        self._signer = ring.signer(Purpose.SESSION)
         self._clock = clock
 
     def begin(self, fingerprint: str = "") -> Session:
@@ -56,15 +56,14 @@ class Sessions:
 
     def write(self, session: Session) -> str:
         """The cookie's value."""
-        text = self._serializer.dumps([session.fingerprint, session.form_secret, session.until])
-        return text if isinstance(text, str) else text.decode()
+        return self._signer.sign([session.fingerprint, session.form_secret, session.until])
 
     def read(self, value: str | None) -> Session | None:
         """The session that a cookie's value is; None if it is none of ours, or has ended."""
         if not value:
             return None
         try:
-            fingerprint, form_secret, until = verified(self._serializer, value)
+            fingerprint, form_secret, until = self._signer.verify(value)
         except (InvalidTokenError, ValueError, TypeError):
             return None
         return Session(fingerprint, form_secret, until) if until > self._clock() else None

@@ -1,74 +1,154 @@
-"""The keys that links are signed with, as the stack's secret has them."""
+"""The signing keys: one ring of them, from the stack's secret, for everything that is signed.
+
+itsdangerous with SHA-256, a salt for each purpose, and a list of keys: the newest signs, and older
+ones still verify.
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
-from functools import cache
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
 
-from sendtrail.auth.tokens import LinkTokens, signing_keys
-from sendtrail.aws.secrets import Secrets
-from sendtrail.aws.service import RetryPolicy
-from sendtrail.config import Settings, environment
-from sendtrail.errors import AwsError, InvalidTokenError
+from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
-__all__ = ["SigningKeyRing", "link_keys"]
+from sendtrail.errors import AwsError, ConfigurationError, InvalidTokenError
 
-T = TypeVar("T")
+__all__ = ["Purpose", "Signer", "SigningKeyRing"]
 
-_RETRY_POLICY: Final = RetryPolicy(attempts=3, timeout=1.0, first_wait=0.05, within=2.0)
+
+class Purpose(StrEnum):
+    """What a token is for; a token for one purpose does not verify for another."""
+
+    CURSOR = "cursor"
+    OPEN = "open"
+    CLICK = "click"
+    UNSUBSCRIBE = "unsubscribe"
+    SESSION = "session"
 
 
 class SigningKeyRing:
-    """The tokens in links, by keys that are read when first needed, and again when a token does not
-    verify: it may be signed by a newer key. Not more often than once a minute, whoever forges.
+    """The keys, oldest first. They are read when first needed, and again when a token does not
+    verify, since a newer key may have signed it: at most once a minute, however many are forged.
     """
 
     KEEP_SECONDS = 60.0
 
-    def __init__(self) -> None:
-        self._secrets = Secrets(environment(), retry_policy=_RETRY_POLICY)
-        self._tokens: LinkTokens | None = None
-        self._read_at = 0.0
-
-    def read(self, read: Callable[[LinkTokens], T]) -> T:
-        """What `read` makes of the tokens.
-
-        Raises:
-            InvalidTokenError: as `read` does, also by keys as they are now.
-            AwsError: the secret cannot be read.
-        """
-        try:
-            return read(self.tokens())
-        except InvalidTokenError:
-            return read(self.tokens(renewed=True))
-
-    def tokens(self, *, renewed: bool = False) -> LinkTokens:
-        """The tokens.
+    def __init__(self, read_secret: Callable[[], str]) -> None:
+        """Reads nothing yet.
 
         Args:
-            renewed: by keys as they are now, as far as they may be read again.
+            read_secret: returns ``{"newest": key, "older": [keys, oldest first]}`` as JSON; raises
+                AwsError if it cannot be read.
+        """
+        self._read_secret = read_secret
+        self._keys: tuple[str, ...] = ()
+        self._read_at = 0.0
+
+    @classmethod
+    def of(cls, keys: Sequence[str]) -> SigningKeyRing:
+        """A ring of fixed keys, oldest first."""
+        secret = json.dumps({"newest": keys[-1], "older": list(keys[:-1])})
+        return cls(lambda: secret)
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys as last read.
 
         Raises:
             AwsError: the secret cannot be read, and never was.
+            ConfigurationError: the secret has another form.
         """
-        now = time.monotonic()
-        stale = renewed and now - self._read_at >= self.KEEP_SECONDS
-        if self._tokens is not None and not stale:
-            return self._tokens
-        self._read_at = now  # also of a reading that fails
+        if not self._keys:
+            self._read()
+        return self._keys
+
+    def renew(self) -> tuple[str, ...]:
+        """The keys as they are now, unless they were read within the last minute; those known
+        before where the secret cannot be read.
+
+        Raises:
+            AwsError, ConfigurationError: as for `keys`.
+        """
+        if time.monotonic() - self._read_at >= self.KEEP_SECONDS:
+            self._read()
+        return self._keys
+
+    def signer(self, purpose: Purpose) -> Signer:
+        """Signs and verifies for one purpose."""
+        return Signer(self, purpose)
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()  # a reading that fails counts, too
         try:
-            secret = self._secrets.value(Settings.from_environment().signing_keys_secret)
+            self._keys = _keys_in(self._read_secret())
         except AwsError:
-            if self._tokens is None:
+            if not self._keys:
                 raise
-        else:
-            self._tokens = LinkTokens(signing_keys(secret))
-        return self._tokens
 
 
-@cache
-def link_keys() -> SigningKeyRing:
-    """This process's."""
-    return SigningKeyRing()
+class Signer:
+    """Signs values, and verifies them, for one purpose."""
+
+    def __init__(self, ring: SigningKeyRing, purpose: Purpose) -> None:
+        self._ring = ring
+        self._salt = f"sendtrail.{purpose.value}"
+        self._serializers: dict[tuple[str, ...], URLSafeSerializer] = {}
+
+    def sign(self, value: Any) -> str:
+        """A token that carries a JSON value.
+
+        Raises:
+            AwsError: the keys cannot be read.
+        """
+        text = self._with(self._ring.keys()).dumps(value)
+        return text if isinstance(text, str) else text.decode()
+
+    def verify(self, token: str) -> Any:
+        """The value that a token carries.
+
+        Raises:
+            InvalidTokenError: no key of the ring signed it for this purpose.
+            AwsError: the keys cannot be read.
+        """
+        keys = self._ring.keys()
+        try:
+            return self._verified(keys, token)
+        except InvalidTokenError:
+            renewed = self._ring.renew()
+            if renewed == keys:
+                raise
+            return self._verified(renewed, token)
+
+    def _verified(self, keys: tuple[str, ...], token: str) -> Any:
+        # The signature must be spelled as we spell it: base64's last character has spare bits, and
+        # Python's decoder skips what is not base64, so that a changed token could verify.
+        signature = token.rpartition(".")[2].encode("ascii", "replace")
+        try:
+            if base64_encode(base64_decode(signature)) != signature:
+                raise InvalidTokenError("a signature that is not spelled as ours are")
+            return self._with(keys).loads(token)
+        except (BadData, ValueError, UnicodeError):
+            raise InvalidTokenError("not a token of ours") from None
+
+    def _with(self, keys: tuple[str, ...]) -> URLSafeSerializer:
+        if keys not in self._serializers:
+            self._serializers = {
+                keys: URLSafeSerializer(
+                    list(keys), salt=self._salt, signer_kwargs={"digest_method": sha256}
+                )
+            }
+        return self._serializers[keys]
+
+
+def _keys_in(secret: str) -> tuple[str, ...]:
+    try:
+        content = json.loads(secret)
+        return (*content["older"], content["newest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            "the signing keys' secret must be a JSON object with newest and older: " + repr(error)
+        ) from None

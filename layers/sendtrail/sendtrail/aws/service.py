@@ -23,7 +23,7 @@ from sendtrail.errors import (
     UnreachableError,
 )
 
-__all__ = ["RetryPolicy", "Service", "error_of"]
+__all__ = ["INTERACTIVE", "RetryPolicy", "Service", "error_of"]
 
 T = TypeVar("T")
 
@@ -64,6 +64,12 @@ class RetryPolicy:
         """Seconds to wait after the `attempt`-th attempt (from 1) failed."""
         jitter = random.random()  # noqa: S311 -- no secret
         return jitter * min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
+
+
+INTERACTIVE: Final = RetryPolicy(
+    attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3
+)
+"""For calls that a reader waits for: with the ingest queue after it, an answer within 400 ms."""
 
 
 class Service:

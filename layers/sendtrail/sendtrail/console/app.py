@@ -9,20 +9,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pynamodb.exceptions import PynamoDBException
 
-from sendtrail.api.services import Services
-from sendtrail.auth.api_key_ring import ApiKeyRing
-from sendtrail.auth.sessions import Sessions
-from sendtrail.auth.tokens import signing_keys
-from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.aws.secrets import Secrets
-from sendtrail.config import Settings, environment
 from sendtrail.console import (
     account,
     communications,
     compose,
-    search,
     inactive,
     participants,
+    search,
     suppressions,
 )
 from sendtrail.console.request_context import HOME, ROOT, AccessControl, RequestContext, redirect
@@ -34,7 +27,7 @@ from sendtrail.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from sendtrail.staff.inactivity import InactivityReader
+from sendtrail.wiring import Wiring
 
 __all__ = ["Console"]
 
@@ -66,22 +59,20 @@ class Console:
 
     def __init__(
         self,
-        services: Services,
-        sessions: Sessions,
-        keys: ApiKeyRing,
-        inactivity: InactivityReader,
+        wiring: Wiring,
         logger: Logger,
     ) -> None:
+        wiring.bind_models()
         self._app = APIGatewayHttpResolver()
-        self._access = AccessControl(self._app, sessions, keys)
+        self._access = AccessControl(self._app, wiring.sessions, wiring.api_keys)
         self._register_errors(logger)
-        account.add_pages(self._app, self._access, keys)
-        compose.add_pages(self._app, self._access, services)
-        communications.add_pages(self._app, self._access, services)
-        participants.add_pages(self._app, self._access, services)
-        suppressions.add_pages(self._app, self._access, services)
-        inactive.add_pages(self._app, self._access, services, inactivity)
-        search.add_pages(self._app, self._access)
+        account.add_pages(self._app, self._access, wiring.api_keys)
+        compose.add_pages(self._app, self._access, wiring)
+        communications.add_pages(self._app, self._access, wiring)
+        participants.add_pages(self._app, self._access, wiring)
+        suppressions.add_pages(self._app, self._access, wiring)
+        inactive.add_pages(self._app, self._access, wiring)
+        search.add_pages(self._app, self._access, wiring)
 
         @self._app.get(ROOT)
         def home() -> Response[Any]:
@@ -95,18 +86,6 @@ class Console:
             content, kind = found
             forever = {"Cache-Control": "public, max-age=31536000, immutable"}
             return Response(status_code=200, content_type=kind, body=content, headers=forever)
-
-    @classmethod
-    def from_settings(cls, settings: Settings, logger: Logger) -> Console:
-        """The console of this stack, on the same services as the private routes."""
-        keys = signing_keys(Secrets(environment()).value(settings.signing_keys_secret))
-        db = DynamoDB(environment())
-        inactivity = InactivityReader(
-            db, settings.participants_table, years=settings.inactivity_years
-        )
-        return cls(
-            Services.from_settings(settings), Sessions(keys), ApiKeyRing(), inactivity, logger
-        )
 
     def answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers one request of the HTTP API (payload 2.0)."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console import charts
 from sendtrail.console.pager import Pager
@@ -20,6 +19,7 @@ from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.export import MAX_ROWS, recipients_csv
 from sendtrail.reading.views import communication_view, recipient_view
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
@@ -28,7 +28,7 @@ _PAGE: Final = 25
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
-def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring) -> None:
     """Adds the pages."""
 
     @app.get(_PATH)
@@ -39,7 +39,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
             context.query_value("kind", most=64),
             _month(context),
         )
-        pager = Pager.of(context, services.cursors, "communications", month, kind, name)
+        pager = Pager.of(context, wiring.cursors, "communications", month, kind, name)
 
         def wanted(definition: CommunicationDefinition) -> bool:
             return (kind is None or definition.kind == kind) and (
@@ -79,7 +79,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
     @access.needs(Scope.READ)
     def recipients(context: RequestContext, communication_id: str) -> Response[Any]:
         figures, status = _communication(communication_id), _status(context)
-        pager = Pager.of(context, services.cursors, "recipients", communication_id, status)
+        pager = Pager.of(context, wiring.cursors, "recipients", communication_id, status)
         found = queries.recipients(communication_id, status=status, place=pager.place, limit=_PAGE)
         return render(
             "recipients",
@@ -99,7 +99,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
         status = _status(context)
         if not is_communication_id(communication_id):
             raise NotFoundError(f"there is no communication {communication_id}")
-        pager = Pager.of(context, services.cursors, "recipients.csv", communication_id, status)
+        pager = Pager.of(context, wiring.cursors, "recipients.csv", communication_id, status)
         text, place = recipients_csv(communication_id, status=status, place=pager.place)
         name = f"{communication_id}-{status or 'recipients'}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console.draft_form import FIELDS, Drafted, drafted, entered, fault_of
 from sendtrail.console.previews import framed, nothing_to_show
@@ -21,6 +20,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.sending.submission import Draft, Request
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
@@ -30,9 +30,9 @@ _MAX: Final = 2 * 1024 * 1024
 _ONCE = re.compile(r"[A-Za-z0-9_-]{24,64}")
 
 
-def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring) -> None:
     """Adds the pages."""
-    submission = services.submission
+    submission = wiring.submission
 
     @app.get(_PATH)
     @access.needs(Scope.SEND)
@@ -118,7 +118,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
             status=status,
             fields=made.entered,
             faults=made.faults,
-            templates=services.templates.names(),
+            templates=wiring.templates.names(),
             most=submission.max_recipients,
         )
 

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
 from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
-from sendtrail.staff.inactivity import InactivityReader, SweepPosition, next_sweep
+from sendtrail.staff.inactivity import SweepPosition, next_sweep
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
@@ -25,8 +25,7 @@ _PAGE: Final = 25
 def add_pages(
     app: APIGatewayHttpResolver,
     access: AccessControl,
-    services: Services,
-    inactivity: InactivityReader,
+    wiring: Wiring,
 ) -> None:
     """Adds the page."""
 
@@ -34,20 +33,20 @@ def add_pages(
     @access.needs(Scope.READ)
     def due(context: RequestContext) -> Response[Any]:
         day = _day(context)
-        pager = Pager.of(context, services.cursors, "inactive", day)
+        pager = Pager.of(context, wiring.cursors, "inactive", day)
         place = SweepPosition(*pager.place) if pager.place else None
         at = next_sweep(now())
-        due_page = inactivity.look(at, most=_PAGE, place=place, day=day)
+        due_page = wiring.inactivity.look(at, most=_PAGE, place=place, day=day)
         if not due_page.first_day:  # somebody had it swept since midnight; the next reads nothing
             at = next_sweep(at)
-            due_page = inactivity.look(at, most=_PAGE, place=place, day=day)
+            due_page = wiring.inactivity.look(at, most=_PAGE, place=place, day=day)
         return render(
             "inactive",
             context,
             at=at,
             due_page=due_page,
             day=day,
-            years=inactivity.years,
+            years=wiring.inactivity.years,
             pager=pager,
             following=pager.following(due_page.place and list(astuple(due_page.place))),
         )

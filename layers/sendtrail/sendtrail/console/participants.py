@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
 from sendtrail.console.previews import preview
@@ -15,7 +14,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.ids import is_message_id, is_participant_id
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
-from sendtrail.reading import desk, history
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
@@ -31,16 +30,16 @@ _DONE: Final = {
 """What a page says after a form did its work, by the word in its address."""
 
 
-def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring) -> None:
     """Adds the pages."""
 
     @app.get(_PATH)
     @access.needs(Scope.READ)
     def messages(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        pager = Pager.of(context, services.cursors, "messages", participant_id)
+        pager = Pager.of(context, wiring.cursors, "messages", participant_id)
         opened = context.query_value("open")
-        person, items, place = desk.participant_with_messages(
+        person, items, place = wiring.history.profile_and_messages(
             participant_id, place=pager.place, limit=_PAGE, opened=opened
         )
         return render(
@@ -59,14 +58,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
     @access.needs(Scope.READ)
     def addresses(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        person, items = desk.participant_with_addresses(participant_id)
+        person, items = wiring.history.addresses(participant_id)
         done = _DONE.get(context.query.get("done", ""))
         return render("addresses", context, person=person, items=items, done=done, undo=False)
 
     @app.get(f"{_PATH}/messages/<message_id>")
     @access.needs(Scope.READ)
     def message(context: RequestContext, participant_id: str, message_id: str) -> Response[Any]:
-        found = history.message(*_checked(participant_id, message_id))
+        found = wiring.history.message(*_checked(participant_id, message_id))
         template = "message_part" if "part" in context.query else "message"
         return render(template, context, message=found)
 
@@ -75,14 +74,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
     def message_preview(
         context: RequestContext, participant_id: str, message_id: str
     ) -> Response[Any]:
-        return preview(context, services.preview, *_checked(participant_id, message_id))
+        return preview(context, wiring.preview, *_checked(participant_id, message_id))
 
     @app.post(f"{_PATH}/subscription")
     @access.needs(Scope.SEND)
     def subscribe(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
         subscribed = context.field("subscribed") == "yes"
-        services.staff.subscription(participant_id, now(), subscribed=subscribed)
+        wiring.staff.subscription(participant_id, now(), subscribed=subscribed)
         return _done(participant_id, "subscribed" if subscribed else "unsubscribed")
 
     @app.post(f"{_PATH}/interactions")
@@ -90,14 +89,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
     def interact(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
         kind = context.field("kind", most=64) or "transaction"
-        services.staff.interaction(participant_id, kind=kind, at=now(), reference=None)
+        wiring.staff.interaction(participant_id, kind=kind, at=now(), reference=None)
         return _done(participant_id, "interaction")
 
     @app.post(f"{_PATH}/addresses")
     @access.needs(Scope.SEND)
     def register(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        services.staff.address(participant_id, now(), context.field("address"))
+        wiring.staff.address(participant_id, now(), context.field("address"))
         return _done(f"{participant_id}/addresses", "registered")
 
 

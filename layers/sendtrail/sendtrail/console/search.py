@@ -10,7 +10,8 @@ from sendtrail.auth.api_keys import Scope
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
 from sendtrail.console.templating import render
 from sendtrail.errors import InvalidInputError
-from sendtrail.reading import desk
+from sendtrail.reading.search import search
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
@@ -18,7 +19,7 @@ _MAX: Final = 330
 _PARTICIPANTS: Final = f"{ROOT}/participants"
 
 
-def add_pages(app: APIGatewayHttpResolver, access: AccessControl) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring) -> None:
     """Adds the page."""
 
     @app.get(f"{ROOT}/find")
@@ -28,7 +29,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl) -> None:
         if word is None:
             return render("find", context, word="", answer=None, refused="")
         try:
-            answer = desk.find(word)
+            answer = search(wiring.directory, word)
         except InvalidInputError as error:
             return render("find", context, status=422, word=word, answer=None, refused=str(error))
         if answer.participant_id:

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from sendtrail.api.services import Services
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
@@ -18,6 +17,7 @@ from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.mail.addresses import checked_address
 from sendtrail.reading import queries
 from sendtrail.reading.views import suppression_view
+from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
@@ -29,14 +29,14 @@ _DONE: Final = {
 }
 
 
-def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Services) -> None:
+def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring) -> None:
     """Adds the pages."""
 
     @app.get(_PATH)
     @access.needs(Scope.READ)
     def several(context: RequestContext) -> Response[Any]:
         reason = _reason(context)
-        pager = Pager.of(context, services.cursors, "suppressions", reason)
+        pager = Pager.of(context, wiring.cursors, "suppressions", reason)
         found = queries.suppressions(reason, pager.place, _PAGE)
         done = _DONE.get(context.query.get("done", ""))
         return render(
@@ -54,14 +54,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
     @access.needs(Scope.ADMIN)
     def suppress(context: RequestContext) -> Response[Any]:
         address = checked_address(context.field("address"))
-        services.staff.suppress(address, now(), note=context.field("note", most=500))
+        wiring.staff.suppress(address, now(), note=context.field("note", most=500))
         return _done("suppressed", address)
 
     @app.get(f"{_PATH}/lift")
     @access.needs(Scope.ADMIN)
     def confirm(context: RequestContext) -> Response[Any]:
         address = checked_address(context.query.get("address", ""))
-        found = queries.suppression(address)
+        found = wiring.directory.suppression(address)
         if found is None:
             raise NotFoundError(f"{address} is not suppressed")
         return render("lift", context, suppression=suppression_view(found))
@@ -70,7 +70,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, services: Serv
     @access.needs(Scope.ADMIN)
     def lift(context: RequestContext) -> Response[Any]:
         address = checked_address(context.field("address"))
-        services.staff.lift(address, now())
+        wiring.staff.lift(address, now())
         return _done("lifted", address)
 
 

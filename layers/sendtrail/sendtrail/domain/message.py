@@ -137,8 +137,8 @@ class Engagement:
 
     Attributes:
         by_age: how many hits of which kind at which age of the message: ``<age>/<counter>`` →
-            number, the ages being those of `sendtrail.domain.time_since_send` and the counters ``opens``,
-            ``human_opens``, ``clicks`` and ``human_clicks``.
+            number, the ages being those of `sendtrail.domain.time_since_send` and the counters
+            ``opens``, ``human_opens``, ``clicks`` and ``human_clicks``.
     """
 
     open_count: int = 0

@@ -41,7 +41,7 @@ class Checkpoints:
 
     @classmethod
     def of_log(cls, at: int) -> Checkpoints:
-        """The checkpoints of a row that was folded from the log itself, at `at` seconds since 1970."""
+        """The checkpoints of a row folded from the log itself, at `at` seconds since 1970."""
         return cls({_LOG: Checkpoint(0, at)})
 
     @property

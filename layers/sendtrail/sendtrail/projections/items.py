@@ -102,10 +102,16 @@ def message_from_item(item: Mapping[str, Any]) -> Message:
         **{name: item[name] for name in _MESSAGE_PLAIN if name in item},
         bounce=Bounce(**item["bounce"]) if "bounce" in item else None,
         drop=Drop(**item["drop"]) if "drop" in item else None,
-        subscription_change=SubscriptionChange(**item["subscription_change"]) if "subscription_change" in item else None,
+        subscription_change=SubscriptionChange(**item["subscription_change"])
+        if "subscription_change" in item
+        else None,
         own=_engagement_from_item(item.get("own")),
         ses=_engagement_from_item(item.get("ses")),
     )
+
+
+def _change_from_item(item: Mapping[str, Any] | None) -> SubscriptionChange | None:
+    return SubscriptionChange(**item) if item else None
 
 
 def _engagement_to_item(engagement: Engagement) -> Item:
@@ -280,7 +286,7 @@ def suppression_from_item(item: Mapping[str, Any]) -> Suppression:
     )
 
 
-# --- checkpoints -----------------------------------------------------------------------------------
+# --- checkpoints -----------------------------------------------------------------------------
 
 
 def checkpoints_to_item(checkpoints: Checkpoints) -> Item:

@@ -1,8 +1,8 @@
 """project_participants: events become what is known of participants, addresses and suppressions.
 
-All of it joins (see the domain's modules), so that taking a batch again, or half of it, changes
-nothing and no checkpoints are needed. The API applies what staff record through the same code at once,
-and the stream brings it a second time.
+All of it joins (see the domain's modules): applying a batch again, or half of it, changes nothing,
+so no checkpoints are needed. The API applies what staff record through the same code at once, and
+the stream brings it a second time.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Rebuild: messages, participants and communications made anew from the log alone, while events
 arrive.
 
-Each rebuild is a *epoch*, named by the time at which it began. It is first noted in the table
+Each rebuild is an *epoch*, named by the time at which it began. It is first noted in the table
 Messages, where the fold of the stream finds it and gives it to every message that is new. Then
 each message that is not of the epoch is folded from its whole trail and comes into it. The
-stream of the table Messages tells project_communications, which counts each message anew as it comes
-into the epoch (`sendtrail.domain.communication.Stats`); so figures need no rebuilding of their
-own, and climb from nothing while a rebuild goes on. Participants, addresses and suppressions join:
-they only take what they lack (`sendtrail.projections.participants`).
+stream of the table Messages tells project_communications, which counts each message anew as it
+comes into the epoch (`sendtrail.domain.communication.CounterShard`), so that figures need no
+rebuilding of their own, and climb from nothing while a rebuild goes on. Participants, addresses and
+suppressions join: they only take what they lack (`sendtrail.projections.participants`).
 
 A batch that project_messages had begun before the epoch was noted may still write new messages
 without it. So one has to wait, after `begin`, for as long as that function may run.

@@ -1,4 +1,4 @@
-"""History: what a participant was sent and what became of it."""
+"""History: what a participant was sent, at which addresses, and what became of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sendtrail.domain.message import Message, Status
 from sendtrail.domain.participant import AddressUse, Participant, current_address
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import NotFoundError
+from sendtrail.projections.directory import Directory
 from sendtrail.reading import queries
 from sendtrail.reading.views import (
     address_view,
@@ -19,17 +20,7 @@ from sendtrail.reading.views import (
     participant_view,
 )
 
-__all__ = [
-    "MessageFilter",
-    "address",
-    "addresses",
-    "find_message",
-    "message",
-    "messages",
-    "participant",
-    "partitions",
-    "profile",
-]
+__all__ = ["History", "MessageFilter"]
 
 View = dict[str, Any]
 
@@ -59,110 +50,145 @@ class MessageFilter:
         )
 
 
-def profile(participant_id: str) -> View:
-    """A participant, with the address to write to and what holds against it.
-
-    Raises:
-        NotFoundError: nothing is known of them.
+class History:
+    """Histories of participants. Each method reads once what its parts have in common, so that a
+    page costs no more than the routes that it shows.
     """
-    known, uses = participant(participant_id)
-    use = current_address(uses)
-    suppression = queries.suppression(use.address) if use else None
-    return participant_view(known, use, suppression)
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def profile(self, participant_id: str) -> View:
+        """A participant, with the address to write to and what holds against it.
+
+        Raises:
+            NotFoundError: nothing is known of them.
+        """
+        return self._profile(*self._participant(participant_id))
+
+    def addresses(self, participant_id: str) -> tuple[View, list[View]]:
+        """A participant, and the history of their addresses, the latest used first; two requests.
+
+        Raises:
+            NotFoundError: nothing is known of the participant.
+        """
+        known, uses = self._participant(participant_id)
+        current = current_address(uses)
+        suppressions = self._directory.suppressions_of(use.address for use in uses)
+        uses.sort(key=lambda use: use.last_used_at or use.registered_at or "", reverse=True)
+        views = [
+            address_view(use, suppressions.get(use.normal), current=use is current) for use in uses
+        ]
+        suppression = suppressions.get(current.normal) if current else None
+        return participant_view(known, current, suppression), views
+
+    def address(self, participant_id: str, address: str) -> View:
+        """One address of a participant's history.
+
+        Raises:
+            NotFoundError: they never had it.
+        """
+        _, uses = self._directory.participant(participant_id)
+        use = self._directory.address(participant_id, address)
+        if use is None:
+            raise NotFoundError(f"participant {participant_id} never had the address {address}")
+        current = current_address([*uses, use])
+        same = current is not None and current.normal == use.normal
+        return address_view(use, self._directory.suppression(address), current=same)
+
+    def messages(
+        self, participant_id: str, wanted: MessageFilter, *, place: Any, limit: int
+    ) -> tuple[list[View], Any]:
+        """A page of a participant's history, newest first, and where to go on.
+
+        Their own partition merged with those of the addresses that were registered to them.
+        """
+        found = queries.messages(
+            self._partitions(participant_id),
+            between=message_id_bounds(wanted.since, wanted.until),
+            place=place,
+            limit=limit,
+            wanted=wanted if wanted.looks_at_each else None,
+        )
+        return [message_view(each) for each in found.items], found.place
+
+    def profile_and_messages(
+        self, participant_id: str, *, place: Any, limit: int, opened: str | None
+    ) -> tuple[View, list[View], Any]:
+        """A participant, a page of their history, and where to go on.
+
+        Three requests, and one for each further address that is registered to them; one more for
+        the message that is opened.
+
+        Args:
+            opened: the id of a message of this page to show with its links and its trail: these
+                are then in its view, as in `message`.
+
+        Raises:
+            NotFoundError: nothing is known of the participant.
+        """
+        known, uses = self._participant(participant_id)
+        found = queries.messages(
+            _partitions(participant_id, uses),
+            between=message_id_bounds(None, None),
+            place=place,
+            limit=limit,
+            wanted=None,
+        )
+        views = [
+            _with_trail(each) if each.message_id == opened else message_view(each)
+            for each in found.items
+        ]
+        return self._profile(known, uses), views, found.place
+
+    def message(self, participant_id: str, message_id: str) -> View:
+        """One message of a participant's history, with its links and its trail.
+
+        Raises:
+            NotFoundError: it is not in their history.
+        """
+        return _with_trail(self.find(participant_id, message_id))
+
+    def find(self, participant_id: str, message_id: str) -> Message:
+        """One message of a participant's history.
+
+        Raises:
+            NotFoundError: it is not in their history.
+        """
+        found = queries.message(self._partitions(participant_id), message_id)
+        if found is None:
+            raise NotFoundError(f"participant {participant_id} has no message {message_id}")
+        return found
+
+    def _participant(self, participant_id: str) -> tuple[Participant, list[AddressUse]]:
+        known, uses = self._directory.participant(participant_id)
+        if known is None and not uses:
+            raise NotFoundError(f"nothing is known of participant {participant_id}")
+        return known or Participant(participant_id), uses
+
+    def _profile(self, known: Participant, uses: list[AddressUse]) -> View:
+        use = current_address(uses)
+        return participant_view(
+            known, use, self._directory.suppression(use.address) if use else None
+        )
+
+    def _partitions(self, participant_id: str) -> list[str]:
+        _, uses = self._directory.participant(participant_id)
+        return _partitions(participant_id, uses)
 
 
-def addresses(participant_id: str) -> list[View]:
-    """The history of a participant's addresses, the latest used first.
-
-    Raises:
-        NotFoundError: nothing is known of the participant.
-    """
-    _, uses = participant(participant_id)
-    current = current_address(uses)
-    suppressions = queries.suppressions_of(use.address for use in uses)
-    uses.sort(key=lambda use: use.last_used_at or use.registered_at or "", reverse=True)
-    return [address_view(use, suppressions.get(use.normal), current=use is current) for use in uses]
-
-
-def address(participant_id: str, address: str) -> View:
-    """One address of a participant's history.
-
-    Raises:
-        NotFoundError: they never had it.
-    """
-    _, uses = queries.participant(participant_id)
-    use = queries.address(participant_id, address)
-    if use is None:
-        raise NotFoundError(f"participant {participant_id} never had the address {address}")
-    current = current_address([*uses, use])
-    same = current is not None and current.normal == use.normal
-    return address_view(use, queries.suppression(address), current=same)
-
-
-def messages(
-    participant_id: str, wanted: MessageFilter, *, place: Any, limit: int
-) -> tuple[list[View], Any]:
-    """A page of a participant's history, newest first, and where to go on.
-
-    Their own partition merged with those of the addresses that were registered to them.
-    """
-    found = queries.messages(
-        _partitions(participant_id),
-        between=message_id_bounds(wanted.since, wanted.until),
-        place=place,
-        limit=limit,
-        wanted=wanted if wanted.looks_at_each else None,
-    )
-    return [message_view(each) for each in found.items], found.place
-
-
-def message(participant_id: str, message_id: str) -> View:
-    """One message of a participant's history, with its links and its trail.
-
-    Raises:
-        NotFoundError: it is not in their history.
-    """
-    found = find_message(participant_id, message_id)
-    events, more = queries.trail(message_id)
-    return message_view(found) | {
-        "links": link_views(found),
-        "events": [event_view(event, found) for event in events],
-        "events_truncated": more,
-    }
-
-
-def find_message(participant_id: str, message_id: str) -> Message:
-    """One message of a participant's history.
-
-    Raises:
-        NotFoundError: it is not in their history.
-    """
-    found = queries.message(_partitions(participant_id), message_id)
-    if found is None:
-        raise NotFoundError(f"participant {participant_id} has no message {message_id}")
-    return found
-
-
-def participant(participant_id: str) -> tuple[Participant, list[AddressUse]]:
-    """What is known of a participant, and their addresses.
-
-    Raises:
-        NotFoundError: nothing is.
-    """
-    known, uses = queries.participant(participant_id)
-    if known is None and not uses:
-        raise NotFoundError(f"nothing is known of participant {participant_id}")
-    return known or Participant(participant_id), uses
-
-
-def _partitions(participant_id: str) -> list[str]:
-    _, uses = queries.participant(participant_id)
-    return partitions(participant_id, uses)
-
-
-def partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
+def _partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
     """Where a participant's history is: in their own partition, and in those of the addresses that
     were registered to them.
     """
     placeholders = [participant_of_address(use.address) for use in uses if use.registered_at]
     return list(dict.fromkeys([participant_id, *placeholders]))
+
+
+def _with_trail(message: Message) -> View:
+    events, more = queries.trail(message.message_id)
+    return message_view(message) | {
+        "links": link_views(message),
+        "events": [event_view(event, message) for event in events],
+        "events_truncated": more,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sendtrail.domain.plan import SpamReport
 from sendtrail.errors import NotFoundError
 from sendtrail.mail.templates import Rendered
-from sendtrail.reading.history import find_message
+from sendtrail.reading.history import History
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
 
@@ -15,7 +15,8 @@ __all__ = ["Preview"]
 class Preview:
     """Renders messages again, from what they were made of."""
 
-    def __init__(self, plans: PlanStore, renderer: MessageRenderer) -> None:
+    def __init__(self, history: History, plans: PlanStore, renderer: MessageRenderer) -> None:
+        self._history = history
         self._plans = plans
         self._renderer = renderer
 
@@ -28,7 +29,7 @@ class Preview:
                 something else sent it, or because that was too long ago.
             AwsError: it cannot be read.
         """
-        message = find_message(participant_id, message_id)
+        message = self._history.find(participant_id, message_id)
         if message.plan_id is None:
             raise NotFoundError(
                 f"what message {message_id} said is not kept: Sendtrail did not send it"

@@ -7,7 +7,7 @@ more than wanted is asked for, so that a list that ends here says so.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pynamodb.expressions.condition import Condition
@@ -16,31 +16,23 @@ from pynamodb.models import Model
 
 from sendtrail.domain.communication import CommunicationDefinition, Counters, CounterShard
 from sendtrail.domain.events import Event, SuppressionReason
-from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import PROBLEMS, Message, Status
-from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
 from sendtrail.log.items import event_from_item
 from sendtrail.projections.items import (
-    ADDRESS_PREFIX,
     COUNTERS_PREFIX,
     DEFINITION,
     MONTHS,
     MONTHS_ID,
-    PROFILE,
-    address_part,
-    address_use_from_item,
     counters_from_item,
     definition_from_item,
     message_from_item,
-    participant_from_item,
     suppression_from_item,
 )
 from sendtrail.reading.models import (
     CommunicationRow,
     EventRow,
     MessageRow,
-    ParticipantRow,
     SuppressionRow,
     item_of,
 )
@@ -49,18 +41,13 @@ __all__ = [
     "LOOKED_AT",
     "MAX_EVENTS",
     "Found",
-    "address",
     "communication",
     "communications",
     "first_event",
     "message",
     "messages",
-    "participant",
-    "participants_of_address",
     "recipients",
-    "suppression",
     "suppressions",
-    "suppressions_of",
     "trail",
 ]
 
@@ -80,57 +67,6 @@ class Found(NamedTuple):
 
     items: list[Any]
     place: Place
-
-
-# --- participants ----------------------------------------------------------------------------
-
-
-def participant(participant_id: str) -> tuple[Participant | None, list[AddressUse]]:
-    """A participant and the history of their addresses, in one request."""
-    profile: Participant | None = None
-    uses: list[AddressUse] = []
-    rows = ParticipantRow.query(
-        participant_id,
-        consistent_read=True,
-        scan_index_forward=False,  # the profile first, whatever the number of addresses
-        limit=_MAX_ADDRESSES,
-    )
-    for row in rows:
-        item = item_of(row)
-        if row.part == PROFILE:
-            profile = participant_from_item(item)
-        elif row.part.startswith(ADDRESS_PREFIX):
-            uses.append(address_use_from_item(item))
-    return profile, uses
-
-
-def address(participant_id: str, address: str) -> AddressUse | None:
-    """One address of a participant's history."""
-    found = ParticipantRow.batch_get(
-        [(participant_id, address_part(address))], consistent_read=True
-    )
-    return next((address_use_from_item(item_of(row)) for row in found), None)
-
-
-def participants_of_address(address: str, place: Place, limit: int) -> Found:
-    """Who has, or had, an address: the address in each one's history. Two requests.
-
-    The index has keys alone, so that a message to an address does not write it anew.
-    """
-    found = _page(
-        ParticipantRow.by_address,
-        normal_address(address),
-        None,
-        place,
-        limit,
-        keys=("address", "participant_id", "part"),
-    )
-    keys = [(row.participant_id, row.part) for row in found.items]
-    rows = {
-        (row.participant_id, row.part): address_use_from_item(item_of(row))
-        for row in ParticipantRow.batch_get(keys, consistent_read=True)
-    }
-    return Found([rows[key] for key in keys if key in rows], found.place)
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -331,18 +267,6 @@ def recipients(communication_id: str, *, status: Status | None, place: Place, li
 
 
 # --- suppressions ----------------------------------------------------------------------------
-
-
-def suppression(address: str) -> Suppression | None:
-    """What is known against an address, if anything holds."""
-    return suppressions_of([address]).get(normal_address(address))
-
-
-def suppressions_of(addresses: Iterable[str]) -> dict[str, Suppression]:
-    """What holds against some addresses, by lower-cased address; one request for a hundred."""
-    keys = sorted({normal_address(address) for address in addresses})
-    found = (suppression_from_item(item_of(row)) for row in SuppressionRow.batch_get(keys))
-    return {each.address: each for each in found if each.reason} if keys else {}
 
 
 def suppressions(reason: SuppressionReason | None, place: Place, limit: int) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,7 +72,7 @@ class Dispatch:
         log: EventLog,
         eligibility: Eligibility,
         ses_sender: SesSender,
-        links: Callable[[], PublicLinks],
+        links: PublicLinks,
     ) -> None:
         self._plans = plans
         self._renderer = renderer
@@ -123,7 +123,7 @@ class Dispatch:
         return None
 
     def _mail(self, plan: Plan, number: int) -> OutgoingMail:
-        message, links, recipient = plan.message(number), self._links(), plan.recipient(number)
+        message, links, recipient = plan.message(number), self._links, plan.recipient(number)
         unsubscribe = links.unsubscribe(plan, number)
         rendered: Rendered = self._renderer.render(plan.content, message, unsubscribe)
         html, tracked = rendered.html, plan.tracked and not plan.is_copy(number)

@@ -1,18 +1,16 @@
-"""Refusals: who of some recipients is not to be mailed, from one batched read."""
+"""Eligibility: who of some recipients may be mailed, from one batched read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.eligibility import Ineligible, check_eligibility
 from sendtrail.domain.ids import normal_address, participant_of_address
 from sendtrail.domain.message import DropReason
 from sendtrail.domain.participant import Participant
-from sendtrail.domain.suppression import Suppression
 from sendtrail.mail.addresses import sendable_address
-from sendtrail.projections.items import PROFILE, participant_from_item, suppression_from_item
+from sendtrail.projections.directory import Directory
 
 __all__ = ["Eligibility"]
 
@@ -22,10 +20,8 @@ _MAX_AT_ONCE: Final = 33  # of three keys each, in a BatchGetItem of 100
 class Eligibility:
     """Decides by what is known now."""
 
-    def __init__(self, db: DynamoDB, participants: str, suppressions: str) -> None:
-        self._db = db
-        self._participants = participants
-        self._suppressions = suppressions
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
 
     def of(
         self, recipients: Sequence[tuple[str, str]], *, of_communication: bool
@@ -42,7 +38,14 @@ class Eligibility:
         found: list[Ineligible | None] = []
         for start in range(0, len(recipients), _MAX_AT_ONCE):
             part = recipients[start : start + _MAX_AT_ONCE]
-            people, suppressions = self._read(part)
+            people, suppressions = self._directory.lookup(
+                (
+                    participant_id
+                    for participant, address in part
+                    for participant_id in (participant, participant_of_address(address))
+                ),
+                (address for _, address in part),
+            )
             for participant_id, address in part:
                 try:
                     sendable_address(address)
@@ -61,27 +64,3 @@ class Eligibility:
                     )
                 )
         return found
-
-    def _read(
-        self, recipients: Sequence[tuple[str, str]]
-    ) -> tuple[dict[str, Participant], dict[str, Suppression]]:
-        ids = {
-            participant_id
-            for participant, address in recipients
-            for participant_id in (participant, participant_of_address(address))
-        }
-        addresses = {normal_address(address) for _, address in recipients}
-        found: dict[str, list[dict[str, Any]]] = self._db.get_from(
-            {
-                self._participants: [
-                    {"participant_id": each, "part": PROFILE} for each in sorted(ids)
-                ],
-                self._suppressions: [{"address": each} for each in sorted(addresses)],
-            }
-        )
-        people = map(participant_from_item, found[self._participants])
-        suppressions = map(suppression_from_item, found[self._suppressions])
-        return (
-            {person.participant_id: person for person in people},
-            {suppression.address: suppression for suppression in suppressions},
-        )

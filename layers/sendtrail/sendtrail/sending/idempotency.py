@@ -45,7 +45,7 @@ class IdempotentSender:
     """
 
     def __init__(
-        self, do: Callable[[str, int], str], db: DynamoDB, table: str, *, in_in_doubt_seconds: int
+        self, do: Callable[[str, int], str], db: DynamoDB, table: str, *, in_doubt_seconds: int
     ) -> None:
         """Takes what is to be done, and where records are kept.
 
@@ -57,7 +57,7 @@ class IdempotentSender:
         self._do = do
         self._db = db
         self._table = table
-        self._in_doubt_seconds = in_in_doubt_seconds
+        self._in_doubt_seconds = in_doubt_seconds
 
     def send(self, message_id: str, plan_id: str, number: int) -> str:
         """What came of a message, now or the first time.

@@ -25,7 +25,7 @@ from sendtrail.mail.addresses import canonical_address, sendable_address
 from sendtrail.mail.spam import score
 from sendtrail.mail.templates import Rendered
 from sendtrail.projections.communications import CommunicationProjection
-from sendtrail.reading import queries
+from sendtrail.projections.directory import Directory
 from sendtrail.sending.eligibility import Eligibility
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
@@ -38,7 +38,7 @@ _MAX_DATA: Final = 16_384  # bytes, of one recipient's
 _READERS: Final = 8
 _MAX_DEPTH: Final = 32  # of a recipient's data
 _SCORED: Final = 5
-"""How many of a mailing's messages are looked at as a spam filter does: they are of one template."""
+"""How many of a mailing's messages get a spam score: they are all of one template."""
 _QUEUED_AGAIN: Final = timedelta(days=1)
 """How long a repeated request also queues its plan again; after that, what it asks for has long
 been done, or is in a dead-letter queue."""
@@ -118,6 +118,7 @@ class Submission:
         renderer: MessageRenderer,
         log: EventLog,
         communications: CommunicationProjection,
+        directory: Directory,
         eligibility: Eligibility,
         enqueue: Callable[[str], None],
         max_recipients: int,
@@ -135,6 +136,7 @@ class Submission:
         self._renderer = renderer
         self._log = log
         self._communications = communications
+        self._directory = directory
         self._eligibility = eligibility
         self._enqueue = enqueue
         self.max_recipients = max_recipients
@@ -203,7 +205,7 @@ class Submission:
                 data=addressee.data,
             )
             for addressee, address in zip(
-                draft.recipients, _addresses(draft.recipients), strict=True
+                draft.recipients, _addresses(draft.recipients, self._directory), strict=True
             )
         ]
         scored = set(range(0, len(messages), -(-len(messages) // _SCORED)))
@@ -349,14 +351,14 @@ def _digest(draft: Draft) -> str:
     return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
 
 
-def _addresses(recipients: Sequence[Addressee]) -> list[str]:
+def _addresses(recipients: Sequence[Addressee], directory: Directory) -> list[str]:
     """The address of each recipient, looked up where it is not given."""
 
     def address(number_and_addressee: tuple[int, Addressee]) -> str:
         number, addressee = number_and_addressee
         if addressee.address is not None:
             return canonical_address(addressee.address)
-        _, uses = queries.participant(addressee.participant_id)
+        _, uses = directory.participant(addressee.participant_id)
         use = current_address(uses)
         if use is None:
             raise InvalidInputError(

@@ -16,8 +16,8 @@ from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.log.event_log import EventLog
 from sendtrail.mail.addresses import checked_address
+from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
-from sendtrail.reading import queries
 from sendtrail.staff.ses_suppression_list import SesSuppressionList
 
 __all__ = ["MAX_REGISTERED", "Lifted", "StaffCommands"]
@@ -44,10 +44,12 @@ class StaffCommands:
         self,
         log: EventLog,
         projection: ParticipantProjection,
+        directory: Directory,
         ses_suppression_list: SesSuppressionList,
     ) -> None:
         self._log = log
         self._projection = projection
+        self._directory = directory
         self._ses_suppression_list = ses_suppression_list
 
     def interaction(
@@ -68,14 +70,14 @@ class StaffCommands:
             InvalidInputError: it is no address, or one too many.
         """
         address = checked_address(address)
-        _, uses = queries.participant(participant_id)
+        _, uses = self._directory.participant(participant_id)
         registered = {use.normal for use in uses if use.registered_at}
         if normal_address(address) not in registered and len(registered) >= MAX_REGISTERED:
             raise InvalidInputError(
                 f"participant {participant_id} has {len(registered)} registered addresses; "
                 f"at most {MAX_REGISTERED} are allowed"
             )
-        others, _ = queries.participant(participant_of_address(address))
+        others, _ = self._directory.participant(participant_of_address(address))
         owners = others.linked_to if others else frozenset()
         if participant_id not in owners and len(owners) >= MAX_OWNERS:
             raise InvalidInputError(
@@ -100,11 +102,11 @@ class StaffCommands:
             NotFoundError: it is on neither.
             AwsError: SES did not answer; nothing was lifted here.
         """
-        uses = queries.participants_of_address(address, None, _MAX_SPELLINGS).items
+        uses = self._directory.owners_of(address, None, _MAX_SPELLINGS)[0]
         there = self._ses_suppression_list.remove(
             [address, normal_address(address), *(use.address for use in uses)]
         )
-        here = queries.suppression(address) is not None
+        here = self._directory.suppression(address) is not None
         if not here and not there:
             raise NotFoundError(f"{address} is not suppressed, here or by SES")
         if here:

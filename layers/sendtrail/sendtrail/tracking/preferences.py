@@ -6,12 +6,11 @@ from contextlib import suppress
 from enum import StrEnum
 
 from sendtrail.auth.tokens import Reader
-from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.participant import Participant
 from sendtrail.errors import AwsError
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
-from sendtrail.projections.items import PROFILE, participant_from_item
+from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.tracking.hits import PublicRequest
 
@@ -31,13 +30,11 @@ class Preferences:
 
     def __init__(
         self,
-        db: DynamoDB,
-        participants: str,
+        directory: Directory,
         writer: FallbackWriter,
         projection: ParticipantProjection,
     ) -> None:
-        self._db = db
-        self._participants = participants
+        self._directory = directory
         self._writer = writer
         self._projection = projection
 
@@ -45,15 +42,14 @@ class Preferences:
         """Whether the reader gets communications at that address, as dispatch decides it; None if
         that cannot be read just now.
         """
-        ids = dict.fromkeys((reader.recipient.participant_id, reader.placeholder))
-        keys = [{"participant_id": each, "part": PROFILE} for each in ids]
+        participant_id = reader.recipient.participant_id
         try:
-            items = self._db.get_all(self._participants, keys)
+            profiles = self._directory.profiles((participant_id, reader.placeholder))
         except AwsError:
             return None
-        known = Participant(reader.recipient.participant_id)
-        for item in items:
-            known = known.joined(participant_from_item(item))
+        known = Participant(participant_id)
+        for profile in profiles:
+            known = known.joined(profile)
         return known.subscribed
 
     def choose(

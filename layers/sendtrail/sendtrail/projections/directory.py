@@ -1,0 +1,127 @@
+"""The directory: participants, their addresses and the suppressions, as they are now.
+
+The one place where these rows are read by key, strongly consistent, by whoever decides or shows
+something: eligibility, submission, preferences, staff commands, history. Lists of suppressions are
+in `sendtrail.reading.queries`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.ids import normal_address
+from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.suppression import Suppression
+from sendtrail.projections.items import (
+    ADDRESS_PREFIX,
+    PROFILE,
+    address_part,
+    address_use_from_item,
+    participant_from_item,
+    suppression_from_item,
+)
+
+__all__ = ["Directory"]
+
+_MAX_ADDRESSES: Final = 200
+_OWNER_KEYS: Final = ("address", "participant_id", "part")
+
+
+class Directory:
+    """Reads the tables Participants and Suppressions."""
+
+    def __init__(self, db: DynamoDB, participants: str, suppressions: str) -> None:
+        """Takes the names of the two tables."""
+        self._db = db
+        self._participants = participants
+        self._suppressions = suppressions
+
+    def participant(self, participant_id: str) -> tuple[Participant | None, list[AddressUse]]:
+        """A participant and the history of their addresses, in one request."""
+        items, _ = self._db.query(
+            self._participants,
+            ("participant_id", participant_id),
+            newest_first=True,  # the profile first, whatever the number of addresses
+            limit=_MAX_ADDRESSES,
+        )
+        profile = next((each for each in items if each["part"] == PROFILE), None)
+        uses = [
+            address_use_from_item(each) for each in items if each["part"].startswith(ADDRESS_PREFIX)
+        ]
+        return participant_from_item(profile) if profile else None, uses
+
+    def profiles(self, participant_ids: Iterable[str]) -> list[Participant]:
+        """The profiles of some participants, of those that have one."""
+        keys = [
+            {"participant_id": each, "part": PROFILE} for each in dict.fromkeys(participant_ids)
+        ]
+        return [participant_from_item(each) for each in self._db.get_all(self._participants, keys)]
+
+    def lookup(
+        self, participant_ids: Iterable[str], addresses: Iterable[str]
+    ) -> tuple[dict[str, Participant], dict[str, Suppression]]:
+        """Profiles by participant, and suppressions, whether they hold or not, by lower-cased
+        address; in one request.
+
+        Args:
+            participant_ids, addresses: at least one of each, and at most a hundred of both.
+        """
+        found = self._db.get_from(
+            {
+                self._participants: [
+                    {"participant_id": each, "part": PROFILE}
+                    for each in sorted(set(participant_ids))
+                ],
+                self._suppressions: [
+                    {"address": each} for each in sorted({normal_address(one) for one in addresses})
+                ],
+            }
+        )
+        people = map(participant_from_item, found[self._participants])
+        suppressions = map(suppression_from_item, found[self._suppressions])
+        return (
+            {person.participant_id: person for person in people},
+            {suppression.address: suppression for suppression in suppressions},
+        )
+
+    def address(self, participant_id: str, address: str) -> AddressUse | None:
+        """One address of a participant's history."""
+        key = {"participant_id": participant_id, "part": address_part(address)}
+        item = self._db.get(self._participants, key)
+        return address_use_from_item(item) if item else None
+
+    def owners_of(self, address: str, place: Any, limit: int) -> tuple[list[AddressUse], Any]:
+        """Who has, or had, an address: the address in each one's history, and the place to go on
+        from. Two requests: the index has keys alone, so that a message to an address does not
+        write it anew.
+        """
+        items, _ = self._db.query(
+            self._participants,
+            ("address", normal_address(address)),
+            index="by_address",
+            start=place,
+            limit=limit + 1,
+        )
+        keys = [{name: item[name] for name in _OWNER_KEYS} for item in items]
+        more, keys = len(keys) > limit, keys[:limit]
+        rows = {
+            (item["participant_id"], item["part"]): address_use_from_item(item)
+            for item in self._db.get_all(
+                self._participants,
+                [{name: key[name] for name in ("participant_id", "part")} for key in keys],
+            )
+        }
+        found = [rows.get((key["participant_id"], key["part"])) for key in keys]
+        return [each for each in found if each], keys[-1] if more and keys else None
+
+    def suppression(self, address: str) -> Suppression | None:
+        """What holds against an address, if anything does."""
+        return self.suppressions_of([address]).get(normal_address(address))
+
+    def suppressions_of(self, addresses: Iterable[str]) -> dict[str, Suppression]:
+        """What holds against some addresses, by lower-cased address."""
+        keys = [{"address": each} for each in sorted({normal_address(one) for one in addresses})]
+        found = map(suppression_from_item, self._db.get_all(self._suppressions, keys))
+        return {each.address: each for each in found if each.reason}

@@ -1,0 +1,84 @@
+"""Search: one word for a participant, an address or a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sendtrail.domain.ids import is_message_id, is_participant_id, participant_of_address
+from sendtrail.errors import InvalidInputError
+from sendtrail.mail.addresses import checked_address
+from sendtrail.projections.directory import Directory
+from sendtrail.reading import queries
+from sendtrail.reading.views import suppression_view
+
+__all__ = ["SearchResult", "search"]
+
+View = dict[str, Any]
+
+_MAX_OWNERS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What was found for a word.
+
+    Attributes:
+        participant_id: the one participant that was meant, if one was.
+        message_id: the message of theirs that was meant.
+        owners: of an address that several have or had: participant, and first and last use.
+        suppression: what holds against the address, where nobody or several have it.
+        is_address: whether it was an address that was asked for.
+    """
+
+    participant_id: str | None = None
+    message_id: str | None = None
+    owners: tuple[View, ...] = ()
+    suppression: View | None = None
+    is_address: bool = False
+
+
+def search(directory: Directory, word: str) -> SearchResult:
+    """Finds a participant by id or address, or a message by its id; in at most two requests.
+
+    A message is found by its trail, which names its participant, and which the log keeps for its
+    retention.
+
+    Raises:
+        InvalidInputError: the word can be none of these.
+    """
+    if "@" in word:
+        return _of_address(directory, checked_address(word))
+    if is_message_id(word.upper()):
+        first = queries.first_event(word.upper())
+        if first:
+            return SearchResult(participant_id=first.participant_id, message_id=first.message_id)
+    if not is_participant_id(word):
+        raise InvalidInputError(
+            "that can be no address, no message's id, and no participant's: those are of letters, "
+            "digits, - and _"
+        )
+    known, uses = directory.participant(word)
+    return SearchResult(participant_id=word) if known or uses else SearchResult()
+
+
+def _of_address(directory: Directory, address: str) -> SearchResult:
+    found, _ = directory.owners_of(address, None, _MAX_OWNERS)
+    placeholder = participant_of_address(address)
+    owners = [use for use in found if use.participant_id != placeholder] or found
+    if len(owners) == 1:
+        return SearchResult(participant_id=owners[0].participant_id, is_address=True)
+    holding = directory.suppression(address)
+    return SearchResult(
+        is_address=True,
+        owners=tuple(
+            {
+                "participant_id": use.participant_id,
+                "address": use.address,
+                "first_used_at": use.first_used_at,
+                "last_used_at": use.last_used_at,
+            }
+            for use in owners
+        ),
+        suppression=suppression_view(holding) if holding else None,
+    )

@@ -1,0 +1,414 @@
+"""Wiring: the one place where things are put together.
+
+Each part is built when it is first asked for, and kept for as long as its `Wiring`: a function has
+one for its process, a test one for its world. Parts are imported where they are built, so that a
+function loads only what its first event needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from sendtrail.config import Settings, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sendtrail.auth.api_key_ring import ApiKeyRing
+    from sendtrail.auth.api_keys import ApiKeys
+    from sendtrail.auth.sessions import Sessions
+    from sendtrail.auth.signing_keys import SigningKeyRing
+    from sendtrail.auth.tokens import Cursors, LinkTokens
+    from sendtrail.aws.dynamodb import DynamoDB
+    from sendtrail.aws.sqs import Sqs
+    from sendtrail.intake.ingest import Ingest
+    from sendtrail.log.event_log import EventLog
+    from sendtrail.log.fallback import FallbackWriter, Logs
+    from sendtrail.projections.communications import CommunicationProjection
+    from sendtrail.projections.directory import Directory
+    from sendtrail.projections.messages import MessageProjection
+    from sendtrail.projections.participants import ParticipantProjection
+    from sendtrail.reading.history import History
+    from sendtrail.reading.preview import Preview
+    from sendtrail.sending.fan_out import FanOut
+    from sendtrail.sending.idempotency import IdempotentSender
+    from sendtrail.sending.plan_store import PlanStore
+    from sendtrail.sending.rendering import MessageRenderer
+    from sendtrail.sending.submission import Submission
+    from sendtrail.sending.template_store import TemplateStore
+    from sendtrail.staff.commands import StaffCommands
+    from sendtrail.staff.inactivity import InactivityReader, InactivitySweep
+    from sendtrail.tracking.hits import Tracking
+    from sendtrail.tracking.preferences import Preferences
+
+__all__ = ["Wiring"]
+
+
+class Wiring:
+    """The parts of one function, or of one world of tests."""
+
+    def __init__(self, logger: Logs, variables: Mapping[str, str] | None = None) -> None:
+        """Builds nothing yet.
+
+        Args:
+            logger: where the write fallback leaves an event that neither table nor queue took.
+            variables: the settings, and what the AWS SDKs' own variables say; by default the
+                process's environment.
+        """
+        self.logger = logger
+        self.variables = environment() if variables is None else variables
+        self.settings = Settings(self.variables)
+
+    # --- AWS -----------------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> DynamoDB:
+        """DynamoDB."""
+        from sendtrail.aws.dynamodb import DynamoDB
+
+        return DynamoDB(self.variables)
+
+    @cached_property
+    def interactive_database(self) -> DynamoDB:
+        """DynamoDB, for calls that a reader waits for: given up after 300 ms."""
+        from sendtrail.aws.dynamodb import DynamoDB
+        from sendtrail.aws.service import INTERACTIVE
+
+        return DynamoDB(self.variables, retry_policy=INTERACTIVE)
+
+    @cached_property
+    def ses(self) -> Any:
+        """A boto3 client of SES. It takes long to import, so only those load it who need it.
+
+        It retries nothing: a mail whose fate is not known might go out twice, and its caller knows
+        better when to try again.
+        """
+        import boto3
+        from botocore.config import Config
+
+        make: Callable[..., Any] = boto3.client
+        return make(
+            "sesv2",
+            config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}),
+        )
+
+    @cached_property
+    def sqs(self) -> Sqs:
+        """SQS."""
+        from sendtrail.aws.sqs import Sqs
+
+        return Sqs(self.variables)
+
+    def send_to(self, queue_url: str) -> partial[None]:
+        """A function that sends a text to a queue; it raises AwsError."""
+        return partial(self.sqs.send, queue_url)
+
+    # --- keys ----------------------------------------------------------------------------------
+
+    @cached_property
+    def signing_keys(self) -> SigningKeyRing:
+        """The one ring of signing keys."""
+        from sendtrail.auth.signing_keys import SigningKeyRing
+        from sendtrail.aws.secrets import Secrets
+        from sendtrail.aws.service import RetryPolicy
+
+        policy = RetryPolicy(attempts=3, timeout=1.0, first_wait=0.05, within=2.0)
+        secrets = Secrets(self.variables, retry_policy=policy)
+        return SigningKeyRing(lambda: secrets.value(self.settings.signing_keys_secret))
+
+    @cached_property
+    def link_tokens(self) -> LinkTokens:
+        """The tokens in links."""
+        from sendtrail.auth.tokens import LinkTokens
+
+        return LinkTokens(self.signing_keys)
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        """The cursors of lists."""
+        from sendtrail.auth.tokens import Cursors
+
+        return Cursors(self.signing_keys)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The console's sessions."""
+        from sendtrail.auth.sessions import Sessions
+
+        return Sessions(self.signing_keys)
+
+    @cached_property
+    def api_keys(self) -> ApiKeyRing:
+        """The ring of API keys."""
+        from sendtrail.auth.api_key_ring import ApiKeyRing
+
+        return ApiKeyRing(self._read_api_keys)
+
+    def _read_api_keys(self) -> ApiKeys:
+        from sendtrail.auth.api_keys import ApiKeys
+        from sendtrail.aws.secrets import Secrets
+
+        secrets = Secrets(self.variables)
+        return ApiKeys.from_secrets(
+            secrets.value(self.settings.first_api_key_secret),
+            secrets.value(self.settings.api_keys_secret),
+        )
+
+    # --- the log and its projections -------------------------------------------------------------
+
+    @cached_property
+    def event_log(self) -> EventLog:
+        """The log."""
+        return self._event_log(self.database)
+
+    def _event_log(self, database: DynamoDB) -> EventLog:
+        from sendtrail.log.event_log import EventLog
+
+        settings = self.settings
+        return EventLog(database, settings.events_table, retention_days=settings.retention_days)
+
+    @cached_property
+    def fallback_writer(self) -> FallbackWriter:
+        """Writes to the log for the public routes; else to the ingest queue, or a log line."""
+        from sendtrail.aws.service import RetryPolicy
+        from sendtrail.aws.sqs import Sqs
+        from sendtrail.log.fallback import FallbackWriter, write_line
+
+        policy = RetryPolicy(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
+        return FallbackWriter(
+            self._event_log(self.interactive_database),
+            partial(Sqs(self.variables, retry_policy=policy).send, self.settings.ingest_queue_url),
+            partial(write_line, self.logger),
+        )
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """What takes SES's events into the log."""
+        from sendtrail.intake.ingest import Ingest
+
+        return Ingest(self.event_log)
+
+    @cached_property
+    def message_projection(self) -> MessageProjection:
+        """Messages, from events."""
+        from sendtrail.projections.messages import MessageProjection
+
+        return MessageProjection.over(self.database, self.settings.messages_table, self.event_log)
+
+    @cached_property
+    def participant_projection(self) -> ParticipantProjection:
+        """Participants and suppressions, from events."""
+        return self._participant_projection(self.database)
+
+    def _participant_projection(self, database: DynamoDB) -> ParticipantProjection:
+        from sendtrail.projections.participants import ParticipantProjection
+
+        settings = self.settings
+        return ParticipantProjection.over(
+            database, settings.participants_table, settings.suppressions_table
+        )
+
+    @cached_property
+    def communication_projection(self) -> CommunicationProjection:
+        """Figures of communications, from changes of messages."""
+        from sendtrail.projections.communications import CommunicationProjection
+
+        return CommunicationProjection.over(self.database, self.settings.communications_table)
+
+    @cached_property
+    def quarantine(self) -> partial[None]:
+        """Keeps a stream record that cannot be projected where someone can replay it."""
+        return self.send_to(self.settings.quarantine_queue_url)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Participants, addresses and suppressions as they are now."""
+        return self._directory(self.database)
+
+    def _directory(self, database: DynamoDB) -> Directory:
+        from sendtrail.projections.directory import Directory
+
+        settings = self.settings
+        return Directory(database, settings.participants_table, settings.suppressions_table)
+
+    # --- sending ---------------------------------------------------------------------------------
+
+    @cached_property
+    def plans(self) -> PlanStore:
+        """The plans."""
+        from sendtrail.aws.s3 import Bucket
+        from sendtrail.sending.plan_store import PlanStore
+
+        return PlanStore(Bucket(self.variables, self.settings.plans_bucket))
+
+    @cached_property
+    def templates(self) -> TemplateStore:
+        """The templates."""
+        from sendtrail.sending.template_store import TemplateStore
+
+        return TemplateStore(self.database, self.settings.templates_table)
+
+    @cached_property
+    def renderer(self) -> MessageRenderer:
+        """What renders messages from their plan."""
+        from sendtrail.sending.rendering import MessageRenderer
+
+        return MessageRenderer(self.templates)
+
+    @cached_property
+    def submission(self) -> Submission:
+        """What checks drafts and accepts them for sending."""
+        from sendtrail.sending.eligibility import Eligibility
+        from sendtrail.sending.fan_out import Job
+        from sendtrail.sending.submission import Submission
+
+        send = self.send_to(self.settings.dispatch_queue_url)
+        return Submission(
+            plans=self.plans,
+            templates=self.templates,
+            renderer=self.renderer,
+            log=self.event_log,
+            communications=self.communication_projection,
+            directory=self.directory,
+            eligibility=Eligibility(self.directory),
+            enqueue=lambda plan_id: send(Job(plan_id).to_text()),
+            max_recipients=self.settings.max_recipients,
+            spam_threshold=self.settings.spam_threshold,
+        )
+
+    @cached_property
+    def fan_out(self) -> FanOut:
+        """What turns a plan into jobs, one a message."""
+        from sendtrail.sending.fan_out import FanOut
+
+        enqueue = partial(self.sqs.send_all, self.settings.dispatch_queue_url)
+        return FanOut(self.plans, self.event_log, enqueue)
+
+    @cached_property
+    def defer(self) -> partial[None]:
+        """Has a message of the dispatch queue, by its receipt handle, come again later."""
+        return partial(self.sqs.defer, self.settings.dispatch_queue_url)
+
+    @cached_property
+    def sender(self) -> IdempotentSender:
+        """What sends messages, each at most once. It takes long to import; plans are fanned out
+        without it.
+        """
+        from sendtrail.sending.dispatch import Dispatch, PublicLinks
+        from sendtrail.sending.eligibility import Eligibility
+        from sendtrail.sending.idempotency import IdempotentSender
+        from sendtrail.sending.ses_sender import RateLimiter, SesSender
+
+        settings = self.settings
+        dispatch = Dispatch(
+            plans=self.plans,
+            renderer=self.renderer,
+            log=self.event_log,
+            eligibility=Eligibility(self.directory),
+            ses_sender=SesSender(
+                self.ses,
+                sender=settings.sender_address,
+                configuration_set=settings.configuration_set,
+                rate_limiter=RateLimiter(settings.sends_per_second),
+            ),
+            links=PublicLinks(settings.public_url, self.link_tokens),
+        )
+        return IdempotentSender(
+            dispatch.send,
+            self.database,
+            settings.idempotency_table,
+            in_doubt_seconds=settings.in_doubt_seconds,
+        )
+
+    # --- tracking --------------------------------------------------------------------------------
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """What records opens and clicks."""
+        from sendtrail.tracking.hits import Tracking
+
+        whole = self.settings.whole_ip_addresses
+        return Tracking(self.fallback_writer, whole_ip_addresses=whole)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """What reads and records readers' choices."""
+        from sendtrail.tracking.preferences import Preferences
+
+        return Preferences(
+            self._directory(self.interactive_database),
+            self.fallback_writer,
+            self._participant_projection(self.interactive_database),
+        )
+
+    # --- staff and schedules ---------------------------------------------------------------------
+
+    @cached_property
+    def staff(self) -> StaffCommands:
+        """What staff record."""
+        from sendtrail.staff.commands import StaffCommands
+        from sendtrail.staff.ses_suppression_list import SesSuppressionList
+
+        return StaffCommands(
+            self.event_log,
+            self.participant_projection,
+            self.directory,
+            SesSuppressionList(lambda: self.ses),
+        )
+
+    @cached_property
+    def inactivity(self) -> InactivityReader:
+        """Who is about to be inactive."""
+        from sendtrail.staff.inactivity import InactivityReader
+
+        settings = self.settings
+        return InactivityReader(
+            self.database, settings.participants_table, years=settings.inactivity_years
+        )
+
+    @cached_property
+    def sweep(self) -> InactivitySweep:
+        """The daily sweep."""
+        from sendtrail.staff.inactivity import InactivitySweep
+
+        settings = self.settings
+        return InactivitySweep(
+            self.database,
+            settings.participants_table,
+            self.event_log,
+            self.participant_projection,
+            years=settings.inactivity_years,
+        )
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def bind_models(self) -> None:
+        """Ties PynamoDB's models, which `sendtrail.reading.queries` reads by, to these tables."""
+        from sendtrail.reading.models import bind
+
+        settings = self.settings
+        bind(
+            {
+                "Events": settings.events_table,
+                "Messages": settings.messages_table,
+                "Communications": settings.communications_table,
+                "Suppressions": settings.suppressions_table,
+            },
+            region=settings.text("AWS_REGION"),
+        )
+
+    @cached_property
+    def history(self) -> History:
+        """Participants' histories."""
+        from sendtrail.reading.history import History
+
+        return History(self.directory)
+
+    @cached_property
+    def preview(self) -> Preview:
+        """Messages as they were sent."""
+        from sendtrail.reading.preview import Preview
+
+        return Preview(self.history, self.plans, self.renderer)
