@@ -74,8 +74,8 @@ class Resources:
     """The transformed template.
 
     Attributes:
-        all: logical id → resource, each that can have a name being given one:
-            ``sendtrail-<logical id>``.
+        all: logical id → resource, in the template's order, each that can have a name being given
+            one: ``sendtrail-<logical id>``.
         parameters: the template's parameters, by their defaults.
         conditions: the template's conditions.
         physical: what `Ref` and `Fn::GetAtt` give: (logical id, attribute) → value; the attribute
@@ -211,6 +211,7 @@ def load(parameters: Mapping[str, str] | None = None) -> Resources:
     values = {name: entry.get("Default") for name, entry in template["Parameters"].items()}
     values |= parameters or {}
     codes: dict[str, str] = {}
+    order = list(template["Resources"])
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             codes[name] = str(ROOT / resource["Properties"]["CodeUri"])
@@ -221,8 +222,12 @@ def load(parameters: Mapping[str, str] | None = None) -> Resources:
     # The translator asks a boto3 session for the region, and gets it from here.
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     transformed = transform(template, values, _NoManagedPolicies())
+    made = transformed["Resources"]
     resources = Resources(
-        transformed["Resources"], values, codes, transformed.get("Conditions", {})
+        {name: made[name] for name in dict.fromkeys([*order, *made]) if name in made},
+        values,
+        codes,
+        transformed.get("Conditions", {}),
     )
     for name, resource in resources.all.items():
         name_property = _NAME_PROPERTY.get(resource["Type"])
