@@ -72,7 +72,7 @@ $(VENV)/bench-ready: $(VENV)/ready
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/bench-ready ## Run the benchmarks
+bench: $(VENV)/bench-ready dynamodb-local ## Run the benchmarks (need Java, npm, PostgreSQL; start-up Python 3.13)
 	@$(BIN)/python -m benchmarks
 
 .PHONY: lock

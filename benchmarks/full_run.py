@@ -8,35 +8,19 @@ import json
 import math
 import random
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.common import ROOT, sqs_event
-from benchmarks.pipeline import (
-    Cuts,
-    Functions,
-    Quantities,
-    Recorder,
-    Usage,
-    added,
-    delivered_after,
-    polls,
-    read_after,
-)
-from benchmarks.prices import PRICES, dollars_by_line
-from benchmarks.track import http_event
-from local import aws
-from local.mailboxes import OUTBOX, events_of
-from local.template import Resources, load
-from local.web import ask
+from benchmarks.harness import Here, Json, http_event, sample, sqs_event
+from benchmarks.pipeline import Functions, Recorder, Took, delivered_after, polls, read_after
+from local.mailboxes import events_of
+from local.paths import ROOT
+from local.template import load
 from sendtrail.domain.times import epoch_ms
 
-__all__ = ["CLICKS", "LINK", "MESSAGES_EACH", "OPENS", "Done", "Run"]
-
-Json = dict[str, Any]
+__all__ = ["CLICKS", "LINK", "MESSAGES_EACH", "OPENS", "Run"]
 
 MAILING: Final = 150
 MESSAGES_EACH: Final = 10
@@ -49,72 +33,25 @@ PER_ITEM: Final = 100
 """Bytes that DynamoDB adds to each item that it stores, in the table and in each index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What was done in the run, and what it took.
-
-    Attributes:
-        wrong: what the API's figures say otherwise.
-        stored: GB by kind, of all messages.
-    """
-
-    messages: int
-    quantities: Quantities
-    usage: Mapping[str, Usage]
-    stored: Mapping[str, float]
-    traces: float
-    wrong: Sequence[str]
-
-    @property
-    def dollars(self) -> float:
-        """What a million messages cost, without what is kept and what is paid at rest."""
-        return sum(dollars_by_line(self.quantities, self.messages).values())
-
-    @property
-    def kept_by_line(self) -> dict[str, float]:
-        """What keeping a million messages costs each month."""
-        tables = sum(each for name, each in self.stored.items() if name != "bucket")
-        # Point-in-time recovery is charged by the tables' size, their indexes' not counted: they
-        # are counted here.
-        kept = {
-            "table GB-month": tables,
-            "backup GB-month": tables,
-            "s3 GB-month": self.stored["bucket"],
-        }
-        return {
-            PRICES[name].line: PRICES[name].usd * each * 1e6 / self.messages
-            for name, each in kept.items()
-        }
-
-    @property
-    def kept_dollars(self) -> float:
-        """All of that."""
-        return sum(self.kept_by_line.values())
-
-
 class Run:
     """The whole way, from the API to the API."""
 
-    def __init__(self, resources: Resources, endpoints: aws.Endpoints, messages: int) -> None:
-        self._resources = resources
-        self._endpoints = endpoints
+    def __init__(self, here: Here, messages: int) -> None:
+        self._here = here
         self._messages = messages
         self._rate = float(load().parameters["SendRate"])
-        self._workers = float(load().parameters["SendWorkers"])
-        self._functions = Functions(resources, endpoints)
-        self._recorder = Recorder(
-            self._functions, resources, endpoints, Cuts.of_template(resources)
-        )
-        self._sqs = endpoints.client("sqs")
+        self._workers = int(load().parameters["SendWorkers"])
+        self._functions = Functions(here)
+        self._recorder = Recorder(self._functions)
         self._draw = random.Random(1)
-        self._sent_at: dict[str, float] = {}
-        self._done: Counter[str] = Counter()
+        self._done: Counter[str] = Counter(recipients=messages)
         self._mailings: list[str] = []
 
-    def run(self) -> Done:
+    def run(self) -> Took:
         """Does all of it."""
         try:
-            self._put_template()
+            letter = (ROOT / "local/letters/newsletter.html").read_text("utf-8")
+            self._api("PUT", "/templates/newsletter", {"subject": "{{ theme }}", "html": letter})
             self._send()
             mails = self._mails()
             self._publish(mails)
@@ -123,33 +60,27 @@ class Run:
             wrong = self._verify()
         finally:
             self._functions.stop()
-        usage = self._functions.usage
-        found = added(usage, self._resources.parameters["Architecture"])
-        events = 2 * self._messages
-        found["sns publish"] += events
+        usage, events = self._functions.usage, 2 * self._messages
         jobs = usage["DispatchFunction"].calls
-        found["sqs request"] += events + jobs * polls(1) + self._recorder.polled
-        found["http request"] += len(self._mailings) + self._done["opens"] + self._done["clicks"]
-        traces = sum(each.traces for each in usage.values())
-        return Done(self._messages, found, usage, self._stored(), traces, wrong)
+        besides = {
+            "sns publish": events,
+            "sqs request": events + jobs * polls(1) + self._recorder.polled,
+            "http request": len(self._mailings) + self._done["opens"] + self._done["clicks"],
+        }
+        return Took(self._messages, usage, besides, self._stored(), wrong)
 
     def _api(self, method: str, path: str, body: Any = None, at: float | None = None) -> Json:
-        event: Json = json.loads((ROOT / "events/http-communication.json").read_text("utf-8"))
+        event = sample("http-communication")
         event["rawPath"] = event["requestContext"]["http"]["path"] = f"/v1{path}"
         event["requestContext"]["http"]["method"] = method
         event["headers"]["content-type"] = "application/json"
         if body is not None:
             event["body"] = json.dumps(body)
-        counted = at is not None
-        answer = self._functions.call("ApiFunction", event, at=at or 0.0, counted=counted)
+        answer = self._functions.call("ApiFunction", event, at=at)
         if answer["statusCode"] >= 400:
             raise SystemExit(f"{method} {path}: {answer['body']}")
         found: Json = json.loads(answer["body"])
         return found
-
-    def _put_template(self) -> None:
-        letter = (ROOT / "local/letters/newsletter.html").read_text("utf-8")
-        self._api("PUT", "/templates/newsletter", {"subject": "{{ theme }}", "html": letter})
 
     def _send(self) -> None:
         """Posts the mailings, one when the one before has gone out, and has dispatch send them."""
@@ -171,6 +102,12 @@ class Run:
 
     def _recipient(self, number: int) -> Json:
         member = number % max(MAILING, self._messages // MESSAGES_EACH)
+        story = {
+            "title": "Winter evenings",
+            "text": "Four talks by the fire, from peat to comets.",
+            "url": LINK,
+            "link": "The programme",
+        }
         return {
             "participant_id": f"member-{member:05}",
             "address": f"first.last.{member}@mail.example",
@@ -178,22 +115,12 @@ class Run:
                 "first_name": "Ottilie",
                 "theme": "The year in pictures",
                 "walks": number % 6,
-                "stories": [
-                    {
-                        "title": "Winter evenings",
-                        "text": "Four talks by the fire, from peat to comets.",
-                        "url": LINK,
-                        "link": "The programme",
-                    }
-                ],
+                "stories": [story],
             },
         }
 
     def _authorize(self, at: float) -> None:
-        secret = self._endpoints.client("secretsmanager").get_secret_value(
-            SecretId=self._resources.physical["FirstApiKey", ""]
-        )
-        key = json.loads(secret["SecretString"])["key"]
+        key = json.loads(self._here.secret("FirstApiKey"))["key"]
         event = {"headers": {"authorization": f"Bearer {key}"}}
         if not self._functions.call("AuthorizeFunction", event, at=at)["isAuthorized"]:
             raise SystemExit("the first API key is not known")
@@ -202,124 +129,86 @@ class Run:
         """Has dispatch do what is in its queue: the plan, then the letters, ten to a batch, by as
         many workers as the template has.
         """
-        (plan,) = self._receive("DispatchQueue", 1)
-        self._do([plan], posted_at, 0)
-        batches = list(iter(lambda: self._receive("DispatchQueue", 10), []))
-        numbers = range(int(self._workers))
-        with ThreadPoolExecutor(len(numbers)) as workers:
-            shares = [batches[number :: len(numbers)] for number in numbers]
-            list(workers.map(self._do_all, shares, [posted_at] * len(numbers), numbers))
+        self._do_all([self._here.received("DispatchQueue", 1)], posted_at, 0)
+        batches = list(iter(lambda: self._here.received("DispatchQueue", 10), []))
+        numbers = range(self._workers)
+        with ThreadPoolExecutor(self._workers) as workers:
+            shares = [batches[number :: self._workers] for number in numbers]
+            list(workers.map(self._do_all, shares, [posted_at] * self._workers, numbers))
 
     def _do_all(self, batches: Sequence[list[str]], at: float, worker: int) -> None:
-        for batch in batches:
-            self._do(batch, at, worker)
-            at += len(batch) * self._workers / self._rate
-
-    def _do(self, jobs: Sequence[str], at: float, worker: int) -> None:
-        letters = sum(json.loads(job)["letter"] is not None for job in jobs)
-        answer = self._functions.call(
-            "DispatchFunction",
-            sqs_event(jobs),
-            at=at,
-            at_least=letters * self._workers / self._rate,
-            worker=worker,
-        )
-        if answer["batchItemFailures"]:
-            raise SystemExit(f"dispatch answered {answer}")
-
-    def _receive(self, queue: str, most: int) -> list[str]:
-        """Up to so many messages of a queue, which are then no more in it."""
-        url = self._resources.physical[queue, ""]
-        found = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=most).get(
-            "Messages", []
-        )
-        if found:
-            receipts = [
-                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
-                for number, message in enumerate(found)
-            ]
-            self._sqs.delete_message_batch(QueueUrl=url, Entries=receipts)
-        return [message["Body"] for message in found]
+        for jobs in batches:
+            letters = sum(json.loads(job)["letter"] is not None for job in jobs)
+            turn = letters * self._workers / self._rate
+            answer = self._functions.call(
+                "DispatchFunction", sqs_event(jobs), at=at, at_least=turn, worker=worker
+            )
+            if answer["batchItemFailures"]:
+                raise SystemExit(f"dispatch answered {answer}")
+            at += len(jobs) * self._workers / self._rate
 
     def _mails(self) -> list[Json]:
-        """What SES took; and when, by the run's clock: in that order, at the rate."""
+        """What SES took, each with when by the run's clock, `at`: in that order, at the rate."""
         mails: list[Json] = []
-        while True:
-            url = f"{self._endpoints.aws}{OUTBOX}?after={len(mails)}"
-            found = json.loads(ask("GET", url).body)["mails"]
+        while found := self._here.mails(len(mails)):
             mails += found
-            if not found:
-                break
         for number, mail in enumerate(mails):
-            message_id = mail["tags"]["message_id"]
-            self._sent_at[message_id] = number / self._rate
+            mail["at"] = number / self._rate
             accepted = number // MAILING * MAILING / self._rate
-            self._recorder.logged(message_id, "Accepted", accepted)
+            self._recorder.logged(mail["tags"]["message_id"], "Accepted", accepted)
         self._done["sent"] = len(mails)
         return mails
 
     def _publish(self, mails: Sequence[Json]) -> None:
         """Publishes SES's events, and has ingest take what comes out of the queue."""
-        arrivals: list[tuple[float, str]] = []
+        times: dict[str, float] = {}
         for mail in mails:
-            at = self._sent_at[mail["tags"]["message_id"]]
-            send, delivery = events_of(mail)
-            arrivals.append((at + 1, json.dumps(send)))
-            arrivals.append((at + 1 + delivered_after(self._draw), json.dumps(delivery)))
+            send, delivery = (json.dumps(each) for each in events_of(mail))
+            times[send] = mail["at"] + 1
+            times[delivery] = mail["at"] + 1 + delivered_after(self._draw)
             self._done["delivered"] += 1
-        arrivals.sort()
-        times = {body: at for at, body in arrivals}
-        bodies = self._through_the_queue([body for _, body in arrivals])
+        bodies = self._through_the_queue(sorted(times, key=lambda body: (times[body], body)))
         self._recorder.ingest((times[body], body) for body in bodies)
 
     def _through_the_queue(self, bodies: Sequence[str]) -> list[str]:
         """What the topic has delivered to the ingest queue."""
-        topic = self._resources.physical["SesTopic", ""]
-        sns = self._endpoints.client("sns")
+        topic = self._here.resources.physical["SesTopic", ""]
         found: list[str] = []
-        for start in range(0, len(bodies), 10):
-            entries = [
-                {"Id": str(number), "Message": body}
-                for number, body in enumerate(bodies[start : start + 10])
-            ]
-            sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
-            while bodies_there := self._receive("IngestQueue", 10):
-                found += bodies_there
+        for body in bodies:
+            self._here.endpoints.client("sns").publish(TopicArn=topic, Message=body)
+            found += self._here.received("IngestQueue", 10)
         return found
 
     def _read(self, mails: Sequence[Json]) -> None:
         """Opens letters and follows links in them."""
-        hits: list[tuple[float, str, str, Json]] = []
+        hits: list[tuple[float, float, str, str, Json]] = []
         for number, mail in enumerate(mails):
-            pixel = re.search(r'/o/([^"]+)\.gif', mail["html"])
+            pixel = re.search(r'/o/([^"]+\.gif)', mail["html"])
             links = re.findall(r'/c/([^"]+)"', mail["html"])
             if not pixel or not links:
                 raise SystemExit("a letter has no pixel or no link")
             for kind, token, often in (
-                ("o", f"{pixel[1]}.gif", OPENS[number % 20]),
-                ("c", links[1], CLICKS[number % 20]),
+                ("open", pixel[1], OPENS[number % 20]),
+                ("click", links[1], CLICKS[number % 20]),
             ):
-                hits += [(read_after(self._draw), kind, token, mail) for _ in range(often)]
-        hits.sort(key=lambda hit: self._sent_at[hit[3]["tags"]["message_id"]] + hit[0])
-        for number, (age, kind, token, mail) in enumerate(hits):
-            message_id = mail["tags"]["message_id"]
-            at = self._sent_at[message_id] + age
-            hit_ms = epoch_ms(mail["taken_at"]) + int(age * 1000)
-            event = http_event(kind, token, f"{kind}{number:08}AAEJKig=", "203.0.113.77", hit_ms)
+                ages = [read_after(self._draw) for _ in range(often)]
+                hits += [(mail["at"] + age, age, kind, token, mail) for age in ages]
+        hits.sort(key=lambda hit: hit[0])
+        for number, (at, age, kind, token, mail) in enumerate(hits):
+            at_ms = epoch_ms(mail["taken_at"]) + int(age * 1000)
+            event = http_event(kind, token, f"{number:08}AAEJKig=", "203.0.113.77", at_ms)
             answer = self._functions.call("TrackFunction", event, at=at)
-            if answer["statusCode"] != (200 if kind == "o" else 302):
+            if answer["statusCode"] != (200 if kind == "open" else 302):
                 raise SystemExit(f"track answered {answer}")
-            self._recorder.logged(message_id, "Open" if kind == "o" else "Click", at)
-            self._done["opens" if kind == "o" else "clicks"] += 1
+            self._recorder.logged(mail["tags"]["message_id"], kind.capitalize(), at)
+            self._done[f"{kind}s"] += 1
 
     def _verify(self) -> list[str]:
         """Where the API's figures are not what was done."""
-        told: Counter[str] = Counter()
+        told: Counter[str] = Counter(recipients=self._messages)
         for communication_id in self._mailings:
             figures = self._api("GET", f"/communications/{communication_id}")
             told.update({name: figures[name] for name in ("sent", "delivered", "opens", "clicks")})
-        told["recipients"] = self._messages
-        self._done["recipients"] = self._messages
         return [
             f"{name}: the API says {told[name]:,}, and {self._done[name]:,} were done"
             for name in self._done
@@ -328,25 +217,16 @@ class Run:
 
     def _stored(self) -> dict[str, float]:
         """GB that are kept: of each table, its indexes, and the bucket."""
-        client = self._endpoints.client("dynamodb")
-        found: dict[str, float] = {}
-        for name in self._resources.of_type("AWS::DynamoDB::Table"):
-            table = client.describe_table(TableName=self._resources.physical[name, ""])["Table"]
-            parts = [table, *table.get("GlobalSecondaryIndexes", [])]
-            found[name.removesuffix("Table")] = (
-                sum(
-                    part.get("TableSizeBytes", part.get("IndexSizeBytes", 0))
-                    + PER_ITEM * part["ItemCount"]
-                    for part in parts
-                )
-                / 1e9
-            )
-        pages = (
-            self._endpoints.client("s3")
-            .get_paginator("list_objects_v2")
-            .paginate(Bucket=self._resources.physical["PlansBucket", ""])
-        )
-        found["bucket"] = (
-            sum(each["Size"] for page in pages for each in page.get("Contents", [])) / 1e9
-        )
+        client, s3 = self._here.endpoints.client("dynamodb"), self._here.endpoints.client("s3")
+        found: dict[str, float] = defaultdict(float)
+        for name in self._here.resources.of_type("AWS::DynamoDB::Table"):
+            table = client.describe_table(TableName=self._here.resources.physical[name, ""])[
+                "Table"
+            ]
+            for part in (table, *table.get("GlobalSecondaryIndexes", [])):
+                size = part.get("TableSizeBytes", part.get("IndexSizeBytes", 0))
+                found[name.removesuffix("Table")] += (size + PER_ITEM * part["ItemCount"]) / 1e9
+        bucket = self._here.resources.physical["PlansBucket", ""]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            found["bucket"] += sum(each["Size"] for each in page.get("Contents", [])) / 1e9
         return found

@@ -12,33 +12,28 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
 from benchmarks.batches import POLLERS, SHARDS, WINDOWS, Arrival, Batch, Cut, cut
-from benchmarks.common import sqs_event
-from benchmarks.metered import Call, Metered
+from benchmarks.harness import Here, Json, sqs_event
+from benchmarks.prices import dollars_by_line
+from benchmarks.units import Call, Function
 from local import aws
 from local.sources import lambda_record
-from local.template import Function, Resources
+from local.template import Resources
 
 __all__ = [
     "FOLDS",
     "Cuts",
     "Functions",
-    "Quantities",
     "Recorder",
+    "Took",
     "Usage",
-    "added",
     "delivered_after",
     "polls",
     "read_after",
 ]
-
-Json = dict[str, Any]
-Quantities = Mapping[str, float]
-"""What is paid for, by the names in `benchmarks.prices.PRICES`."""
 
 LATENCY: Final = {"dynamodb": 0.005, "sqs": 0.010, "s3": 0.030, "ses": 0.100, "secretsmanager": 0.0}
 """Seconds that a call waits for a request. Secrets are read once in a process's life."""
@@ -67,6 +62,7 @@ class Usage:
     """
 
     memory: int
+    architecture: str
     calls: int = 0
     records: int = 0
     seconds: float = 0
@@ -85,14 +81,15 @@ class Usage:
             at_least: seconds that it lasts in any case.
         """
         share = min(1, self.memory / WHOLE_PROCESSOR)
-        lasts = max(at_least, call.seconds / share + waiting(call.requests, records))
+        requests = call.cost.by_operation
+        lasts = max(at_least, call.seconds / share + waiting(requests, records))
         self.calls += 1
         self.records += records
         self.cpu += call.seconds
         self.seconds += math.ceil(lasts * 1000) / 1000
         self.log_bytes += call.log_bytes + PER_LINE * call.log_lines
-        self.requests.update(call.requests)
-        self.units.update(call.units)
+        self.requests.update(requests)
+        self.units.update(call.cost.units)
         self.metrics.update(call.metrics)
         self.by_second[int(at)] += 1
 
@@ -106,7 +103,8 @@ class Usage:
         """How many calls X-Ray would record."""
         return sum(1 + (calls - 1) / 20 for calls in self.by_second.values())
 
-    def quantities(self, architecture: str) -> dict[str, float]:
+    @property
+    def quantities(self) -> dict[str, float]:
         """What is paid for, by the names in `PRICES`."""
         found: dict[str, float] = defaultdict(float)
         for (_, _, kind), units in self.units.items():
@@ -117,20 +115,50 @@ class Usage:
                 found["sqs request"] += number
             elif service == "s3":
                 found["s3 PUT" if operation == "PutObject" else "s3 GET"] += number
-        found["lambda call"] += self.calls
-        found[f"lambda GB-second {architecture}"] += self.gb_seconds
-        found["log GB"] += self.log_bytes / 1e9
-        found["log GB-month"] += self.log_bytes / 1e9
+        found["lambda call"] = self.calls
+        found[f"lambda GB-second {self.architecture}"] = self.gb_seconds
+        found["log GB"] = found["log GB-month"] = self.log_bytes / 1e9
         return found
 
 
-def added(usage: Mapping[str, Usage], architecture: str) -> dict[str, float]:
-    """What is paid for of all functions together."""
-    found: dict[str, float] = defaultdict(float)
-    for each in usage.values():
-        for name, quantity in each.quantities(architecture).items():
-            found[name] += quantity
-    return found
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What was taken for so many messages.
+
+    Attributes:
+        usage: by function.
+        besides: quantities that no function asks for.
+        stored: GB that are kept, by table, and in the bucket.
+        wrong: what the API's figures say otherwise.
+    """
+
+    messages: int
+    usage: Mapping[str, Usage]
+    besides: Mapping[str, float]
+    stored: Mapping[str, float] = field(default_factory=dict)
+    wrong: Sequence[str] = ()
+
+    @property
+    def lines(self) -> dict[str, float]:
+        """Dollars for a million messages, by line; without what is kept, and is paid at rest."""
+        found: Counter[str] = Counter()
+        for each in (self.besides, *(usage.quantities for usage in self.usage.values())):
+            found.update(dollars_by_line(each, self.messages))
+        return dict(found)
+
+    @property
+    def dollars(self) -> float:
+        """All of them together."""
+        return sum(self.lines.values())
+
+    def dollars_of(self, function: str) -> float:
+        """What one function costs for a million messages."""
+        return sum(dollars_by_line(self.usage[function].quantities, self.messages).values())
+
+    def units(self, kind: str) -> float:
+        """Units for each message, ``read`` or ``write``."""
+        name = f"dynamodb {kind} unit"
+        return sum(usage.quantities[name] for usage in self.usage.values()) / self.messages
 
 
 def waiting(requests: Mapping[str, int], records: int) -> float:
@@ -138,24 +166,19 @@ def waiting(requests: Mapping[str, int], records: int) -> float:
     total = 0.0
     for name, number in requests.items():
         service, _, operation = name.partition(" ")
-        if operation.endswith("refused"):
-            continue
-        rows_at_once = operation == "PutItem" and records > 1
-        total += LATENCY[service] * (math.ceil(number / AT_ONCE) if rows_at_once else number)
+        if not operation.endswith("refused"):
+            rows_at_once = operation == "PutItem" and records > 1
+            total += LATENCY[service] * (math.ceil(number / AT_ONCE) if rows_at_once else number)
     return total
-
-
-# --- the functions, and what feeds them ------------------------------------------------------
 
 
 class Functions:
     """The template's functions over one set of tables, and what each has taken."""
 
-    def __init__(self, resources: Resources, endpoints: aws.Endpoints) -> None:
-        self._resources = resources
-        self._endpoints = endpoints
-        self._metered: dict[tuple[str, int], Metered] = {}
-        self._known = resources.functions()
+    def __init__(self, here: Here) -> None:
+        self.here = here
+        self._known = here.resources.functions()
+        self._processes: dict[tuple[str, int], Function] = {}
         self._lock = threading.Lock()
         self.usage: dict[str, Usage] = {}
 
@@ -164,43 +187,39 @@ class Functions:
         name: str,
         event: Mapping[str, Any],
         *,
-        at: float,
+        at: float | None,
         records: int = 1,
         at_least: float = 0,
         worker: int = 0,
-        counted: bool = True,
     ) -> Any:
         """Calls a function, and counts what that took.
 
         Args:
+            at: when, on the run's clock; None if it does not count.
             worker: which of its processes; each takes one call at a time.
         """
         function = self._known[name]
         with self._lock:
-            if (name, worker) not in self._metered:
-                self._metered[name, worker] = self._started(function)
-        call = self._metered[name, worker].call(event)
-        if counted:
+            if (name, worker) not in self._processes:
+                self._processes[name, worker] = Function(
+                    f"{function.code}/app.py:handler",
+                    dict(function.environment)
+                    | aws.credentials()
+                    | {"AWS_LAMBDA_FUNCTION_NAME": function.name},
+                    self.here.endpoints,
+                    function.timeout,
+                )
+        call = self._processes[name, worker].call(event)
+        if at is not None:
             with self._lock:
-                usage = self.usage.setdefault(name, Usage(function.memory))
+                new = Usage(function.memory, self.here.resources.parameters["Architecture"])
+                usage = self.usage.setdefault(name, new)
                 usage.add(call, at, records, at_least=at_least)
         return call.answer
 
-    def _started(self, function: Function) -> Metered:
-        code = Path(function.code)
-        return Metered(
-            str(code / "app.py"),
-            dict(function.environment)
-            | aws.credentials()
-            | {"AWS_LAMBDA_FUNCTION_NAME": function.name, "PYTHONUNBUFFERED": "1"},
-            aws=self._endpoints.aws,
-            dynamodb=self._endpoints.dynamodb,
-            timeout=function.timeout,
-        )
-
     def stop(self) -> None:
         """Ends their processes."""
-        for each in self._metered.values():
+        for each in self._processes.values():
             each.stop()
 
 
@@ -222,91 +241,87 @@ class Cuts:
 
 
 class Recorder:
-    """Ingest and the folds, fed batch by batch at the run's own times."""
+    """Ingest and the folds, fed batch by batch at the run's own times.
 
-    def __init__(
-        self, functions: Functions, resources: Resources, endpoints: aws.Endpoints, cuts: Cuts
-    ) -> None:
+    Attributes:
+        polled: requests by which Lambda has received and deleted messages.
+    """
+
+    def __init__(self, functions: Functions, cuts: Cuts | None = None) -> None:
         self._functions = functions
-        self._resources = resources
-        self._streams = endpoints.client("dynamodbstreams")
-        self._cuts = cuts
-        self._logged: dict[tuple[str, str], deque[float]] = {}
+        self._cuts = cuts or Cuts.of_template(functions.here.resources)
+        self._logged: dict[tuple[str, str], deque[float]] = defaultdict(deque)
         self.polled = 0
 
     def logged(self, message_id: str, kind: str, at: float) -> None:
         """Notes when an event went into the log, so that the stream has it then."""
-        self._logged.setdefault((message_id, kind), deque()).append(at)
+        self._logged[message_id, kind].append(at)
 
     def ingest(self, arrivals: Iterable[tuple[float, str]]) -> None:
         """Hands notifications to ingest."""
-        lanes = (
-            Arrival(at, number % POLLERS, body)
-            for number, (at, body) in enumerate(sorted(arrivals))
-        )
-        for batch in cut(lanes, self._cuts.queue):
-            self._functions.call(
-                "IngestFunction", sqs_event(batch.records), at=batch.at, records=len(batch.records)
-            )
-            self.polled += polls(len(batch.records))
+        for batch in self.batches(arrivals):
+            event, records = sqs_event(batch.records), len(batch.records)
+            self._functions.call("IngestFunction", event, at=batch.at, records=records)
+            self.polled += polls(records)
             for body in batch.records:
                 said = json.loads(body)
                 (message_id,) = said["mail"]["tags"]["message_id"]
                 self.logged(message_id, said["eventType"], batch.at)
 
+    def batches(self, arrivals: Iterable[tuple[float, str]]) -> list[Batch[str]]:
+        """The queue's batches."""
+        inlets = enumerate(sorted(arrivals))
+        lanes = (Arrival(at, number % POLLERS, body) for number, (at, body) in inlets)
+        return cut(lanes, self._cuts.queue)
+
     def fold(self) -> None:
         """Hands the streams to the folds, to their end."""
-        folded: dict[str, deque[float]] = {}
         arrivals = []
         for record in self._records("EventsTable", {"INSERT"}):
             message_id = message_of(record)
             _, kind, _ = record["dynamodb"]["Keys"]["event_key"]["S"].split("#")
-            times = self._logged.get((message_id, kind))
+            times = self._logged[message_id, kind]
             at = times.popleft() if times else 0.0  # a mailing's definition, at any time
             arrivals.append(Arrival(at, shard_of(message_id), record))
         batches = cut(arrivals, self._cuts.stream)
         with ThreadPoolExecutor(1) as beside:
-            participants = beside.submit(self._deliver_all, "ProjectParticipantsFunction", batches)
-            self._deliver_all("ProjectMessagesFunction", batches)
+            participants = beside.submit(self._deliver, "ProjectParticipantsFunction", batches)
+            self._deliver("ProjectMessagesFunction", batches)
+            folded: dict[str, deque[float]] = defaultdict(deque)
             for batch in batches:
                 for message_id in {message_of(record) for record in batch.records}:
-                    folded.setdefault(message_id, deque()).append(batch.at)
+                    folded[message_id].append(batch.at)
             arrivals = []
             for record in self._records("MessagesTable", {"INSERT", "MODIFY"}):
                 at = folded[message_of(record)].popleft()
                 lane = shard_of(record["dynamodb"]["Keys"]["participant_id"]["S"])
                 arrivals.append(Arrival(at, lane, record))
-            self._deliver_all("ProjectCommunicationsFunction", cut(arrivals, self._cuts.stream))
+            self._deliver("ProjectCommunicationsFunction", cut(arrivals, self._cuts.stream))
             participants.result()
-        self._end_windows(batches)
-
-    def _deliver_all(self, function: str, batches: Sequence[Batch[Json]]) -> None:
-        for batch in batches:
-            self._deliver(function, batch)
-
-    def _deliver(self, function: str, batch: Batch[Json]) -> None:
-        event = window_of(batch.lane) | {"Records": batch.records}
-        answer = self._functions.call(function, event, at=batch.at, records=len(batch.records))
-        if answer != {"state": {}, "batchItemFailures": []}:
-            raise SystemExit(f"{function} answered {answer}")
-
-    def _end_windows(self, batches: Sequence[Batch[Json]]) -> None:
-        """Calls once more for each shard and tumbling window that had records, as Lambda does."""
+        # Lambda calls once more for each shard and tumbling window that had records.
         for lane, window in sorted({(each.lane, int(each.at) // WINDOWS) for each in batches}):
             event = window_of(lane) | {"Records": [], "isFinalInvokeForWindow": True}
             for function in FOLDS:
-                at = (window + 1) * WINDOWS
-                self._functions.call(function, event, at=at, records=0)
+                self._functions.call(function, event, at=(window + 1) * WINDOWS, records=0)
+
+    def _deliver(self, function: str, batches: Sequence[Batch[Json]]) -> None:
+        for batch in batches:
+            event = window_of(batch.lane) | {"Records": batch.records}
+            records = len(batch.records)
+            answer = self._functions.call(function, event, at=batch.at, records=records)
+            if answer != {"state": {}, "batchItemFailures": []}:
+                raise SystemExit(f"{function} answered {answer}")
 
     def _records(self, table: str, names: set[str]) -> Iterator[Json]:
         """All records of a stream, oldest first."""
-        arn = self._resources.physical[table, "StreamArn"]
-        for shard in self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-            iterator = self._streams.get_shard_iterator(
+        arn = self._functions.here.resources.physical[table, "StreamArn"]
+        streams = self._functions.here.endpoints.client("dynamodbstreams")
+        for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            iterator = streams.get_shard_iterator(
                 StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
             )["ShardIterator"]
             while iterator:
-                answer = self._streams.get_records(ShardIterator=iterator, Limit=1000)
+                answer = streams.get_records(ShardIterator=iterator, Limit=1000)
                 if not answer["Records"]:
                     break
                 for record in answer["Records"]:

@@ -8,7 +8,7 @@ have them all. So a page of a list, from the same place in that order, holds the
     a large mailing                         a tenth of all messages, and at least 20
     other mailings                          up to 1,000, which share the rest
     participants                            as many as the large mailing has recipients, with an
-                                            address each; and 100 who are due to be found inactive
+                                            address each
     suppressions                            a fiftieth of the messages, and at least 20
     the log                                 the trails of those two histories
 
@@ -19,7 +19,7 @@ be for the large mailing, and in 4 for the others, as a table of 4 shards gives 
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ from sendtrail.domain.communication import (
 from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.message import Message, fold
-from sendtrail.domain.participant import AddressUse, Inactivity, Participant
+from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Evidence, Suppression
 from sendtrail.domain.times import from_epoch_ms, years_after
 from sendtrail.intake.parser import events_of
@@ -61,7 +61,7 @@ from sendtrail.projections.items import (
     suppression_to_item,
 )
 
-__all__ = ["DUE", "DUE_DAY", "HISTORIES", "LARGE", "MAILING", "ORDINARY", "YEARS", "Population"]
+__all__ = ["HISTORIES", "LARGE", "MAILING", "ORDINARY", "Population"]
 
 Item = dict[str, Any]
 
@@ -70,79 +70,52 @@ ORDINARY: Final = "ordinary"
 MAILING: Final = "mailing"
 """The large one."""
 HISTORIES: Final = 10
-
-DUE: Final = 100
-DUE_DAY: Final = date(2024, 11, 23)
-"""The day on which those who are due were last active."""
-YEARS: Final = 2
-
 _START: Final = 1_795_170_600_000
 """When the first message was sent."""
 _MONTHLY: Final = 27
 """Mailings in a month."""
 _FEW_ROWS: Final = 4
 _CHUNK: Final = 1_000
-_RETENTION_DAYS: Final = 400
 _AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """What can become of a message: its events, and their fold."""
-
-    events: tuple[Event, ...]
-    message: Message
-
-    def of(self, message_id: str, participant_id: str, communication_id: str | None) -> Message:
-        """The same of another message."""
-        return replace(
-            self.message,
-            message_id=message_id,
-            participant_id=participant_id,
-            communication_id=communication_id,
-            address=f"{participant_id}@{_domain(self.message)}",
-        )
-
-
 @cache
-def histories() -> tuple[History, ...]:
-    """All ten."""
-    return tuple(map(_history, range(HISTORIES)))
-
-
-def _history(number: int) -> History:
-    sent_at = from_epoch_ms(_START)
-    address = f"somebody@{('gmail.com', 'outlook.com', 'society.example')[number % 3]}"
-    tags = {
-        "participant_id": "somebody",
-        "message_id": derived_message_id(sent_at, "", address),
-        "communication_id": MAILING,
-        "kind": "newsletter" if number % 2 else "invitation",
-    }
-    mail = Mail("0102019ac8d2", sent_at, [address], "News of the society in November", tags=tags)
-
-    def later(minutes: float) -> str:
-        return from_epoch_ms(_START + int(minutes * 60_000))
-
-    delivered = [mail.send(), mail.delivery(later(0.1))]
-    opened = [*delivered, mail.open(later(9), _AGENT)]
-    told: tuple[list[Any], ...] = (
-        [mail.send()],
-        delivered,
-        [mail.send(), mail.delay(later(2)), mail.delivery(later(30))],
-        opened,
-        [*opened, mail.open(later(90), _AGENT)],
-        [*opened, mail.click(later(10), "https://society.example/evenings/12", _AGENT)],
-        [mail.send(), mail.bounce(later(0.2))],
-        [mail.send(), mail.bounce(later(0.2), "Transient", "MailboxFull", status="4.2.2")],
-        [*opened, mail.complaint(later(12))],
-        [*opened, mail.subscription(later(13), unsubscribed=True)],
-    )
-    events = tuple(event for each in told[number] for event in events_of(each))
-    message = Message(tags["participant_id"], tags["message_id"])
-    for event in events:
-        message = fold(message, event)
-    return History(events, message)
+def _histories() -> list[tuple[list[Event], Message]]:
+    """What can become of a message: its events, and their fold."""
+    found = []
+    for number in range(HISTORIES):
+        sent_at = from_epoch_ms(_START)
+        address = f"somebody@{('gmail.com', 'outlook.com', 'society.example')[number % 3]}"
+        tags = {
+            "participant_id": "somebody",
+            "message_id": derived_message_id(sent_at, "", address),
+            "communication_id": MAILING,
+            "kind": "newsletter" if number % 2 else "invitation",
+        }
+        mail = Mail(
+            "0102019ac8d2", sent_at, [address], "News of the society in November", tags=tags
+        )
+        later = [from_epoch_ms(_START + minutes * 60_000) for minutes in range(91)]
+        delivered = [mail.send(), mail.delivery(later[0])]
+        opened = [*delivered, mail.open(later[9], _AGENT)]
+        told: list[list[Any]] = [
+            [mail.send()],
+            delivered,
+            [mail.send(), mail.delay(later[2]), mail.delivery(later[30])],
+            opened,
+            [*opened, mail.open(later[90], _AGENT)],
+            [*opened, mail.click(later[10], "https://society.example/evenings/12", _AGENT)],
+            [mail.send(), mail.bounce(later[1])],
+            [mail.send(), mail.bounce(later[1], "Transient", "MailboxFull", status="4.2.2")],
+            [*opened, mail.complaint(later[12])],
+            [*opened, mail.subscription(later[13], unsubscribed=True)],
+        ]
+        events = [event for each in told[number] for event in events_of(each)]
+        message = Message(tags["participant_id"], tags["message_id"])
+        for event in events:
+            message = fold(message, event)
+        found.append((events, message))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +123,6 @@ class Population:
     """All that the tables hold at one size."""
 
     messages: int
-
-    # --- how much there is -------------------------------------------------------------------
 
     @property
     def large(self) -> int:
@@ -165,18 +136,13 @@ class Population:
 
     @property
     def mailing(self) -> int:
-        """Recipients of the large mailing."""
+        """Recipients of the large mailing; and participants, besides those two."""
         return max(20, self.messages // 10)
 
     @property
     def others(self) -> int:
         """Other mailings."""
         return min(self.messages // 20, 1_000)
-
-    @property
-    def members(self) -> int:
-        """Participants, besides those two and those who are due."""
-        return self.mailing
 
     @property
     def suppressions(self) -> int:
@@ -190,11 +156,9 @@ class Population:
             "Messages": (self.messages, self._message_items),
             "Events": (self.large + self.ordinary, self._event_items),
             "Communications": (1 + self.others, self._communication_items),
-            "Participants": (DUE + 2 + self.members, self._participant_items),
+            "Participants": (2 + self.mailing, self._participant_items),
             "Suppressions": (self.suppressions, self._suppression_items),
         }
-
-    # --- filling -----------------------------------------------------------------------------
 
     def fill(self, endpoints: aws.Endpoints, names: Mapping[str, str]) -> None:
         """Writes everything.
@@ -203,27 +167,29 @@ class Population:
             names: table → its physical name.
         """
         chunks = [
-            (table, start, min(start + _CHUNK, number))
+            (table, range(start, min(start + _CHUNK, number)))
             for table, (number, _) in self.tables.items()
             for start in range(0, number, _CHUNK)
         ]
-        with ProcessPoolExecutor(
-            os.cpu_count(), initializer=_connect, initargs=(endpoints.environment(), dict(names))
-        ) as workers:
-            for _ in workers.map(partial(_fill, self), chunks):
+        environment = endpoints.environment()
+        with ProcessPoolExecutor() as workers:
+            for _ in workers.map(partial(_fill, self, environment, dict(names)), chunks):
                 pass
-        db = DynamoDB(endpoints.environment())
         for month in {self._day_of(number)[:7] for number in range(1 + self.others)}:
-            note_month(db, names["Communications"], month)
+            note_month(_database(**environment), names["Communications"], month)
 
-    # --- messages ----------------------------------------------------------------------------
-
-    def message(self, index: int) -> tuple[Message, History]:
+    def _message(self, index: int) -> tuple[list[Event], Message]:
         """A message, and what became of it."""
         at, position, participant_id, communication_id = self._place_of(index)
-        history = histories()[position % HISTORIES]
-        message_id = derived_message_id(from_epoch_ms(at), str(index), "")
-        return history.of(message_id, participant_id, communication_id), history
+        events, message = _histories()[position % HISTORIES]
+        whose = {
+            "message_id": derived_message_id(from_epoch_ms(at), str(index), ""),
+            "participant_id": participant_id,
+            "communication_id": communication_id,
+            "address": f"{participant_id}@{(message.address or '').rpartition('@')[2]}",
+        }
+        changes: dict[str, Any] = whose  # of several types, which `replace` cannot tell apart
+        return [replace(each, **changes) for each in events], replace(message, **changes)
 
     def _place_of(self, index: int) -> tuple[int, int, str, str | None]:
         """When a message is sent, its position among those of its kind, to whom, and in what."""
@@ -238,51 +204,40 @@ class Population:
         index -= self.mailing
         position, number = divmod(index, self.others)
         at = _START - (1 + number) * 86_400_000 + position * 1_000
-        member = (index * 7919) % self.members
-        return at, position, _member(member), _other(number)
+        return at, position, _member((index * 7919) % self.mailing), f"mailing-{number:04}"
 
     def _message_items(self, index: int) -> list[Item]:
-        message, _ = self.message(index)
+        _, message = self._message(index)
         return [_as_folded(message_to_item(message), index % _FEW_ROWS)]
 
     def _event_items(self, index: int) -> list[Item]:
-        message, history = self.message(index)
-        told = (
-            replace(
-                event,
-                message_id=message.message_id,
-                participant_id=message.participant_id,
-                communication_id=message.communication_id,
-                address=message.address,
-            )
-            for event in history.events
-        )
-        return [event_to_item(event, _RETENTION_DAYS) for event in told]
-
-    # --- communications ----------------------------------------------------------------------
+        events, _ = self._message(index)
+        return [event_to_item(event, 400) for event in events]
 
     def _communication_items(self, number: int) -> list[Item]:
         if number == 0:
             name, recipients, rows = MAILING, self.mailing, COUNTER_SHARDS
         else:
-            name, rows = _other(number - 1), _FEW_ROWS
+            name, rows = f"mailing-{number - 1:04}", _FEW_ROWS
             rest = self.messages - self.large - self.ordinary - self.mailing
             recipients = rest // self.others + (number - 1 < rest % self.others)
         created_at = f"{self._day_of(number)}T08:00:00.000Z"
         definition = CommunicationDefinition(name, f"News {number}", created_at, posted=True)
+        # Recipient after recipient the rows take turns, and each history comes to each row.
+        places = ((each % HISTORIES, each + each // HISTORIES) for each in range(recipients))
+        placed = Counter((history, turn % rows) for history, turn in places)
         items: list[Item] = []
         for row in range(rows):
             counters = Counters.sum(
-                _times(counters_of(history.message), _how_many(recipients, position, row, rows))
-                for position, history in enumerate(histories())
+                _times(counters_of(message), placed[position, row])
+                for position, (_, message) in enumerate(_histories())
             )
-            if not counters.counts:
-                continue
-            stats = CounterShard(counters, created_at, "newsletter")
-            definition = definition.with_messages(created_at, stats.kind, str(row))
-            key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}{row}"}
-            items.append(_as_folded(counters_to_item(stats) | key, row))
-        return [definition_to_item(definition) | {"revision": 1}, *items]
+            if counters.counts:
+                stats = CounterShard(counters, created_at, "newsletter")
+                definition = definition.with_messages(created_at, stats.kind, str(row))
+                key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}{row}"}
+                items.append(_as_folded(counters_to_item(stats) | key, row))
+        return [_revised(definition_to_item(definition)), *items]
 
     @staticmethod
     def _day_of(number: int) -> str:
@@ -291,22 +246,15 @@ class Population:
         year, month = divmod(2026 * 12 + 10 - months, 12)
         return date(year, month + 1, _MONTHLY - days).isoformat()
 
-    # --- participants, suppressions ----------------------------------------------------------
-
     def _participant_items(self, index: int) -> list[Item]:
-        if index < DUE:
-            return [_revised(participant_to_item(_participant(f"due-{index:07}", DUE_DAY, index)))]
-        index -= DUE
         name = (LARGE, ORDINARY)[index] if index < 2 else _member(index - 2)
-        if index % 10:
-            known = _participant(name, DUE_DAY + timedelta(days=1 + index % 729), index)
-        else:
-            long_ago = DUE_DAY - timedelta(days=1 + index % 1500)
-            known = _participant(name, long_ago, index, found=True)
-        address = f"{name}@society.example"
-        use = AddressUse(name, address, known.first_seen_at, known.last_interaction_at)
+        day = date(2024, 11, 24) + timedelta(days=index % 729)
+        at = f"{day}T{index % 24:02}:{index % 60:02}:00.000Z"
+        since = years_after(at, -1)
+        known = Participant(name, first_seen_at=since, measured_since=since, last_interaction_at=at)
+        use = AddressUse(name, f"{name}@society.example", since, at)
         if index < 2:
-            use = replace(use, registered_at=known.last_interaction_at)
+            use = replace(use, registered_at=at)
         return [_revised(participant_to_item(known)), _revised(address_use_to_item(use))]
 
     def _suppression_items(self, index: int) -> list[Item]:
@@ -322,47 +270,10 @@ def _member(number: int) -> str:
     return f"member-{number:07}"
 
 
-def _other(number: int) -> str:
-    return f"mailing-{number:04}"
-
-
-def _domain(message: Message) -> str:
-    return (message.address or "").rpartition("@")[2]
-
-
-def _participant(name: str, day: date, number: int, *, found: bool = False) -> Participant:
-    """A participant whose last interaction was on that day."""
-    at = f"{day}T{number % 24:02}:{number % 60:02}:00.000Z"
-    measured = years_after(at, -1)
-    return Participant(
-        participant_id=name,
-        first_seen_at=measured,
-        measured_since=measured,
-        last_interaction_at=at,
-        inactivity=Inactivity(years_after(at, YEARS), at) if found else None,
-    )
-
-
-def _how_many(recipients: int, position: int, row: int, rows: int) -> int:
-    """How many of so many recipients have that history and are counted in that row, if recipient
-    after recipient the rows take turns, and each history comes to each row.
-    """
-    period = HISTORIES * rows
-    return sum(
-        (recipients - first + period - 1) // period
-        for first in range(position, min(period, recipients), HISTORIES)
-        if (first + first // HISTORIES) % rows == row
-    )
-
-
 def _times(counters: Counters, number: int) -> Counters:
     """The tally so many times."""
-    total = Counters()
-    while number:
-        if number % 2:
-            total = total + counters
-        counters, number = counters + counters, number // 2
-    return total
+    counts = {name: number * each for name, each in counters.counts.items()}
+    return Counters(counts, counters.urls) if number else Counters()
 
 
 @cache
@@ -383,19 +294,20 @@ def _revised(item: Item) -> Item:
     return item | {"revision": 1}
 
 
-# --- in the processes that fill ---------------------------------------------------------------
-
-_here: dict[str, Any] = {}
-
-
-def _connect(environment: Mapping[str, str], names: Mapping[str, str]) -> None:
-    _here["db"], _here["names"] = DynamoDB(environment), names
+@cache
+def _database(**environment: str) -> DynamoDB:
+    """A client, one in each of the processes that fill."""
+    return DynamoDB(environment)
 
 
-def _fill(population: Population, chunk: tuple[str, int, int]) -> None:
-    table, start, stop = chunk
-    db: DynamoDB = _here["db"]
-    _, items_of = population.tables[table]
-    items = [item for index in range(start, stop) for item in items_of(index)]
+def _fill(
+    population: Population,
+    environment: Mapping[str, str],
+    names: Mapping[str, str],
+    chunk: tuple[str, range],
+) -> None:
+    table, numbers = chunk
+    db, (_, items_of) = _database(**environment), population.tables[table]
+    items = [item for index in numbers for item in items_of(index)]
     parts = [items[first : first + 25] for first in range(0, len(items), 25)]
-    db.at_once(partial(db.put_all, _here["names"][table]), parts)
+    db.at_once(partial(db.put_all, names[table]), parts)

@@ -10,21 +10,13 @@ Ratios hardly depend on them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["KEPT", "PRICES", "Price", "dollars_by_line"]
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What AWS charges for something.
-
-    Attributes:
-        usd: for one of it.
-        line: under which heading it stands.
-        page: where AWS says so.
-    """
+class Price(NamedTuple):
+    """What AWS charges for one of something, under which heading, and the page where it says so."""
 
     usd: float
     line: str

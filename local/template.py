@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from samcli.yamlhelper import yaml_parse
@@ -201,20 +202,21 @@ def parameters_here(gateway_url: str) -> dict[str, str]:
     }
 
 
-def load(parameters: Mapping[str, str] | None = None) -> Resources:
+def load(parameters: Mapping[str, str] | None = None, root: Path = ROOT) -> Resources:
     """Reads and transforms the template.
 
     Args:
         parameters: values other than the defaults.
+        root: of another checkout, whose template and functions are wanted.
     """
-    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    template = yaml_parse((root / TEMPLATE.name).read_text(encoding="utf-8"))
     values = {name: entry.get("Default") for name, entry in template["Parameters"].items()}
     values |= parameters or {}
     codes: dict[str, str] = {}
     order = list(template["Resources"])
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
-            codes[name] = str(ROOT / resource["Properties"]["CodeUri"])
+            codes[name] = str(root / resource["Properties"]["CodeUri"])
             # The translator wants what `sam package` leaves: code in S3.
             resource["Properties"]["CodeUri"] = f"s3://local/{name}"
         elif resource["Type"] == "AWS::Serverless::LayerVersion":

@@ -8,9 +8,7 @@ Stored is through Django's ORM, into PostgreSQL, in the same request. Nothing he
 it slow: no middleware, no DEBUG, no logging, one connection that stays open, one `INSERT` for each
 event, and of each event the columns only, not the notification as it came.
 
-It is served by gunicorn (`benchmarks/contenders.py`). As a program, it makes its table (`create`)
-or prints the number of rows (`count`). The folder of PostgreSQL's socket is in POSTGRESQL_SOCKET,
-its name in SITE, and what SNS must know in WEBHOOK_SECRET.
+As a program, it makes its table (`create`) or prints the number of rows (`count`).
 """
 
 from __future__ import annotations

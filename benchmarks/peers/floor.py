@@ -11,17 +11,16 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-__all__ = ["anything", "ingest", "track"]
+__all__ = ["ingest", "track"]
 
 Json = dict[str, Any]
 
-_CONTENT_TYPE: Final = "application/x-amz-json-1.0"
+_TYPE: Final = "application/x-amz-json-1.0"
 _NAMES: Final = "content-type;host;x-amz-date;x-amz-target"
 _PIXEL: Final = {
     "statusCode": 200,
@@ -29,6 +28,13 @@ _PIXEL: Final = {
     "body": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
     "isBase64Encoded": True,
 }
+_TABLE: Final = os.environ.get("EVENTS_TABLE", "")
+_HOST: Final = urlsplit(os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", "")).netloc
+_CONNECTION: Final = HTTPConnection(_HOST)
+_DAY: Final = time.strftime("%Y%m%d", time.gmtime())
+_SCOPE: Final = f"{_DAY}/{os.environ.get('AWS_REGION')}/dynamodb/aws4_request"
+_CREDENTIAL: Final = f"{os.environ.get('AWS_ACCESS_KEY_ID')}/{_SCOPE}"
+_FILLER: Final = "x" * 10_000
 
 
 def ingest(event: Json, _context: object) -> Json:
@@ -36,10 +42,11 @@ def ingest(event: Json, _context: object) -> Json:
     requests = []
     for record in event["Records"]:
         message = json.loads(record["body"])
-        item = anything(message["mail"]["messageId"], message["eventType"], record["size"])
+        item = _item(message["mail"]["messageId"], message["eventType"], record["size"])
         requests.append({"PutRequest": {"Item": item}})
     for start in range(0, len(requests), 25):
-        answer = _write_batch({"RequestItems": {_TABLE: requests[start : start + 25]}})
+        some = {"RequestItems": {_TABLE: requests[start : start + 25]}}
+        answer = _call("DynamoDB_20120810.BatchWriteItem", some)
         if answer["UnprocessedItems"]:
             raise RuntimeError(f"left unprocessed: {answer}")
     return {"batchItemFailures": []}
@@ -47,15 +54,15 @@ def ingest(event: Json, _context: object) -> Json:
 
 def track(event: Json, _context: object) -> Json:
     """Takes a request for a pixel or a link; its `size` and `location` are not API Gateway's."""
-    item = anything(event["requestContext"]["requestId"], event["routeKey"], event["size"])
-    _write_one({"TableName": _TABLE, "Item": item})
+    item = _item(event["requestContext"]["requestId"], event["routeKey"], event["size"])
+    _call("DynamoDB_20120810.PutItem", {"TableName": _TABLE, "Item": item})
     if not event["location"]:
         return _PIXEL
     headers = {"Location": event["location"], "Cache-Control": "no-store"}
     return {"statusCode": 302, "headers": headers, "body": ""}
 
 
-def anything(message_id: str, event_key: str, size: int) -> Json:
+def _item(message_id: str, event_key: str, size: int) -> Json:
     """An item in DynamoDB's JSON: the log's keys, and so much more that it has `size` bytes."""
     missing = size - _FRAME - len(message_id) - len(event_key)
     return {
@@ -65,36 +72,30 @@ def anything(message_id: str, event_key: str, size: int) -> Json:
     }
 
 
-def _caller(operation: str) -> Callable[[Json], Json]:
-    """What calls an operation of DynamoDB (AWS Signature Version 4)."""
-    target = f"DynamoDB_20120810.{operation}"
-
-    def call(request: Json) -> Json:
-        body = _compact(request).encode()
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        canonical = (
-            f"POST\n/\n\ncontent-type:{_CONTENT_TYPE}\nhost:{_HOST}\nx-amz-date:{date}\n"
-            f"x-amz-target:{target}\n\n{_NAMES}\n{sha256(body).hexdigest()}"
-        )
-        digest = sha256(canonical.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{date}\n{_SCOPE}\n{digest}"
-        signature = hmac.digest(_KEY, text.encode(), "sha256").hex()
-        headers = {
-            "Host": _HOST,
-            "Content-Type": _CONTENT_TYPE,
-            "X-Amz-Date": date,
-            "X-Amz-Target": target,
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={_CREDENTIAL}, "
-            f"SignedHeaders={_NAMES}, Signature={signature}",
-        }
-        _CONNECTION.request("POST", "/", body=body, headers=headers)
-        response = _CONNECTION.getresponse()
-        answer: Json = json.loads(response.read())
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {answer}")
-        return answer
-
-    return call
+def _call(target: str, request: Json) -> Json:
+    """Calls an operation of DynamoDB (AWS Signature Version 4)."""
+    body = _compact(request).encode()
+    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    canonical = (
+        f"POST\n/\n\ncontent-type:{_TYPE}\nhost:{_HOST}\nx-amz-date:{date}\n"
+        f"x-amz-target:{target}\n\n{_NAMES}\n{sha256(body).hexdigest()}"
+    )
+    text = f"AWS4-HMAC-SHA256\n{date}\n{_SCOPE}\n{sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(_KEY, text.encode(), "sha256").hex()
+    headers = {
+        "Host": _HOST,
+        "Content-Type": _TYPE,
+        "X-Amz-Date": date,
+        "X-Amz-Target": target,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={_CREDENTIAL}, SignedHeaders={_NAMES}, "
+        f"Signature={signature}",
+    }
+    _CONNECTION.request("POST", "/", body=body, headers=headers)
+    response = _CONNECTION.getresponse()
+    answer: Json = json.loads(response.read())
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {answer}")
+    return answer
 
 
 def _compact(value: object) -> str:
@@ -108,14 +109,5 @@ def _signing_key() -> bytes:
     return key
 
 
-_TABLE: Final = os.environ.get("EVENTS_TABLE", "")
-_HOST: Final = urlsplit(os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", "")).netloc
-_CONNECTION: Final = HTTPConnection(_HOST)
-_DAY: Final = time.strftime("%Y%m%d", time.gmtime())
-_SCOPE: Final = f"{_DAY}/{os.environ.get('AWS_REGION')}/dynamodb/aws4_request"
-_CREDENTIAL: Final = f"{os.environ.get('AWS_ACCESS_KEY_ID')}/{_SCOPE}"
 _KEY: Final = _signing_key()
-_FILLER: Final = "x" * 10_000
 _FRAME: Final = len(_compact({"message_id": {"S": ""}, "event_key": {"S": ""}, "rest": {"S": ""}}))
-_write_batch: Final = _caller("BatchWriteItem")
-_write_one: Final = _caller("PutItem")

@@ -35,7 +35,7 @@ from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from benchmarks.common import dynamodb_local
+from benchmarks.harness import dynamodb_local
 from local.aws import Endpoints
 from local.between import Between
 from local.functions import Functions

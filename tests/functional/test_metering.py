@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metering import Meter, item_bytes
+from benchmarks.units import Meter, item_bytes
 from sendtrail.aws.dynamodb import DynamoDB
 from tests.functional.conftest import Backend
 
