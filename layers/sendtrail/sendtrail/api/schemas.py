@@ -337,7 +337,7 @@ class Recipient(BaseModel):
 
 
 class TemplateDraft(_Body):
-    """A version of a template to be: sources in Jinja2, and HTML or text or both."""
+    """A version of a template to be: sources in Liquid, and HTML or text or both."""
 
     model_config = _for_example(subject="News for {{ name }}", html="<p>Dear {{ name }}, …</p>")
 
@@ -412,7 +412,7 @@ class _Sendable(_Body):
 
 
 class CommunicationDraft(_Sendable):
-    """A mailing to be sent. What it says is a template, or its own subject and body, in Jinja2."""
+    """A mailing to be sent. What it says is a template, or its own subject and body, in Liquid."""
 
     model_config = _for_example(
         name="Evenings",
