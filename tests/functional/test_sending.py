@@ -169,9 +169,9 @@ def test_who_unsubscribed_at_an_address_gets_no_mailing_there_under_another_name
     post: Post,
 ) -> None:
     """What is known of the address counts for whoever is written to there."""
-    from local.notifications import OutgoingMail
+    from local.notifications import Mail
 
-    mail = OutgoingMail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
+    mail = Mail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
     post.world.ingest([mail.subscription("2026-11-20T09:31:00.000Z", unsubscribed=True)])
     post.world.fold()
     post.send(recipients=people("zoe@example.com"), **NEWS)
