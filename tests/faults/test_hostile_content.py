@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from local.notifications import OutgoingMail
+from local.notifications import Mail
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.ids import participant_of_address
 from tests.faults.hostile import NASTY
@@ -154,7 +154,7 @@ def log(world: World) -> list[dict[str, Any]]:
 
 def test_large_and_deep_events_are_kept_or_fail_alone(world: World) -> None:
     """A mebibyte, fields of 50,000 characters, a hundred thousand levels."""
-    mail = OutgoingMail("ses-1", SENT, ["a@example.com"], "S" * 50_000)
+    mail = Mail("ses-1", SENT, ["a@example.com"], "S" * 50_000)
     click = mail.click(LATER, "https://society.example/" + "é" * 50_000, "A" * 50_000)
     bounce = mail.bounce(LATER, diagnostic="語" * 50_000)
     padded = mail.delivery(LATER) | {"padding": "x" * (MEBIBYTE - 10_000)}
@@ -340,10 +340,8 @@ def test_no_cell_of_a_csv_is_a_formula(world: World) -> None:
     begins = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", '"=', ",=", "\r\n=")
     for number, begin in enumerate(begins):
         tags = {"participant_id": f"-p{number}", "communication_id": "news"}
-        world.ingest([OutgoingMail(f"ses-{number}", SENT, [f"x{begin}1+1"], tags=tags).send()])
-        world.ingest(
-            [OutgoingMail(f"ses-b{number}", SENT, [f"{begin}1+1@a.example"], tags=tags).send()]
-        )
+        world.ingest([Mail(f"ses-{number}", SENT, [f"x{begin}1+1"], tags=tags).send()])
+        world.ingest([Mail(f"ses-b{number}", SENT, [f"{begin}1+1@a.example"], tags=tags).send()])
     world.fold()
     answer = Api(world)("/v1/communications/news/recipients", accept="text/csv")
     rows = list(csv.reader(StringIO(answer["body"], newline="")))
@@ -397,8 +395,8 @@ def test_markup_in_what_others_wrote_is_text_on_every_page(world: World) -> None
     tags = {"participant_id": "ann", "communication_id": "news", "kind": MARKUP}
     for number, mail in enumerate(
         (
-            OutgoingMail("ses-1", SENT, [f"{MARKUP}@a.example"], MARKUP, tags=tags),
-            OutgoingMail(f"ses-2{MARKUP}", SENT, [f"{MARKUP}@a.example"], MARKUP),
+            Mail("ses-1", SENT, [f"{MARKUP}@a.example"], MARKUP, tags=tags),
+            Mail(f"ses-2{MARKUP}", SENT, [f"{MARKUP}@a.example"], MARKUP),
         )
     ):
         world.ingest(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.notifications import OutgoingMail, sns_envelope
+from local.notifications import Mail, sns_envelope
 from sendtrail.aws.dynamodb import from_attributes, to_attributes
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.errors import AwsError, RejectedRecordError
@@ -284,7 +284,7 @@ def test_any_text_in_any_form_is_events_or_fails_alone(form: str, record_propert
     kind, so that Lambda hands it to the dead-letter queue.
     """
     tried, ingest = 0, Hostile()
-    good = OutgoingMail("ses-good", "2026-11-20T09:30:00Z", ["good@example.com"]).send()
+    good = Mail("ses-good", "2026-11-20T09:30:00Z", ["good@example.com"]).send()
     companion = sqs_event([json.dumps(good)])["Records"][0] | {"messageId": "good"}
 
     @many(150)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from local.notifications import EVENTBRIDGE_NAMES, OutgoingMail, eventbridge, sns_envelope
+from local.notifications import EVENTBRIDGE_NAMES, Mail, eventbridge, sns_envelope
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
@@ -89,7 +89,7 @@ def weather(records: int, seed: int) -> Weather:
     return made
 
 
-def _mails(chance: random.Random, records: int) -> Iterator[OutgoingMail]:
+def _mails(chance: random.Random, records: int) -> Iterator[Mail]:
     """Mails of the last half day, to a person in ten messages or so."""
     people, started = max(3, records // 10), epoch_ms(now()) - 12 * 3600 * 1000
     number = 0
@@ -107,10 +107,10 @@ def _mails(chance: random.Random, records: int) -> Iterator[OutgoingMail]:
             tags["participant_id"] = f"member-{who[0]}"
             tags["message_id"] = derived_message_id(sent_at, ses_id, to[0])
             tags["kind"] = chance.choice(("newsletter", "invitation"))
-        yield OutgoingMail(ses_id, sent_at, to, tags=tags)
+        yield Mail(ses_id, sent_at, to, tags=tags)
 
 
-def _definition(mail: OutgoingMail, chance: random.Random) -> list[Json]:
+def _definition(mail: Mail, chance: random.Random) -> list[Json]:
     """Notifications about one mail, likely and unlikely ones."""
     sent = epoch_ms(mail.sent_at)
 
@@ -181,7 +181,7 @@ def _enveloped(notification: Json, chance: random.Random) -> str:
 
 def _malformed(number: int, chance: random.Random) -> str:
     """A body of which nothing can be made; each another."""
-    mail = OutgoingMail(f"odd-{number}", now(), [f"odd.{number}@example.com"])
+    mail = Mail(f"odd-{number}", now(), [f"odd.{number}@example.com"])
     broken: list[str] = [
         f"not JSON, number {number}",
         json.dumps(mail.send())[: 100 + number % 50] + f" {number}",

@@ -15,7 +15,7 @@ from sendtrail.domain.ids import derived_message_id, participant_of_address
 from sendtrail.domain.message import Message
 from sendtrail.domain.times import from_epoch_ms
 from sendtrail.projections.items import message_to_item
-from sendtrail.reading.models import MessageRow, ParticipantRow
+from sendtrail.reading.models import MessageRow
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
 from tests.support import load_event
@@ -459,8 +459,7 @@ def test_a_database_that_does_not_answer_is_a_503(
     world = World(moto_backend, monkeypatch)
     api = Api(world)
     api("/v1/participants/ann")
-    monkeypatch.setattr(ParticipantRow.Meta, "table_name", "no-such-table")
-    ParticipantRow._connection = None
+    monkeypatch.setattr(world.function("api").wiring.directory, "_participants", "no-such-table")
     answer = api("/v1/participants/ann")
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "1")
     assert "no-such-table" not in answer["body"]
@@ -478,10 +477,12 @@ def test_a_page_of_history_costs_the_same_however_long_it_is(
             table, [_row(participant_id, number) for number in range(count)]
         )
     costs = {}
+    db = dynamodb_local_backend.database(count_capacity=True)
+    world.function("api").wiring.database = db
     api("/v1/participants/few")  # has the models bound to the tables
     for participant_id in ("few", "many"):
         path = f"/v1/participants/{participant_id}/messages"
-        with _Counted() as cost:
+        with _Counted(db) as cost:
             first = api(path)["json"]
             second = api(path, cursor=first["next_cursor"])["json"]
         assert [len(first["items"]), len(second["items"])] == [25, 25]
@@ -506,7 +507,10 @@ def _row(participant_id: str, number: int) -> dict[str, Any]:
 
 
 class _Counted:
-    """Counts the requests and read units of PynamoDB's connections."""
+    """Counts the requests and read units of PynamoDB's connections, and of our own client's."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
 
     def __enter__(self) -> dict[str, float]:
         cost: dict[str, float] = {"requests": 0, "units": 0}
@@ -521,16 +525,22 @@ class _Counted:
                 cost["units"] += entry["CapacityUnits"]
 
         self._events = [
-            model._get_connection().connection.client.meta.events
-            for model in (MessageRow, ParticipantRow)
+            model._get_connection().connection.client.meta.events for model in (MessageRow,)
         ]
+        self._cost, self._before = cost, self._of_our_client()
         self._handlers = {"provide-client-params.dynamodb.*": ask, "after-call.dynamodb.*": count}
         for events in self._events:
             for name, handler in self._handlers.items():
                 events.register(name, handler)
         return cost
 
+    def _of_our_client(self) -> tuple[float, float]:
+        return sum(self._db.calls.values()), sum(self._db.consumed.values())
+
     def __exit__(self, *_: object) -> None:
+        requests, units = self._of_our_client()
+        self._cost["requests"] += requests - self._before[0]
+        self._cost["units"] += units - self._before[1]
         for events in self._events:
             for name, handler in self._handlers.items():
                 events.unregister(name, handler)

@@ -17,7 +17,7 @@ from sendtrail.auth.sessions import Sessions
 from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.reading.desk import find
+from sendtrail.reading.search import search
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, people
 from tests.functional.test_api import _row
@@ -519,7 +519,7 @@ def test_anything_is_found_by_one_word(world: World, admin: Visitor) -> None:
         page = admin.get(f"/console/find?q={word}")
         assert page["statusCode"] == status
     assert admin.get("/console/find")["statusCode"] == 200
-    assert find("nobody").participant_id is None
+    assert search(admin.world.wiring.directory, "nobody").participant_id is None
 
 
 def test_what_is_nowhere_is_a_page_too(admin: Visitor) -> None:
@@ -541,10 +541,8 @@ def test_a_database_that_does_not_answer_is_a_page_too(
     world: World, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says to try again, and not what is the matter."""
-    from sendtrail.reading.models import ParticipantRow
-
-    monkeypatch.setattr(ParticipantRow.Meta, "table_name", "no-such-table")
-    ParticipantRow._connection = None
+    directory = world.function("console").wiring.directory
+    monkeypatch.setattr(directory, "_participants", "no-such-table")
     page = admin.get(ANN)
     assert page["statusCode"] == 503
     assert "no-such-table" not in page["body"]

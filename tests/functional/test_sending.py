@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -168,9 +169,9 @@ def test_who_unsubscribed_at_an_address_gets_no_mailing_there_under_another_name
     post: Post,
 ) -> None:
     """What is known of the address counts for whoever is written to there."""
-    from local.notifications import OutgoingMail
+    from local.notifications import Mail
 
-    mail = OutgoingMail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
+    mail = Mail("elsewhere", "2026-11-20T09:30:00.000Z", ["Zoe@example.com"])
     post.world.ingest([mail.subscription("2026-11-20T09:31:00.000Z", unsubscribed=True)])
     post.world.fold()
     post.send(recipients=people("zoe@example.com"), **NEWS)
@@ -252,7 +253,10 @@ def test_a_preview_has_the_original_links_and_no_pixel(post: Post) -> None:
         ({"recipients": people("a@b.example"), "copy_to": ["nobody"]}, "copy_to"),
         ({"recipients": people("a@b.example"), "copy_to": ["a@b.example"] * 2}, "twice"),
         ({"recipients": people("a@b.example", deep=DEEP)}, "nested"),
-        ({"recipients": people("a@b.example"), "subject": "{{ 1 / 0 }}"}, "subject, line 1"),
+        (
+            {"recipients": people("a@b.example"), "subject": "{{ 1 | divided_by: 0 }}"},
+            "subject, line 1",
+        ),
     ],
 )
 def test_nothing_is_sent_of_what_is_not_right_as_a_whole(
@@ -268,7 +272,7 @@ def test_nothing_is_sent_of_what_is_not_right_as_a_whole(
 
 def test_a_letter_says_the_same_whenever_it_is_rendered(post: Post) -> None:
     """A template cannot tell whether it is checked, sent or looked at."""
-    text = "{% if 'unsubscribe.invalid' in unsubscribe_url %}A{% else %}B{% endif %} {{ unsubscribe_url }}"
+    text = "{{ unsubscribe_url }} {{ unsubscribe_url | url_encode }}"
     draft = {"name": "x", "subject": "s", "text": text, "recipients": people(f"a@{SIMULATOR}")}
     look = post.api("/v1/communications/preview", "POST", draft)["json"]["text"]
     post.send(**draft)
@@ -276,9 +280,13 @@ def test_a_letter_says_the_same_whenever_it_is_rendered(post: Post) -> None:
     (mail,) = outbox(post.world)
     (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
     path = f"/v1/participants/p0/messages/{message['message_id']}/preview"
-    assert look == post.api(path)["body"] == "A #unsubscribe"
-    assert mail["text"].startswith("A http")
-    assert "/u/" in mail["text"]
+    assert look == post.api(path)["body"] == "#unsubscribe %23unsubscribe"
+    link, encoded = mail["text"].split()
+    assert link.startswith("http")
+    assert "/u/" in link
+    assert encoded == quote(link, safe="")
+    asks = {**draft, "text": "{% if unsubscribe_url contains 'invalid' %}A{% endif %}"}
+    assert post.api("/v1/communications", "POST", asks)["statusCode"] == 422
 
 
 @pytest.mark.parametrize(

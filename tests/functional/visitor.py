@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sendtrail.auth.api_keys import Scope, new_key
+from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.times import now
 from sendtrail.reading.models import MODELS
 from tests.functional.world import World
@@ -122,7 +123,7 @@ def _put_keys(world: World, entries: list[dict[str, Any]]) -> None:
 
 
 class Reads:
-    """Counts what is read through PynamoDB's models.
+    """Counts what is read through PynamoDB's models and through our own client.
 
     Attributes:
         requests: to DynamoDB.
@@ -138,11 +139,21 @@ class Reads:
         self._events = [model._get_connection().connection.client.meta.events for model in bound]
         for events in self._events:
             events.register("after-call.dynamodb.*", self._count)
+        self._call = call = DynamoDB._call
+
+        def counted(db: DynamoDB, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+            answer = call(db, operation, request)
+            if operation in ("Query", "GetItem", "BatchGetItem"):
+                self._count(answer)
+            return answer
+
+        DynamoDB._call = counted  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_: object) -> None:
         for events in self._events:
             events.unregister("after-call.dynamodb.*", self._count)
+        DynamoDB._call = self._call  # type: ignore[method-assign]
 
     def _count(self, parsed: dict[str, Any], **_: Any) -> None:
         self.requests += 1

@@ -216,7 +216,7 @@ def test_nothing_of_the_built_layer_is_compiled_again(built: Path, tmp_path: Pat
         "    return compiling(self, data, path, **options)\n"
         "loader.source_to_code = noted\n"
         "for each in sys.argv[1:]: runpy.run_path(each)\n"
-        "import boto3, jinja2, pydantic, pynamodb, sendtrail.api.app, sendtrail.console.app\n"
+        "import boto3, jinja2, liquid, pydantic, pynamodb, sendtrail.api.app, sendtrail.console.app\n"
         "print(len(sys.modules), *compiled)"
     )
     functions = [str(path) for path in built.glob("*/app.py")]

@@ -61,13 +61,14 @@ class InvalidTemplateError(InvalidInputError):
 
     Attributes:
         part: ``subject``, ``html`` or ``text``.
-        line: of that part, from 1; None where it is no one line's fault.
+        line, column: of that part, from 1; None where it is no one place's fault.
     """
 
-    def __init__(self, message: str, *, part: str, line: int | None) -> None:
+    def __init__(self, message: str, *, part: str, line: int | None, column: int | None) -> None:
         super().__init__(message)
         self.part = part
         self.line = line
+        self.column = column
 
 
 class MissingFieldError(InvalidInputError):

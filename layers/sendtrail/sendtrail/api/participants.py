@@ -35,7 +35,7 @@ from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import Status
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
-from sendtrail.mail.addresses import checked_address
+from sendtrail.mail.addresses import MAX_ADDRESS, checked_address
 from sendtrail.reading.history import MessageFilter
 from sendtrail.wiring import Wiring
 
@@ -56,7 +56,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def of_address(
-        address: Annotated[str, Query(max_length=320, json_schema_extra=EMAIL)],
+        address: Annotated[str, Query(max_length=MAX_ADDRESS, json_schema_extra=EMAIL)],
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[ParticipantOfAddress]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from sendtrail.domain.engagement import Actor
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.message import DropReason, Status
+from sendtrail.mail.addresses import MAX_ADDRESS
 
 __all__ = [
     "EMAIL",
@@ -336,7 +337,7 @@ class Recipient(BaseModel):
 
 
 class TemplateDraft(_Body):
-    """A version of a template to be: sources in Jinja2, and HTML or text or both."""
+    """A version of a template to be: sources in Liquid, and HTML or text or both."""
 
     model_config = _for_example(subject="News for {{ name }}", html="<p>Dear {{ name }}, …</p>")
 
@@ -373,7 +374,7 @@ class Addressee(_Body):
         str | None,
         Field(
             min_length=1,
-            max_length=320,
+            max_length=MAX_ADDRESS,
             description="their current one, if left out",
             json_schema_extra=EMAIL,
         ),
@@ -391,10 +392,10 @@ class _Sendable(_Body):
     text: Annotated[str | None, Field(min_length=1)] = None
     tracking: Annotated[bool, Field(description="whether it has a pixel and tracked links")] = True
     reply_to: Annotated[
-        str | None, Field(min_length=3, max_length=320, json_schema_extra=EMAIL)
+        str | None, Field(min_length=3, max_length=MAX_ADDRESS, json_schema_extra=EMAIL)
     ] = None
     copy_to: Annotated[
-        list[Annotated[str, Field(min_length=3, max_length=320, json_schema_extra=EMAIL)]],
+        list[Annotated[str, Field(min_length=3, max_length=MAX_ADDRESS, json_schema_extra=EMAIL)]],
         Field(max_length=10, description="your own addresses: a copy each, in no figure"),
     ] = []
 
@@ -411,7 +412,7 @@ class _Sendable(_Body):
 
 
 class CommunicationDraft(_Sendable):
-    """A mailing to be sent. What it says is a template, or its own subject and body, in Jinja2."""
+    """A mailing to be sent. What it says is a template, or its own subject and body, in Liquid."""
 
     model_config = _for_example(
         name="Evenings",

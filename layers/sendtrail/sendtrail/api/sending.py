@@ -54,7 +54,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         "/v1/templates/<template_id>",
         summary="A new version of a template",
         description=(
-            "Sources in Jinja2, in a sandbox: merge fields, conditions, loops, and a few filters. "
+            "Sources in Liquid: merge fields, conditions, loops, filters (see docs/templates.md). "
             "`participant_id`, `address` and `unsubscribe_url` can always be named. A version "
             "never changes."
         ),

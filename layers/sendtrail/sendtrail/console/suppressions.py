@@ -14,7 +14,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.mail.addresses import checked_address
+from sendtrail.mail.addresses import MAX_ADDRESS, checked_address
 from sendtrail.reading import queries
 from sendtrail.reading.views import suppression_view
 from sendtrail.wiring import Wiring
@@ -45,7 +45,8 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             items=[suppression_view(each) for each in found.items],
             reason=reason,
             reasons=list(SuppressionReason),
-            done=done and f"{context.query_value('address', most=320) or 'The address'} {done}",
+            done=done
+            and f"{context.query_value('address', most=MAX_ADDRESS) or 'The address'} {done}",
             pager=pager,
             following=pager.following(found.place),
         )
@@ -76,6 +77,10 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
 def _done(what: str, address: str) -> Response[Any]:
     return redirect(f"{_PATH}?{urlencode({'done': what, 'address': address})}")
+
+
+def _address(context: RequestContext) -> str:
+    return context.query_value("address", most=MAX_ADDRESS) or "The address"
 
 
 def _reason(context: RequestContext) -> SuppressionReason | None:

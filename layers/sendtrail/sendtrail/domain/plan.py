@@ -22,7 +22,7 @@ class Content:
     """What is sent: a version of a template by its name, or a body of its own.
 
     Attributes:
-        subject, html, text: sources in Jinja2; all None where a template is named.
+        subject, html, text: sources in Liquid; all None where a template is named.
     """
 
     template_id: str | None = None

@@ -36,6 +36,7 @@ from sendtrail.domain.ids import (
 )
 from sendtrail.domain.times import Timestamp, parse
 from sendtrail.errors import RejectedRecordError
+from sendtrail.mail.addresses import MAX_ADDRESS
 
 __all__ = ["events_of"]
 
@@ -46,7 +47,6 @@ _MAX_TEXT: Final = 1_000
 _MAX_LINK: Final = 8_000
 _MAX_SUBJECT: Final = 300
 _MAX_ENCODED: Final = 4_000  # of a subject; to take it apart costs the square of its length
-_MAX_ADDRESS: Final = 320
 _MAX_MESSAGE_ID: Final = 256
 _MAX_ENTRIES: Final = 50
 _MAX_RAW: Final = 380_000  # bytes; an item may have 400 KB (DynamoDB, "Service quotas")
@@ -395,8 +395,8 @@ def _addresses(value: object) -> tuple[str, ...]:
         address = bare_address(_clean(text))
         if not address:
             continue
-        if len(address) > _MAX_ADDRESS or len(address.encode()) > 2 * _MAX_ADDRESS:
-            raise RejectedRecordError(f"an address of more than {_MAX_ADDRESS} characters")
+        if len(address) > MAX_ADDRESS or len(address.encode()) > 2 * MAX_ADDRESS:
+            raise RejectedRecordError(f"an address of more than {MAX_ADDRESS} characters")
         found.setdefault(address.lower(), address)
     return tuple(found.values())
 

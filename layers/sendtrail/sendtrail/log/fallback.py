@@ -19,8 +19,8 @@ from sendtrail.log.serialization import serialize
 __all__ = ["UNSAVED", "FallbackWriter", "WrittenTo", "write_line"]
 
 UNSAVED: Final = "event not saved"
-"""The message of the line that holds an event, in its field ``event``; `python -m local recover`
-reads it back in.
+"""The message of the line that holds an event, in its field ``event``; `sendtrail recover` reads
+it back in.
 """
 
 

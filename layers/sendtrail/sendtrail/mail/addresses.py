@@ -6,9 +6,10 @@ from typing import Final
 
 from sendtrail.errors import InvalidInputError
 
-__all__ = ["canonical_address", "checked_address", "sendable_address"]
+__all__ = ["MAX_ADDRESS", "canonical_address", "checked_address", "sendable_address"]
 
-_MAX_ADDRESS: Final = 320
+MAX_ADDRESS: Final = 320
+"""Characters of an address at most: 64 before the @-sign and 255 after it (RFC 5321, 4.5.3.1)."""
 _MAX_ADDRESS_BYTES: Final = 640  # it is part of a sort key, which may have 1,024
 
 
@@ -28,7 +29,7 @@ def checked_address(address: str) -> str:
         not at
         or not local
         or not domain
-        or len(address) > _MAX_ADDRESS
+        or len(address) > MAX_ADDRESS
         or len(address.encode("utf-8", "replace")) > _MAX_ADDRESS_BYTES
         or any(character.isspace() or not character.isprintable() for character in address)
         or any(character in domain for character in '<>()[]\\,;:"')
@@ -36,7 +37,7 @@ def checked_address(address: str) -> str:
     ):
         raise InvalidInputError(
             f"not an email address: {address!r:.80}; one has a local part, an @ and a domain, no "
-            f"blanks, and at most {_MAX_ADDRESS} characters"
+            f"blanks, and at most {MAX_ADDRESS} characters"
         )
     return canonical_address(address)
 

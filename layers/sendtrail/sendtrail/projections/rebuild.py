@@ -73,17 +73,17 @@ class Rebuild:
 
     @classmethod
     def begin(
-        cls, db: DynamoDB, tables: Tables, *, retention_days: int, go_on: bool = False
+        cls, db: DynamoDB, tables: Tables, *, retention_days: int, resume: bool = False
     ) -> Rebuild:
         """Notes a new epoch.
 
         Args:
             retention_days: how long the log keeps what happened to a message.
-            go_on: whether to go on with the latest one instead, if there is any.
+            resume: whether to go on with the latest one instead, if there is any.
         """
 
         def named(row: RowState[Message]) -> RowState[Message]:
-            epoch = (row.state.epoch if go_on else None) or now()
+            epoch = (row.state.epoch if resume else None) or now()
             return RowState(replace(row.state, epoch=epoch), row.checkpoints)
 
         noted = message_rows(db, tables.messages).change({EPOCH: named})[EPOCH]

@@ -18,16 +18,16 @@ NO_UNSUBSCRIBING: Final = "#unsubscribe"
 """Where the unsubscribe link leads in what is not the recipient's: previews and copies."""
 
 _SOMEWHERE: Final = "https://unsubscribe.invalid/here"
-"""What templates are told is the unsubscribe link: the same whenever they are rendered, so that
-what was checked is what is sent. The link takes its place in what comes out."""
+"""The unsubscribe link of a message that is only checked. A template can do nothing but show it, so
+that what was checked is what is sent."""
 
 
-def merge_fields(message: PlannedMessage) -> dict[str, Any]:
+def merge_fields(message: PlannedMessage, unsubscribe_url: str = _SOMEWHERE) -> dict[str, Any]:
     """What a message's template can name: its data, and what every template can."""
     built_in = {
         "participant_id": message.participant_id,
         "address": message.address,
-        "unsubscribe_url": _SOMEWHERE,
+        "unsubscribe_url": unsubscribe_url,
     }
     return {**message.data, **built_in}
 
@@ -68,13 +68,7 @@ class MessageRenderer:
             InvalidInputError: it cannot be rendered with its data.
             NotFoundError, AwsError: as `template` does.
         """
-        rendered = self.checked(content, message, make_text=True)
-        html = rendered.html
-        return Rendered(
-            rendered.subject.replace(_SOMEWHERE, unsubscribe_url),
-            html.replace(_SOMEWHERE, unsubscribe_url) if html is not None else None,
-            rendered.text.replace(_SOMEWHERE, unsubscribe_url),
-        )
+        return self.template(content).render(merge_fields(message, unsubscribe_url))
 
     def _compile(self, content: Content) -> Template:
         if content.template_id is None:

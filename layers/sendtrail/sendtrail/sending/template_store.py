@@ -21,7 +21,7 @@ _MAX_NAMED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class TemplateVersion:
-    """One version of a template; its parts are sources, in Jinja2.
+    """One version of a template; its parts are sources, in Liquid.
 
     Attributes:
         fields: the merge fields that its recipients' data must have, in order.
