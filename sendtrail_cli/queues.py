@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sendtrail.cli.target import Target
 from sendtrail.log.recovery import unsaved
+from sendtrail_cli.target import Target
 
 __all__ = ["recover", "redrive"]
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.aws.service import RetryPolicy
-from sendtrail.cli.target import Target
 from sendtrail.projections.rebuild import Rebuild, Tables
+from sendtrail_cli.target import Target
 
 __all__ = ["WAIT_SECONDS", "rebuild"]
 
