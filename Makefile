@@ -15,14 +15,34 @@ help: ## List the targets
 .PHONY: setup
 setup: $(VENV)/ready ## Make the virtual environment, if there is none
 
-$(VENV)/ready: constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sendtrail needs Python 3.11 or newer; $(PYTHON) is older" >&2; exit 1; }
-	@echo "Making $(VENV) with $$($(PYTHON) --version); this takes a minute, once"
+# Each file by its hash; the package itself without building in an environment of its own, whose
+# parts would have none.
+INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input --require-hashes --no-deps --progress-bar on
+
+$(VENV)/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' || { echo "Sendtrail needs Python 3.11.5 or newer; $(PYTHON) is older" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version): some 120 packages, about a minute, once"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		$$($(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; e = p["optional-dependencies"]; print(*p["dependencies"], *e["local"], *e["dev"])')
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(INSTALL) --requirement requirements.txt 2>&1 | $(BIN)/python -c "$$SHOW_PROGRESS"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# One line that says how far pip is, where it is a terminal; else only how it ends.
+define SHOW_PROGRESS
+import sys
+shown = sys.stdout.isatty()
+total = sum(line[:1].isalnum() for line in open("requirements.txt"))
+count, tail = 0, []
+for line in sys.stdin:
+    tail = [*tail[-40:], line]
+    count += line.startswith("Collecting ")
+    if shown and line.startswith(("Collecting ", "Installing ")):
+        print(f"\r\033[K  {min(count, total)} of {total}  {line.strip():.60}", end="", flush=True)
+ended = any(line.startswith("Successfully installed") for line in tail)
+print("\r\033[K  installed" if ended and shown else "  installed" if ended else "".join(tail))
+sys.exit(not ended)
+endef
+export SHOW_PROGRESS
 
 .PHONY: run
 run: setup ## Start the local stack with a demo, and say where it is
@@ -32,9 +52,13 @@ run: setup ## Start the local stack with a demo, and say where it is
 down: setup ## Stop a local stack that runs in the background
 	@$(BIN)/python -m local down
 
+# A worker for each core; a file in one worker, since servers and stacks are started once for many
+# tests; the longest folders first. One file alone: make test ARGS=tests/unit/test_tree.py
+ARGS ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: setup ## Run all tests that this machine can run
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: dynamodb-local
 dynamodb-local: .local/npm/node_modules/amplify-dynamodb-simulator ## Fetch AWS's DynamoDB Local, for the tests (needs npm)
@@ -66,19 +90,38 @@ format: setup ## Format the code
 	@$(BIN)/ruff format .
 
 # What the benchmarks compare with.
-$(VENV)/bench-ready: $(VENV)/ready
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
+$(VENV)/bench-ready: $(VENV)/ready requirements-bench.txt
+	@$(INSTALL) --quiet --requirement requirements-bench.txt
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/bench-ready dynamodb-local ## Run the benchmarks (need Java, npm, PostgreSQL; start-up Python 3.13)
+bench: $(VENV)/bench-ready dynamodb-local ## Run the benchmarks (needs Java, npm and PostgreSQL)
 	@$(BIN)/python -m benchmarks
+
+.PHONY: docs
+docs: setup ## Write what the docs tell from the code
+	@$(BIN)/python -m docs.generate
+
+# For any Python from 3.11.5 on and any machine, with the hashes of all files.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
+DEV := --extra local --extra dev
 
 .PHONY: lock
 lock: setup ## Pin every dependency anew
-	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file constraints.txt pyproject.toml
-	@$(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint constraints.txt --output-file layers/sendtrail/requirements.txt pyproject.toml
+	@$(LOCK) --upgrade $(DEV) --output-file requirements.txt
+	@$(LOCK) --constraint requirements.txt --output-file layers/sendtrail/requirements.txt
+	@$(LOCK) --constraint requirements.txt $(DEV) --extra bench --output-file requirements-bench.txt
+
+.PHONY: sbom
+sbom: setup ## Write what the layer is made of, as CycloneDX: .local/sbom.json
+	@mkdir -p .local
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-file .local/sbom.json layers/sendtrail/requirements.txt
+	@echo .local/sbom.json
+
+.PHONY: audit
+audit: setup ## Look the dependencies up among known vulnerabilities (needs the network)
+	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement layers/sendtrail/requirements.txt
+	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.txt
 
 .PHONY: clean
 clean: ## Remove what was made here

@@ -46,7 +46,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(tree: Path) -> Iterator[Path]:
     """`make run`, as the README has it, until its demo has been played."""
     # Whatever the dates of files, the virtual environment is not made anew.
-    command = ["make", "--assume-old=constraints.txt", "--assume-old=pyproject.toml", "run"]
+    command = ["make", "--assume-old=requirements.txt", "--assume-old=pyproject.toml", "run"]
     output = tree / "run.log"
     with output.open("wb") as log:
         process = subprocess.Popen(
