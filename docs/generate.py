@@ -15,12 +15,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from docs import resources
+from docs import reference, resources
 
 __all__ = ["GENERATORS", "block", "main", "misplaced", "pages"]
 
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
+    "commands": reference.commands,
+    "metrics": reference.metrics,
+    "our-events": reference.our_events,
+    "parameters": reference.parameters,
     "resources": resources.matrix,
+    "ses-events": reference.ses_events,
+    "settings": reference.settings,
+    "spam-rules": reference.spam_rules,
 }
 """What makes each block's Markdown. A block of another name, or none for a name, is an error."""
 

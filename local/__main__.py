@@ -59,47 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("function", metavar="FUNCTION", nargs="?", help="one of them")
     logs.set_defaults(run=_logs)
 
-    redrive = commands.add_parser("redrive", help="bring back what the dead-letter queues hold")
-    redrive.set_defaults(run=_redrive)
-
-    recover = commands.add_parser(
-        "recover", help="bring back events that a function could keep only in its log"
-    )
-    recover.add_argument(
-        "files",
-        metavar="FILE",
-        type=Path,
-        nargs="*",
-        help="logs (.gz too); the stack's own if none",
-    )
-    recover.add_argument(
-        "--aws", metavar="STACK", help="for the stack of that name in AWS, not here"
-    )
-    recover.set_defaults(run=_recover)
-
-    rebuild = commands.add_parser(
-        "rebuild", help="make messages, participants and communications anew from the log"
-    )
-    rebuild.add_argument(
-        "--go-on", action="store_true", help="with the latest rebuild, which was broken off"
-    )
-    rebuild.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=float,
-        default=65.0,
-        help="for batches that are under way (65: longer than a function runs)",
-    )
-    rebuild.add_argument(
-        "--aws", metavar="STACK", help="for the stack of that name in AWS, not here"
-    )
-    rebuild.set_defaults(run=_rebuild)
-
-    key = commands.add_parser("key", help="make an API key")
-    key.add_argument("scope", choices=["read", "send", "admin"])
-    key.add_argument("--name", default="", help="whose it is")
-    key.add_argument("--aws", metavar="STACK", help="for the stack of that name in AWS, not here")
-    key.set_defaults(run=_key)
     return parser
 
 
@@ -147,7 +106,7 @@ def _down(_options: argparse.Namespace, _given: list[str]) -> None:
 
 
 def _invoke(options: argparse.Namespace, _given: list[str]) -> None:
-    from local.operations import invoke
+    from local.invoking import invoke
 
     text = options.event.read_text(encoding="utf-8") if options.event else sys.stdin.read()
     print(json.dumps(invoke(options.function, json.loads(text)), indent=2))
@@ -161,33 +120,6 @@ def _logs(options: argparse.Namespace, _given: list[str]) -> None:
     for path in files:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             print(line if options.function else f"{path.stem}: {line}")
-
-
-def _redrive(_options: argparse.Namespace, _given: list[str]) -> None:
-    from local.operations import redrive
-
-    print(f"{redrive(stack.read())} brought back")
-
-
-def _recover(options: argparse.Namespace, _given: list[str]) -> None:
-    from local.operations import recover
-
-    print(f"{recover(options.files, options.aws)} brought back")
-
-
-def _rebuild(options: argparse.Namespace, _given: list[str]) -> None:
-    from local.rebuilding import rebuild_here, rebuild_in_aws
-
-    if options.aws:
-        rebuild_in_aws(options.aws, go_on=options.go_on, wait=options.wait)
-    else:
-        rebuild_here(stack.read(), go_on=options.go_on, wait=options.wait)
-
-
-def _key(options: argparse.Namespace, _given: list[str]) -> None:
-    from local.operations import make_key
-
-    print(make_key(options.scope, options.name, options.aws))
 
 
 if __name__ == "__main__":

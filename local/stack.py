@@ -208,6 +208,11 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             name.removesuffix("Table"): resources.physical[name, ""]
             for name in resources.of_type("AWS::DynamoDB::Table")
         },
+        "resources": {
+            logical_id: value
+            for (logical_id, attribute), value in resources.physical.items()
+            if not attribute
+        },
         "retention_days": int(resources.parameters["RetentionDays"]),
         "plans_bucket": resources.physical["PlansBucket", ""],
         "pid": os.getpid(),

@@ -35,14 +35,18 @@ from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import boto3
+
 from benchmarks.harness import dynamodb_local
 from local.aws import Endpoints
 from local.between import Between
 from local.functions import Functions
-from local.rebuilding import rebuild_with, tables_of
 from local.stack import Options, Parts, parts
-from sendtrail.aws.dynamodb import from_attributes, to_attributes
+from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
+from sendtrail.aws.service import RetryPolicy
 from sendtrail.domain.communication import figures
+from sendtrail_cli import rebuild as cli
+from sendtrail_cli.target import Target
 from tests.faults.chaos import Chaos, Killer, Redelivering, SpoiltDatabase
 from tests.faults.letters import Letters
 from tests.faults.weather import Weather, weather
@@ -316,14 +320,16 @@ def main() -> int:
 
 def rebuild(storm: Storm, wait: float) -> None:
     """Makes the tables anew from the log, through a database that is spoilt."""
-    done = rebuild_with(
-        storm.running.endpoints.client("dynamodb"),
-        storm.spoilt.environment(),
-        tables_of(storm.running.state["tables"]),
-        retention_days=storm.running.state["retention_days"],
-        go_on=False,
+    state, endpoints = storm.running.state, storm.running.endpoints
+    session = boto3.Session(
+        region_name=state["region"], aws_access_key_id="local", aws_secret_access_key="local"
+    )
+    dynamodb = {"dynamodb": endpoints.dynamodb or endpoints.aws}
+    done = cli.rebuild(
+        Target(session, state["resources"], state["retention_days"], dynamodb),
         wait=wait,
-        say=lambda text: print(f"  {text}", flush=True),
+        database=DynamoDB(storm.spoilt.environment(), retry_policy=RetryPolicy(attempts=20)),
+        report=lambda text: print(f"  {text}", flush=True),
     ).done
     storm.chaos.note("messages rebuilt from the log", done["folded"])
 

@@ -34,8 +34,15 @@ class Stack:
 
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs `python -m local …`."""
+        return self._run("local", *arguments, check=check)
+
+    def sendtrail(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs `sendtrail …`."""
+        return self._run("sendtrail_cli.main", *arguments, check=check)
+
+    def _run(self, module: str, *arguments: str, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "local", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=self.tree,
             env=clean_environment(),
             capture_output=True,

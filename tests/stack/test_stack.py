@@ -59,7 +59,7 @@ def test_poison_goes_to_the_dead_letter_queue_alone_and_comes_back(stack: Stack)
         (event,) = events_of(mail.send())
         path = f"/v1/participants/{event.participant_id}/messages"
         assert len(stack.get(path)[1]["items"]) == 1
-    assert stack.command("redrive").stdout == "1 brought back\n"
+    assert stack.sendtrail("redrive").stdout == "1 brought back\n"
     assert stack.eventually(held, 60) == 1, "it is poison still"
     sqs.purge_queue(QueueUrl=dlq)
 
@@ -68,7 +68,7 @@ def test_who_may_call(stack: Stack) -> None:
     """No key: 401; a wrong one: 403; too small a scope: 403 with a reason; the description: all."""
     assert stack.get("/v1/communications", key=None)[0] == 401
     assert stack.get("/v1/communications", key="wrong")[0] == 403
-    reader = stack.command("key", "read", "--name", "report").stdout.strip()
+    reader = stack.sendtrail("key", "make", "read", "--name", "report").stdout.strip()
     stack.eventually(lambda: stack.get("/v1/communications", key=reader)[0] == 200)
     status, problem = stack.get(
         "/v1/suppressions/a@example.com", key=reader, method="PUT", body={"note": ""}
@@ -76,6 +76,24 @@ def test_who_may_call(stack: Stack) -> None:
     assert (status, problem["title"]) == (403, "Forbidden")
     status, description = stack.get("/v1/openapi.json", key=None)
     assert (status, description["info"]["title"]) == (200, "Sendtrail")
+
+
+def test_keys_are_listed_and_removed_by_their_id(stack: Stack) -> None:
+    """An id that no key has is said to be none, with exit status 1; a wrong call exits with 2."""
+    stack.sendtrail("key", "make", "send", "--name", "newsletter")
+    (line,) = [
+        each for each in stack.sendtrail("key", "list").stdout.splitlines() if "newsletter" in each
+    ]
+    key_id, scope, *_ = line.split()
+    assert scope == "send"
+    stack.sendtrail("key", "remove", key_id)
+    assert key_id not in stack.sendtrail("key", "list").stdout
+    again = stack.sendtrail("key", "remove", key_id, check=False)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert (
+        again.stderr == f"sendtrail: no key has the id {key_id}; `sendtrail key list` shows them\n"
+    )
+    assert stack.sendtrail("key", "make", "all", check=False).returncode == 2
 
 
 def test_staff_record_and_suppress_over_http(stack: Stack) -> None:

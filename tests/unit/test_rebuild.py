@@ -121,7 +121,7 @@ def test_live_the_rows_are_those_of_the_log(events: list[Event], chance: random.
     happen()
     spoil(pipeline, chance)
     for _ in range(chance.choice((1, 1, 2))):
-        rebuild = begin(pipeline, go_on=chance.random() < 0.2)
+        rebuild = begin(pipeline, resume=chance.random() < 0.2)
         for _step in steps(pipeline, rebuild, chance):
             if chance.random() < 0.3:
                 happen()

@@ -19,7 +19,7 @@ from sendtrail.log.serialization import serialize
 __all__ = ["UNSAVED", "FallbackWriter", "WrittenTo", "write_line"]
 
 UNSAVED: Final = "event not saved"
-"""The message of a log line that holds an event in its field ``event``; `python -m local recover`
+"""The message of a log line that holds an event in its field ``event``; `sendtrail recover`
 recovers it.
 """
 

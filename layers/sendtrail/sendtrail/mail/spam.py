@@ -33,52 +33,90 @@ class Rule(NamedTuple):
     Attributes:
         points: what it gives, once, however often it is found.
         reason: why filters mind it, in a sentence.
+        nearest: the rule of SpamAssassin that is nearest, where there is one.
     """
 
     points: float
     reason: str
+    nearest: str = ""
 
 
 RULES: Final[dict[str, Rule]] = {
-    "SUBJECT_EMPTY": Rule(1.5, "A mail without a subject hides what it is about."),
-    "SUBJECT_CAPITALS": Rule(1.5, "A subject mostly in capitals shouts."),
+    "SUBJECT_EMPTY": Rule(
+        1.5, "A mail without a subject hides what it is about.", "MISSING_SUBJECT"
+    ),
+    "SUBJECT_CAPITALS": Rule(1.5, "A subject mostly in capitals shouts.", "SUBJ_ALL_CAPS"),
     "SUBJECT_PUNCTUATION": Rule(
         1.0, "Runs of exclamation and question marks in a subject press the reader."
     ),
-    "SUBJECT_SPACED": Rule(1.5, "Letters with spaces between them get words past a filter."),
+    "SUBJECT_SPACED": Rule(
+        1.5, "Letters with spaces between them get words past a filter.", "GAPPY_SUBJECT"
+    ),
     "SUBJECT_PHRASE": Rule(
         0.8, "Free things, prizes and urgency in a subject are what spam sells."
     ),
     "SUBJECT_MONEY": Rule(0.5, "Sums of money in a subject are bait more often than not."),
-    "SUBJECT_FAKE_REPLY": Rule(1.5, "A first mail that poses as a reply or a forward deceives."),
-    "BODY_EMPTY": Rule(2.0, "A mail that says nothing is a test of addresses, or hides its text."),
-    "BODY_SHORT": Rule(0.8, "A few words with a link give a filter nothing to judge but the link."),
-    "BODY_CAPITALS": Rule(1.5, "A body largely in capitals shouts."),
+    "SUBJECT_FAKE_REPLY": Rule(
+        1.5, "A first mail that poses as a reply or a forward deceives.", "FAKE_REPLY_C"
+    ),
+    "BODY_EMPTY": Rule(
+        2.0, "A mail that says nothing is a test of addresses, or hides its text.", "EMPTY_MESSAGE"
+    ),
+    "BODY_SHORT": Rule(
+        0.8,
+        "A few words with a link give a filter nothing to judge but the link.",
+        "HTML_SHORT_LINK_IMG_1",
+    ),
+    "BODY_CAPITALS": Rule(1.5, "A body largely in capitals shouts.", "UPPERCASE_75_100"),
     "BODY_EXCLAMATION": Rule(0.8, "Many exclamation marks are the tone of advertising."),
     "BODY_PHRASES": Rule(1.5, "Several stock phrases of spam together are seldom chance."),
-    "BODY_OBFUSCATED": Rule(2.0, "Invisible characters within words get these past a filter."),
-    "IMAGE_ONLY": Rule(2.0, "Images with next to no text keep the message from the filter."),
-    "IMAGE_HEAVY": Rule(0.7, "Much image to little text is how image spam looks."),
-    "NO_TEXT_PART": Rule(1.0, "HTML without a text part is rare in mail that people write."),
+    "BODY_OBFUSCATED": Rule(
+        2.0, "Invisible characters within words get these past a filter.", "UNICODE_OBFU_ZW"
+    ),
+    "IMAGE_ONLY": Rule(
+        2.0, "Images with next to no text keep the message from the filter.", "HTML_IMAGE_ONLY_04"
+    ),
+    "IMAGE_HEAVY": Rule(
+        0.7, "Much image to little text is how image spam looks.", "HTML_IMAGE_RATIO_02"
+    ),
+    "NO_TEXT_PART": Rule(
+        1.0, "HTML without a text part is rare in mail that people write.", "MIME_HTML_ONLY"
+    ),
     "TEXT_GENERATED": Rule(0.2, "A text part made from the HTML tends to read as if it were."),
-    "TEXT_DIFFERS": Rule(1.0, "A text part that says something else than the HTML is a disguise."),
+    "TEXT_DIFFERS": Rule(
+        1.0, "A text part that says something else than the HTML is a disguise.", "MPART_ALT_DIFF"
+    ),
     "LINK_MISMATCH": Rule(
         2.5, "A link that shows one host and leads to another is phishing's own."
     ),
-    "LINK_SHORTENER": Rule(1.5, "Shortened URLs hide where they lead, and share others' bad name."),
+    "LINK_SHORTENER": Rule(
+        1.5, "Shortened URLs hide where they lead, and share others' bad name.", "HAS_SHORT_URL"
+    ),
     "LINK_IP": Rule(
         2.0, "Honest sites have a name; a bare IP address is often a hijacked machine."
     ),
-    "LINK_CREDENTIALS": Rule(2.0, "What stands before an @ in a URL passes for the host's name."),
+    "LINK_CREDENTIALS": Rule(
+        2.0, "What stands before an @ in a URL passes for the host's name.", "HTTP_USERNAME_USED"
+    ),
     "LINK_LOOKALIKE": Rule(1.5, "Hosts of letters from several scripts imitate other hosts."),
-    "LINK_PORT": Rule(0.8, "A port of its own hints at a server on somebody else's machine."),
-    "LINK_SCRIPT": Rule(2.5, "javascript: and data: links run or carry what a filter cannot see."),
+    "LINK_PORT": Rule(
+        0.8, "A port of its own hints at a server on somebody else's machine.", "WEIRD_PORT"
+    ),
+    "LINK_SCRIPT": Rule(
+        2.5, "javascript: and data: links run or carry what a filter cannot see.", "JAVASCRIPT_URI"
+    ),
     "LINK_HOSTS": Rule(0.8, "Links to very many different domains look like an affiliate's."),
     "HTML_SCRIPT": Rule(2.5, "Mail clients run no scripts, so only attacks have them."),
-    "HTML_FRAME": Rule(2.0, "Frames and embedded objects load what no filter has looked at."),
+    "HTML_FRAME": Rule(
+        2.0, "Frames and embedded objects load what no filter has looked at.", "HTML_IFRAME_SRC"
+    ),
     "HTML_FORM": Rule(1.5, "A form in a mail asks for what should not be sent by mail."),
     "HTML_LARGE": Rule(0.8, "Gmail cuts a mail off after 102 KB, and its way to unsubscribe too."),
-    "HIDDEN_TEXT": Rule(2.0, "Text that a filter reads and nobody sees is there to mislead it."),
+    "HIDDEN_TEXT": Rule(
+        2.0,
+        "Text that a filter reads and nobody sees is there to mislead it.",
+        "HTML_FONT_LOW_CONTRAST",
+    ),
     "NO_UNSUBSCRIBE": Rule(0.5, "Whoever finds no way to unsubscribe reports spam instead."),
 }
 """Every rule, in the order in which findings are listed. docs/spam.md has the same table."""

@@ -73,17 +73,17 @@ class Rebuild:
 
     @classmethod
     def begin(
-        cls, db: DynamoDB, tables: Tables, *, retention_days: int, go_on: bool = False
+        cls, db: DynamoDB, tables: Tables, *, retention_days: int, resume: bool = False
     ) -> Rebuild:
         """Begins a new epoch.
 
         Args:
             retention_days: how long the log keeps the events of a message.
-            go_on: whether to resume the latest epoch instead, if there is one.
+            resume: whether to resume the latest epoch instead, if there is one.
         """
 
         def named(row: RowState[Message]) -> RowState[Message]:
-            epoch = (row.state.epoch if go_on else None) or now()
+            epoch = (row.state.epoch if resume else None) or now()
             return RowState(replace(row.state, epoch=epoch), row.checkpoints)
 
         row = message_rows(db, tables.messages).change({EPOCH: named})[EPOCH]

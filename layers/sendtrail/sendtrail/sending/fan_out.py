@@ -20,7 +20,7 @@ __all__ = ["FanOut", "Job", "DispatchOutcome"]
 class DispatchOutcome(StrEnum):
     """The outcome of a job."""
 
-    EXPANDED = "Expanded"
+    FANNED_OUT = "FannedOut"
     SENT = "Sent"
     DROPPED = "Dropped"
     REJECTED = "Rejected"
@@ -105,4 +105,4 @@ class FanOut:
             self._log.append(plan.event(EventType.DROPPED, number, detail) for number in numbers)
             return DispatchOutcome.DROPPED
         self._enqueue([Job(plan_id, number).to_text() for number in range(len(plan.all_messages))])
-        return DispatchOutcome.EXPANDED
+        return DispatchOutcome.FANNED_OUT

@@ -1,0 +1,121 @@
+"""What stands in the ``detail`` of each type of event, by whom it is told.
+
+docs/events.md is generated from these tables, and a test holds what is written against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sendtrail.domain.events import EventType
+
+__all__ = ["BY_OURSELVES", "BY_SES", "Details"]
+
+Details = Mapping[str, str]
+"""Name of a detail → what it is, and in brackets SES's own name for it."""
+
+_MTA: Final = {
+    "reporting_mta": "the server that reports it (`reportingMTA`)",
+    "remote_mta_ip": "the address of the recipient's server (`remoteMtaIp`)",
+}
+_CLIENT: Final = {
+    "ip": "where the request came from: the network, or the whole address",
+    "user_agent": "the header of that name",
+}
+_TEMPLATE: Final = {
+    "template_id": "the template, if it was one",
+    "template_version": "its version",
+}
+
+BY_SES: Final[Mapping[EventType, Details]] = {
+    EventType.SEND: {"tracked": "whether the tag of that name says that the mail has our pixel"},
+    EventType.RENDERING_FAILURE: {
+        "template_name": "SES's template (`templateName`)",
+        "error": "what was wrong with it (`errorMessage`)",
+    },
+    EventType.REJECT: {"reason": "why SES refused the mail"},
+    EventType.DELIVERY: {
+        "processing_ms": "milliseconds from acceptance to delivery (`processingTimeMillis`)",
+        "smtp_response": "what the recipient's server answered (`smtpResponse`)",
+        **_MTA,
+    },
+    EventType.BOUNCE: {
+        "type": "Permanent, Transient or Undetermined (`bounceType`)",
+        "subtype": "why, in SES's words (`bounceSubType`)",
+        "action": "what the server did, as in RFC 3464",
+        "status": "the enhanced status code, such as 5.1.1 (RFC 3463)",
+        "diagnostic": "the server's own words (`diagnosticCode`)",
+        "feedback_id": "SES's id of the bounce (`feedbackId`)",
+        "final_recipient": "the address that bounced, where the mail was sent to another",
+        **_MTA,
+    },
+    EventType.COMPLAINT: {
+        "feedback_type": "abuse, fraud, virus, … (`complaintFeedbackType`)",
+        "subtype": "OnAccountSuppressionList where SES did not try (`complaintSubType`)",
+        "feedback_id": "SES's id of the complaint (`feedbackId`)",
+        "user_agent": "the program that reports (`userAgent`)",
+        "arrival_date": "when the report came (`arrivalDate`)",
+        "final_recipient": "the address that complained, where the mail was sent to another",
+    },
+    EventType.DELIVERY_DELAY: {
+        "delay_type": "why, in SES's words (`delayType`)",
+        "status": "the enhanced status code",
+        "diagnostic": "the server's own words (`diagnosticCode`)",
+        "expiration_time": "when SES gives up (`expirationTime`)",
+        "reporting_mta": _MTA["reporting_mta"],
+        "final_recipient": "the delayed address, where the mail was sent to another",
+    },
+    EventType.SUBSCRIPTION: {
+        "contact_list": "SES's contact list (`contactList`)",
+        "source": "how the choice was made, such as `UnsubscribeHeader`",
+        "new_preferences": "`unsubscribe_all`, `topics` and `topic_defaults` after it",
+        "old_preferences": "the same before it",
+    },
+    EventType.OPEN: _CLIENT,
+    EventType.CLICK: {
+        **_CLIENT,
+        "link": "the URL that was followed",
+        "link_tags": "its `ses:tags`, name → values (`linkTags`)",
+    },
+    EventType.UNKNOWN: {
+        "event_type": "SES's name of a type that this version does not know",
+        "raw": "the whole notification, as JSON",
+    },
+}
+"""By SES's notifications."""
+
+BY_OURSELVES: Final[Mapping[EventType, Details]] = {
+    EventType.ACCEPTED: {"plan_id": "the plan that the message is of", **_TEMPLATE},
+    EventType.DROPPED: {
+        "reason": "why it was not sent",
+        "evidence": "what shows that: of a suppression its time, message and diagnostic; …",
+    },
+    EventType.REJECT: {"reason": "what SES answered when it was asked to send"},
+    EventType.RENDERING_FAILURE: {"error": "why the template could not be rendered"},
+    EventType.OPEN: {"sent_at": "when the message was sent, by the pixel's token", **_CLIENT},
+    EventType.CLICK: {
+        "sent_at": "when the message was sent, by the link's token",
+        "link": "the URL that was followed",
+        "position": "which link of the message, from 0",
+        **_CLIENT,
+    },
+    EventType.COMMUNICATION_POSTED: {
+        "name": "the mailing's name",
+        "kind": "the sender's word for it",
+        **_TEMPLATE,
+    },
+    EventType.INTERACTION: {
+        "kind": "the organisation's word for the transaction",
+        "reference": "what tells it from others",
+    },
+    EventType.SUBSCRIPTION: {
+        "subscribed": "whether they want communications",
+        "by": "`one-click` or `page`, where a reader chose; absent where staff did",
+    },
+    EventType.INACTIVATED: {"last_active_at": "from when the years of silence are counted"},
+    EventType.ADDRESS_REGISTERED: {},
+    EventType.SUPPRESSED: {"note": "why, in the words of staff"},
+    EventType.SUPPRESSION_LIFTED: {},
+}
+"""By Sendtrail itself: its own sending and routes, and staff."""

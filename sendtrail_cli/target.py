@@ -1,0 +1,121 @@
+"""Targets: the stack that a command works on, on this machine or in AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+
+from sendtrail.errors import NotFoundError
+
+__all__ = ["Target"]
+
+_STACK_FILE: Final = Path(".local/stack.json")
+"""What the local stack says of itself, below the folder in which it was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One stack.
+
+    Attributes:
+        session: with region and credentials.
+        resources: logical id in the template → physical id, as CloudFormation gives it: the name of
+            a table, the URL of a queue, the ARN of a secret.
+        retention_days: how long the log keeps what happened to a message.
+        endpoints: service → URL, for the local stack; empty in AWS.
+    """
+
+    session: boto3.Session
+    resources: Mapping[str, str]
+    retention_days: int
+    endpoints: Mapping[str, str]
+
+    @classmethod
+    def of(cls, aws_stack: str | None) -> Target:
+        """A CloudFormation stack in AWS, by the caller's own credentials; or, if no name is given,
+        the local stack of this folder.
+
+        Raises:
+            NotFoundError: there is no such stack, or none runs here.
+        """
+        return cls._in_aws(aws_stack) if aws_stack else cls._here()
+
+    @classmethod
+    def _here(cls) -> Target:
+        try:
+            state = json.loads(_STACK_FILE.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"no local stack runs in {Path.cwd()} (there is no {_STACK_FILE}): start one by "
+                "`make run`, or name a stack in AWS by --aws STACK"
+            ) from None
+        session = boto3.Session(
+            region_name=state["region"],
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 -- moto takes any
+        )
+        endpoints = dict.fromkeys(("sqs", "secretsmanager"), state["aws_endpoint"])
+        endpoints["dynamodb"] = state["dynamodb_endpoint"] or state["aws_endpoint"]
+        return cls(session, state["resources"], state["retention_days"], endpoints)
+
+    @classmethod
+    def _in_aws(cls, name: str) -> Target:
+        session = boto3.Session()
+        cloudformation = session.client("cloudformation")
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+        resources = {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for page in pages
+            for each in page["StackResourceSummaries"]
+            if "PhysicalResourceId" in each
+        }
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        parameters = {
+            each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())
+        }
+        return cls(session, resources, int(parameters["RetentionDays"]), {})
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+        make: Any = self.session.client
+        return make(service, endpoint_url=self.endpoints.get(service))
+
+    def resource(self, logical_id: str) -> str:
+        """A physical id.
+
+        Raises:
+            NotFoundError: the stack has no such resource.
+        """
+        try:
+            return self.resources[logical_id]
+        except KeyError:
+            raise NotFoundError(f"the stack has no resource {logical_id}") from None
+
+    def variables(self) -> dict[str, str]:
+        """Region, credentials and endpoint, as the environment variables by which the package's own
+        client of DynamoDB is led.
+
+        Raises:
+            NotFoundError: there are no credentials, or no region.
+        """
+        found = self.session.get_credentials()
+        if found is None or not self.session.region_name:
+            raise NotFoundError("no AWS credentials, or no region; see `aws configure`")
+        frozen = found.get_frozen_credentials()
+        variables = {
+            **os.environ,
+            "AWS_REGION": self.session.region_name,
+            "AWS_ACCESS_KEY_ID": frozen.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": frozen.secret_key or "",
+        }
+        if frozen.token:
+            variables["AWS_SESSION_TOKEN"] = frozen.token
+        if "dynamodb" in self.endpoints:
+            variables["AWS_ENDPOINT_URL_DYNAMODB"] = self.endpoints["dynamodb"]
+        return variables
