@@ -70,10 +70,14 @@ def choose(
     event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: ChangedBy
 ) -> dict[str, Any]:
     """Records a choice, and shows the resulting page."""
-    kept = wiring.preferences.choose(recipient, public_request(event), subscribed=subscribed, by=by)
+    destination = wiring.preferences.choose(
+        recipient, public_request(event), subscribed=subscribed, by=by
+    )
     name = "Resubscribed" if subscribed else "Unsubscribed"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    if kept is not WrittenTo.LOG:
-        metrics.add_metric(name=f"FallbackTo{kept.value}", unit=MetricUnit.Count, value=1)
-    logger.info("choice", extra={"subscribed": subscribed, "by": by.value, "kept": kept.value})
+    if destination is not WrittenTo.LOG:
+        metrics.add_metric(name=f"FallbackTo{destination.value}", unit=MetricUnit.Count, value=1)
+    logger.info(
+        "choice", extra={"subscribed": subscribed, "by": by.value, "kept": destination.value}
+    )
     return preferences(sender(), subscribed=subscribed, changed=True)

@@ -47,14 +47,14 @@ def open_pixel(event: dict[str, Any]) -> None:
     token = token_of(event).removesuffix(".gif")
     try:
         pixel = wiring.link_tokens.read_open(token)
-        kept = wiring.tracking.opened(pixel, public_request(event))
+        destination = wiring.tracking.opened(pixel, public_request(event))
     except InvalidTokenError:
         count("InvalidTokens")
     except Exception:
         logger.exception("a pixel was loaded and could not be kept")
         count("NotWritten")
     else:
-        report("Opens", kept)
+        report("Opens", destination)
 
 
 def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
 def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
     """Records that a link was followed; whatever fails, the redirect is served."""
     try:
-        kept = wiring.tracking.clicked(link, public_request(event))
+        destination = wiring.tracking.clicked(link, public_request(event))
     except Exception:
         logger.exception("a link was followed and could not be kept")
         count("NotWritten")
     else:
-        report("Clicks", kept)
+        report("Clicks", destination)
 
 
 def explain(status: int, title: str, text: str) -> dict[str, Any]:
@@ -102,11 +102,11 @@ def explain(status: int, title: str, text: str) -> dict[str, Any]:
     return page(status, title, text)
 
 
-def report(name: str, kept: WrittenTo) -> None:
+def report(name: str, destination: WrittenTo) -> None:
     """Counts a hit, and the fallback that it was written to, if any."""
     count(name)
-    if kept is not WrittenTo.LOG:
-        count(f"FallbackTo{kept.value}")
+    if destination is not WrittenTo.LOG:
+        count(f"FallbackTo{destination.value}")
 
 
 def count(name: str) -> None:
