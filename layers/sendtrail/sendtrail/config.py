@@ -154,11 +154,7 @@ class Settings:
 
     @property
     def sends_per_second(self) -> float:
-        """The maximum number of messages that one worker sends per second: its share of the rate.
-
-        Raises:
-            ConfigurationError: a share would be less than one message in five seconds.
-        """
+        """The most messages that one worker sends per second: SEND_RATE / SEND_WORKERS."""
         rate = self.whole("SEND_RATE", least=1, most=100_000)
         workers = self.whole("SEND_WORKERS", least=1, most=1000)
         if workers > 5 * rate:
