@@ -208,7 +208,7 @@ class Population:
 
     def _message_items(self, index: int) -> list[Item]:
         _, message = self._message(index)
-        return [_as_folded(message_to_item(message), index % _FEW_ROWS)]
+        return [_as_projected(message_to_item(message), index % _FEW_ROWS)]
 
     def _event_items(self, index: int) -> list[Item]:
         events, _ = self._message(index)
@@ -236,7 +236,7 @@ class Population:
                 stats = CounterShard(counters, created_at, "newsletter")
                 definition = definition.with_messages(created_at, stats.kind, str(row))
                 key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}{row}"}
-                items.append(_as_folded(counters_to_item(stats) | key, row))
+                items.append(_as_projected(counters_to_item(stats) | key, row))
         return [_revised(definition_to_item(definition)), *items]
 
     @staticmethod
@@ -271,7 +271,7 @@ def _member(number: int) -> str:
 
 
 def _times(counters: Counters, number: int) -> Counters:
-    """The tally so many times."""
+    """The counters multiplied by a number."""
     counts = {name: number * each for name, each in counters.counts.items()}
     return Counters(counts, counters.urls) if number else Counters()
 
@@ -284,8 +284,8 @@ def _shard(row: int) -> str:
     return next(each for each in ids if counter_part(each) == part)
 
 
-def _as_folded(item: Item, row: int) -> Item:
-    """The item as a fold that counts writes it."""
+def _as_projected(item: Item, row: int) -> Item:
+    """The item as a projection with checkpoints writes it."""
     checkpoints = Checkpoints({_shard(row): Checkpoint(10**21 * 3 + row, _START // 1000)})
     return _revised(item) | {"checkpoints": checkpoints_to_item(checkpoints)}
 

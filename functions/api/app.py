@@ -1,4 +1,4 @@
-"""The API: the private routes under /v1."""
+"""API: serves the private routes under /v1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ wiring = Wiring(logger)
 
 @cache
 def app() -> APIGatewayHttpResolver:
-    """The resolver, made at the first request."""
+    """The resolver, built at the first request."""
     return create(wiring, logger)
 
 

@@ -1,4 +1,4 @@
-"""Authorize: the API gateway's Lambda authorizer (payload 2.0, simple responses)."""
+"""Authorize: API Gateway's Lambda authorizer (payload 2.0, simple responses)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ wiring = Wiring(logger)
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers whether the caller is known, and with what name, scope and key."""
+    """Authorizes a request by its API key; the context has the caller's name, scope and key id."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     authorization = headers.get("authorization")
     caller = (
-        wiring.api_keys.find(lambda known: known.caller(authorization)) if authorization else None
+        wiring.api_keys.find(lambda keys: keys.caller(authorization)) if authorization else None
     )
     if caller is None:
         return {"isAuthorized": False}
-    known = {"name": caller.name, "scope": caller.scope.value, "key": caller.key_id}
-    return {"isAuthorized": True, "context": known}
+    identity = {"name": caller.name, "scope": caller.scope.value, "key": caller.key_id}
+    return {"isAuthorized": True, "context": identity}

@@ -1,4 +1,4 @@
-"""Console: the pages under /console."""
+"""Console: serves the pages under /console."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ wiring = Wiring(logger)
 
 @cache
 def console() -> Console:
-    """The pages, made at the first request."""
+    """The console, built at the first request."""
     return Console(wiring, logger)
 
 

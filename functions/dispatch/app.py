@@ -1,4 +1,4 @@
-"""Dispatch: what stands in the queue is sent, or dropped with its reason."""
+"""Dispatch: runs the jobs of the dispatch queue: fans plans out, and sends or drops messages."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ metrics = Metrics()
 wiring = Wiring(logger)
 
 _RESERVE_MS: Final = 20_000
-"""A job that is begun with less time than this left might be cut off in the middle."""
+"""A job that starts with less time left than this might be cut off in the middle."""
 _FIRST_WAIT: Final = 2.0
 _LONGEST_WAIT: Final = 900.0
 
 
 class Batch:
-    """The jobs of one invocation, done one after another, until SES asks to slow down."""
+    """The jobs of one invocation, run one after another until SES throttles."""
 
     def __init__(self, context: LambdaContext) -> None:
         self._context = context
         self._slow_down: ThrottledError | None = None
 
     def do(self, record: Mapping[str, Any]) -> bool:
-        """Does one job.
+        """Runs one job.
 
         Returns:
-            whether it was done; if not, the message comes again, later each time.
+            whether it was done; if not, its message is redelivered, with growing delays.
         """
         try:
             outcome = self._do(Job.of_text(record["body"]))
@@ -45,7 +45,7 @@ class Batch:
             self._defer(record, error)
             return False
         except Exception:
-            # A fault of ours, which is no reason not to do the others.
+            # A defect of ours, which must not keep the other jobs from running.
             logger.exception("failed", extra={"record_id": record["messageId"]})
             return False
         metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
@@ -62,14 +62,14 @@ class Batch:
         return wiring.sender.send(message_id, job.plan_id, job.number)
 
     def _defer(self, record: Mapping[str, Any], error: SendtrailError) -> None:
-        """Has the message come again after a time that grows with the number of its attempts."""
+        """Defers the message by an exponential backoff with jitter."""
         attempts = int(record["attributes"].get("ApproximateReceiveCount", 1))
-        most = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
-        seconds = round(most * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
+        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
+        seconds = round(longest * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
         logger.warning(
             "not done",
             extra={
-                # Not all that SES says: it names addresses.
+                # Not SES's whole message: it contains addresses.
                 "why": error.code if isinstance(error, AwsError) else str(error),
                 "record_id": record["messageId"],
                 "attempts": attempts,
@@ -79,14 +79,14 @@ class Batch:
         metrics.add_metric(name="Deferred", unit=MetricUnit.Count, value=1)
         try:
             wiring.defer(record["receiptHandle"], seconds)
-        except AwsError as refused:  # it comes when its visibility timeout is over
-            logger.warning("could not put off", extra={"why": str(refused)})
+        except AwsError as refused:  # it is redelivered when its visibility timeout ends
+            logger.warning("not deferred", extra={"why": str(refused)})
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Does a batch of jobs; says which are to come again."""
+    """Runs a batch of jobs; returns the messages to redeliver."""
     batch = Batch(context)
     again = [record["messageId"] for record in event["Records"] if not batch.do(record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -1,4 +1,4 @@
-"""Ingest: SES's events, by SQS, SNS or EventBridge, into the log."""
+"""Ingest: appends SES's events, from SQS, SNS or EventBridge, to the log."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ wiring = Wiring(logger)
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
-    """Takes a batch of SQS, or one event of SNS or EventBridge.
+    """Ingests a batch from SQS, or one event from SNS or EventBridge.
 
     Returns:
-        of an SQS batch, which records to bring again.
+        for an SQS batch, the records to redeliver.
 
     Raises:
-        RejectedRecordError, AwsError: what came directly could not be taken; Lambda tries again
-            and then hands it to the function's dead-letter queue.
+        RejectedRecordError, AwsError: an event that was delivered directly could not be ingested;
+            Lambda retries it, and then sends it to the function's dead-letter queue.
     """
     records = event.get("Records")
     if isinstance(records, list) and records and records[0].get("eventSource") == "aws:sqs":
-        return take_batch(records)
+        return ingest_batch(records)
     outcome = wiring.ingest.ingest([("", event)])
     report(outcome)
     for error in (*outcome.rejected.values(), *outcome.failed.values()):
@@ -38,8 +38,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
     return None
 
 
-def take_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Writes all of a batch together, and says which records could not be taken."""
+def ingest_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Ingests a batch as a whole; returns the records that failed."""
     outcome = wiring.ingest.ingest([(record["messageId"], record["body"]) for record in records])
     report(outcome)
     failures = outcome.rejected.keys() | outcome.failed.keys()
@@ -53,7 +53,7 @@ def take_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def report(outcome: IngestResult) -> None:
-    """Logs and counts what became of a batch."""
+    """Logs the result of a batch, and emits its metrics."""
     count = sum(outcome.events.values())
     metrics.add_metric(name="Events", unit=MetricUnit.Count, value=count)
     for record_id, error in outcome.rejected.items():

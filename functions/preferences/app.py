@@ -1,4 +1,4 @@
-"""Preferences: the page on which a reader chooses whether to get communications."""
+"""Preferences: serves the page on which readers unsubscribe, and one-click unsubscribe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHOICES: Final = {"yes": True, "no": False}
 
 @cache
 def sender() -> str:
-    """The organisation: the name in its address, or the address's domain."""
+    """The organisation's name: the display name of the sender address, or else its domain."""
     name, address = parseaddr(wiring.settings.sender_address)
     return name or address.rpartition("@")[2]
 
@@ -36,7 +36,7 @@ def sender() -> str:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Shows the page; only a POST changes anything: whatever follows links must not."""
+    """Answers one request. Only a POST changes anything: scanners that follow links must not."""
     try:
         reader = wiring.link_tokens.read_unsubscribe(token_of(event))
     except InvalidTokenError:
@@ -69,11 +69,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def choose(
     event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: ChangedBy
 ) -> dict[str, Any]:
-    """Records a choice and shows the page as it is now."""
-    kept = wiring.preferences.choose(recipient, public_request(event), subscribed=subscribed, by=by)
+    """Records a choice, and shows the resulting page."""
+    destination = wiring.preferences.choose(
+        recipient, public_request(event), subscribed=subscribed, by=by
+    )
     name = "Resubscribed" if subscribed else "Unsubscribed"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    if kept is not WrittenTo.LOG:
-        metrics.add_metric(name=f"FallbackTo{kept.value}", unit=MetricUnit.Count, value=1)
-    logger.info("choice", extra={"subscribed": subscribed, "by": by.value, "kept": kept.value})
+    if destination is not WrittenTo.LOG:
+        metrics.add_metric(name=f"FallbackTo{destination.value}", unit=MetricUnit.Count, value=1)
+    logger.info(
+        "choice", extra={"subscribed": subscribed, "by": by.value, "kept": destination.value}
+    )
     return preferences(sender(), subscribed=subscribed, changed=True)

@@ -1,4 +1,4 @@
-"""project_communications: the stream of messages, folded into the figures of communications."""
+"""project_communications: projects the stream of Messages into the figures of communications."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ wiring = Wiring(logger)
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Folds one batch; the tumbling window, which is there for the shard's name, has no state."""
+    """Projects one batch. The tumbling window only serves to name the shard; it has no state."""
     rows, unreadable = consume(
         event,
         names=EVERY_CHANGE,

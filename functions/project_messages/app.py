@@ -1,4 +1,4 @@
-"""project_messages: the stream of the log, folded into messages."""
+"""project_messages: projects the stream of the log into messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ wiring = Wiring(logger)
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Folds one batch; the tumbling window, which is there for the shard's name, has no state."""
+    """Projects one batch. The tumbling window only serves to name the shard; it has no state."""
     messages, unreadable = consume(
         event,
         names=INSERTS,

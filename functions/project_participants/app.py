@@ -1,4 +1,4 @@
-"""project_participants: the stream of the log, folded into participants and suppressions."""
+"""project_participants: projects the stream of the log into participants and suppressions."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ wiring = Wiring(logger)
 
 
 def apply(records: Iterable[Record[Event]]) -> int:
-    """Folds the events that the records put into the log."""
+    """Applies the events that the records added to the log."""
     return wiring.participant_projection.apply(record.new for record in records if record.new)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Folds one batch; the tumbling window is there as for the other folds."""
+    """Projects one batch. The tumbling window only serves to name the shard; it has no state."""
     participants, unreadable = consume(
         event, names=INSERTS, decode=event_from_item, apply=apply, quarantine=wiring.quarantine
     )

@@ -1,4 +1,4 @@
-"""Sweep: who has been silent for years is found inactive, daily."""
+"""Sweep: daily marks participants who have been silent for years as inactive."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ metrics = Metrics()
 wiring = Wiring(logger)
 
 _RESERVE_MS: Final = 10_000
-"""A page and the word to go on take less."""
-_MAX_SAID: Final = 1_000
+"""A page, and queueing the continuation, take less."""
+_MAX_LISTED: Final = 1_000
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Sweeps the days that are due; goes on by way of a queue when its time is over.
+    """Sweeps the days that are due; continues by way of a queue when its time is over.
 
     Args:
-        event: of the schedule; or from the queue, where an earlier part stopped; or by hand
-            ``{"dry_run": true}``, which says who would be marked, and ``{"since": "2024-11-24"}``,
-            to begin with that day.
+        event: from the schedule; or from the queue, with the place where an earlier invocation
+            stopped; or by hand, with ``{"dry_run": true}`` to list who would be marked, or
+            ``{"since": "2024-11-24"}`` to begin with that day.
 
     Raises:
-        InvalidInputError: `since` is no day.
-        AwsError: the sweep could not be finished; the next begins where it was.
+        InvalidInputError: `since` is not a day.
+        AwsError: the sweep could not be finished; the next one resumes it.
     """
     orders = [json.loads(record["body"]) for record in event.get("Records", [])] or [event]
     return [run(order, context) for order in orders][-1]
 
 
 def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Does one order, and says what came of it."""
+    """Runs one sweep, or a part of it; returns its result as plain values."""
     dry = order.get("dry_run") is True
     place = order.get("place")
     swept = wiring.sweep.run(
@@ -51,7 +51,7 @@ def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         place=SweepPosition(**place) if place else None,
         since=order.get("since"),
         dry=dry,
-        most=_MAX_SAID,
+        most=_MAX_LISTED,
     )
     if swept.place and not dry:
         go_on(swept.place)
@@ -60,12 +60,12 @@ def run(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def go_on(place: SweepPosition) -> None:
-    """Has another invocation continue."""
+    """Queues the continuation of the sweep for another invocation."""
     wiring.send_to(wiring.settings.sweep_queue_url)(json.dumps({"place": asdict(place)}))
 
 
 def report(swept: SweepResult, *, dry: bool) -> None:
-    """Logs and counts what came of it."""
+    """Logs the result of a sweep, and emits its metric."""
     logger.info(
         "swept",
         extra={

@@ -1,4 +1,4 @@
-"""Track: the pixel and the links of our mail. People wait for it."""
+"""Track: serves the pixel and the links of our mail, while readers wait."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PIXEL: Final = {
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers a pixel with the GIF, whatever happens; a link with a redirect to the signed URL."""
+    """Answers a pixel with the GIF, whatever happens, and a link with a redirect to its URL."""
     counted = method_of(event) != "HEAD"
     if event["routeKey"].endswith("/o/{token}"):
         if counted:
@@ -43,22 +43,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def open_pixel(event: dict[str, Any]) -> None:
-    """Keeps that a pixel was loaded; whatever goes wrong, whoever loads it gets it."""
+    """Records that a pixel was loaded; whatever fails, the pixel is served."""
     token = token_of(event).removesuffix(".gif")
     try:
         pixel = wiring.link_tokens.read_open(token)
-        kept = wiring.tracking.opened(pixel, public_request(event))
+        destination = wiring.tracking.opened(pixel, public_request(event))
     except InvalidTokenError:
         count("InvalidTokens")
     except Exception:
         logger.exception("a pixel was loaded and could not be kept")
         count("NotWritten")
     else:
-        report("Opens", kept)
+        report("Opens", destination)
 
 
 def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
-    """Keeps that a link was followed, and redirects to where it leads."""
+    """Records that a link was followed, and redirects to its URL."""
     try:
         link = wiring.link_tokens.read_click(token_of(event))
     except InvalidTokenError:
@@ -85,28 +85,28 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
 
 
 def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
-    """Keeps that a link was followed; whatever goes wrong, whoever follows it gets there."""
+    """Records that a link was followed; whatever fails, the redirect is served."""
     try:
-        kept = wiring.tracking.clicked(link, public_request(event))
+        destination = wiring.tracking.clicked(link, public_request(event))
     except Exception:
         logger.exception("a link was followed and could not be kept")
         count("NotWritten")
     else:
-        report("Clicks", kept)
+        report("Clicks", destination)
 
 
 def explain(status: int, title: str, text: str) -> dict[str, Any]:
-    """A page that says why there is no redirect; what makes it is loaded only then."""
+    """A page that says why there is no redirect; its module is imported only then."""
     from sendtrail.tracking.pages import page
 
     return page(status, title, text)
 
 
-def report(name: str, kept: WrittenTo) -> None:
-    """Counts a hit, and where it was kept if not in the log."""
+def report(name: str, destination: WrittenTo) -> None:
+    """Counts a hit, and the fallback that it was written to, if any."""
     count(name)
-    if kept is not WrittenTo.LOG:
-        count(f"FallbackTo{kept.value}")
+    if destination is not WrittenTo.LOG:
+        count(f"FallbackTo{destination.value}")
 
 
 def count(name: str) -> None:

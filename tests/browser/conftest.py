@@ -81,7 +81,7 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             assert made.get(f"/v1/templates/{letter}", method="PUT", body=parts)[0] == 200
         body = to | {"subject": "Good evening <b>", "html": HOSTILE}
         assert made.get("/v1/messages", method="POST", body=body)[0] == 202
-        made.eventually(lambda: _is_folded(made), 120)
+        made.eventually(lambda: _is_projected(made), 120)
         yield made
     finally:
         made.stop()
@@ -129,7 +129,7 @@ def _mail(day: int, person: str, mailing: str, subject: str = "News") -> Mail:
     return Mail(ses_id, sent_at, [address], subject, tags=tags)
 
 
-def _is_folded(stack: Stack) -> bool:
+def _is_projected(stack: Stack) -> bool:
     status, found = stack.get("/v1/communications/autumn-festival")
     if status != 200 or (found["sent"], found["bounced"], found["clicks"]) != (30, 2, 20):
         return False

@@ -1,8 +1,7 @@
 """Settings: the one place that reads the environment.
 
-A function asks for what it needs at cold start. Nothing that names a table, a queue or a secret
-has a default: a missing one is a `ConfigurationError` that says which, at the first start and not
-at the first use.
+No setting that names a table, a queue or a secret has a default: a missing one is a
+`ConfigurationError` that names it.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ __all__ = ["Settings", "environment"]
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment, for what the AWS SDKs' own variables say."""
+    """The process's environment, including the AWS SDKs' own variables."""
     return os.environ
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Reads named settings; see docs/settings.md for each.
+    """Typed, validated settings; docs/settings.md describes each.
 
     Attributes:
-        source: the variables, by default the process's.
+        source: the environment variables.
     """
 
     source: Mapping[str, str]
@@ -37,7 +36,7 @@ class Settings:
         return cls(environment())
 
     def text(self, name: str) -> str:
-        """A setting that must be there.
+        """A required setting.
 
         Raises:
             ConfigurationError: it is missing or empty.
@@ -51,7 +50,7 @@ class Settings:
         """A setting that must be a whole number within bounds.
 
         Raises:
-            ConfigurationError: it is missing, no whole number, or out of bounds.
+            ConfigurationError: it is missing, not a whole number, or out of bounds.
         """
         value = self.text(name)
         if not value.isdecimal() or not least <= int(value) <= most:
@@ -64,7 +63,7 @@ class Settings:
         """A setting that must be one of a few words.
 
         Raises:
-            ConfigurationError: it is missing or another word.
+            ConfigurationError: it is missing, or not one of them.
         """
         value = self.text(name)
         if value not in choices:
@@ -75,77 +74,77 @@ class Settings:
 
     @property
     def events_table(self) -> str:
-        """The log."""
+        """The table of the event log."""
         return self.text("EVENTS_TABLE")
 
     @property
     def messages_table(self) -> str:
-        """Messages."""
+        """The table of messages."""
         return self.text("MESSAGES_TABLE")
 
     @property
     def communications_table(self) -> str:
-        """Communications and their counters."""
+        """The table of communications and their counters."""
         return self.text("COMMUNICATIONS_TABLE")
 
     @property
     def participants_table(self) -> str:
-        """Participants and their addresses."""
+        """The table of participants and their addresses."""
         return self.text("PARTICIPANTS_TABLE")
 
     @property
     def suppressions_table(self) -> str:
-        """Suppressions."""
+        """The table of suppressions."""
         return self.text("SUPPRESSIONS_TABLE")
 
     @property
     def quarantine_queue_url(self) -> str:
-        """Where a fold puts, whole, a stream record that it cannot read."""
+        """The queue of stream records that cannot be projected."""
         return self.text("QUARANTINE_QUEUE_URL")
 
     @property
     def retention_days(self) -> int:
-        """How long the log keeps what happened to a message."""
+        """How many days the log keeps the events of a message."""
         return self.whole("RETENTION_DAYS", least=1, most=36_500)
 
     @property
     def templates_table(self) -> str:
-        """Templates."""
+        """The table of templates."""
         return self.text("TEMPLATES_TABLE")
 
     @property
     def idempotency_table(self) -> str:
-        """Which messages are being sent, or were."""
+        """The table of idempotency records, one for each message."""
         return self.text("IDEMPOTENCY_TABLE")
 
     @property
     def plans_bucket(self) -> str:
-        """What was to be sent, to whom: a plan for each posting."""
+        """The bucket of plans."""
         return self.text("PLANS_BUCKET")
 
     @property
     def ingest_queue_url(self) -> str:
-        """Where an event waits that could not be written."""
+        """The queue of events to ingest; also the first fallback for writes."""
         return self.text("INGEST_QUEUE_URL")
 
     @property
     def dispatch_queue_url(self) -> str:
-        """What is to be sent."""
+        """The queue of jobs: plans to fan out, and messages to send."""
         return self.text("DISPATCH_QUEUE_URL")
 
     @property
     def sweep_queue_url(self) -> str:
-        """Where a sweep that has no time left says how far it came."""
+        """The queue by which a sweep that runs out of time continues in another invocation."""
         return self.text("SWEEP_QUEUE_URL")
 
     @property
     def public_url(self) -> str:
-        """What the links in our mail begin with; no slash at the end."""
+        """The base URL of the links in our mail, without a trailing slash."""
         return self.text("PUBLIC_URL").rstrip("/")
 
     @property
     def sender_address(self) -> str:
-        """The address that mail is sent from, with or without a display name."""
+        """The From address of our mail, with or without a display name."""
         return self.text("SENDER_ADDRESS")
 
     @property
@@ -155,7 +154,7 @@ class Settings:
 
     @property
     def sends_per_second(self) -> float:
-        """How many messages one worker sends in a second at most: its share of the whole rate."""
+        """The most messages that one worker sends per second: SEND_RATE / SEND_WORKERS."""
         rate = self.whole("SEND_RATE", least=1, most=100_000)
         workers = self.whole("SEND_WORKERS", least=1, most=1000)
         if workers > 5 * rate:
@@ -167,40 +166,40 @@ class Settings:
 
     @property
     def in_doubt_seconds(self) -> int:
-        """How long we wait for SES's word on a message that it may or may not have taken."""
+        """How long to wait for SES's events before a message in doubt may be sent again."""
         return self.whole("IN_DOUBT_SECONDS", least=1, most=43_200)
 
     @property
     def max_recipients(self) -> int:
-        """How many recipients a communication may have."""
+        """The maximum number of recipients of a communication."""
         return self.whole("MAX_RECIPIENTS", least=1, most=1000)
 
     @property
     def spam_threshold(self) -> int:
-        """The score from which on a communication is not sent."""
+        """The spam score at or above which a communication is not sent."""
         return self.whole("SPAM_THRESHOLD", least=1, most=1000)
 
     @property
     def inactivity_years(self) -> int:
-        """How long somebody is silent before communications stop."""
+        """The years of silence after which a participant gets no more communications."""
         return self.whole("INACTIVITY_YEARS", least=1, most=50)
 
     @property
     def whole_ip_addresses(self) -> bool:
-        """Whether the addresses of those who open and click are kept whole."""
+        """Whether the IP addresses of opens and clicks are recorded whole."""
         return self.choice("WHOLE_IP_ADDRESSES", {"yes": True, "no": False})
 
     @property
     def signing_keys_secret(self) -> str:
-        """The secret that cursors and tokens are signed with."""
+        """The secret with the signing keys of cursors and tokens."""
         return self.text("SIGNING_KEYS_SECRET")
 
     @property
     def first_api_key_secret(self) -> str:
-        """The secret that holds the first API key, made by the stack."""
+        """The secret with the first API key, which the stack generates."""
         return self.text("FIRST_API_KEY_SECRET")
 
     @property
     def api_keys_secret(self) -> str:
-        """The secret that holds the hashes of all further API keys."""
+        """The secret with the hashes of all further API keys."""
         return self.text("API_KEYS_SECRET")

@@ -1,6 +1,6 @@
 """The metrics that functions emit, in CloudWatch's embedded metric format; all of them counts.
 
-docs/settings.md lists them from here, and a test holds the functions and the alarms against it.
+docs/settings.md is generated from this table, and a test compares functions and alarms with it.
 """
 
 from __future__ import annotations

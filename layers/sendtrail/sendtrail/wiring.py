@@ -1,7 +1,7 @@
-"""Wiring: the one place where things are put together.
+"""The composition root: the one place where objects are wired together.
 
-Each part is built when it is first asked for, and kept for as long as its `Wiring`: a function has
-one for its process, a test one for its world. Parts are imported where they are built, so that a
+Each object is built on first use and shared within its `Wiring`: a function has one for its
+process, a test one for its world. Modules are imported where their objects are built, so that a
 function loads only what its first event needs.
 """
 
@@ -47,15 +47,15 @@ __all__ = ["Wiring"]
 
 
 class Wiring:
-    """The parts of one function, or of one world of tests."""
+    """The object graph of one function, or of one test's world."""
 
     def __init__(self, logger: Logs, variables: Mapping[str, str] | None = None) -> None:
         """Builds nothing yet.
 
         Args:
-            logger: where the write fallback leaves an event that neither table nor queue took.
-            variables: the settings, and what the AWS SDKs' own variables say; by default the
-                process's environment.
+            logger: where the write fallback writes an event that neither log nor queue accepted.
+            variables: the settings, and the AWS SDKs' own variables; by default the process's
+                environment.
         """
         self.logger = logger
         self.variables = environment() if variables is None else variables
@@ -65,14 +65,14 @@ class Wiring:
 
     @cached_property
     def database(self) -> DynamoDB:
-        """DynamoDB."""
+        """The DynamoDB client, with the default retry policy."""
         from sendtrail.aws.dynamodb import DynamoDB
 
         return DynamoDB(self.variables)
 
     @cached_property
     def interactive_database(self) -> DynamoDB:
-        """DynamoDB, for calls that a reader waits for: given up after 300 ms."""
+        """The DynamoDB client for calls that a reader waits for: they give up after 300 ms."""
         from sendtrail.aws.dynamodb import DynamoDB
         from sendtrail.aws.service import INTERACTIVE
 
@@ -80,10 +80,10 @@ class Wiring:
 
     @cached_property
     def ses(self) -> Any:
-        """A boto3 client of SES. It takes long to import, so only those load it who need it.
+        """A boto3 client of SES v2. It is slow to import, so only those who need it do.
 
-        It retries nothing: a mail whose fate is not known might go out twice, and its caller knows
-        better when to try again.
+        It does not retry: a mail that is in doubt could be sent twice, and callers have retry
+        policies of their own.
         """
         import boto3
         from botocore.config import Config
@@ -96,20 +96,20 @@ class Wiring:
 
     @cached_property
     def sqs(self) -> Sqs:
-        """SQS."""
+        """The SQS client."""
         from sendtrail.aws.sqs import Sqs
 
         return Sqs(self.variables)
 
     def send_to(self, queue_url: str) -> partial[None]:
-        """A function that sends a text to a queue; it raises AwsError."""
+        """A function that sends a text to a queue; it raises AwsError if it cannot."""
         return partial(self.sqs.send, queue_url)
 
     # --- keys ----------------------------------------------------------------------------------
 
     @cached_property
     def signing_keys(self) -> SigningKeyRing:
-        """The one ring of signing keys."""
+        """The ring of signing keys, the only one."""
         from sendtrail.auth.signing_keys import SigningKeyRing
         from sendtrail.aws.secrets import Secrets
         from sendtrail.aws.service import RetryPolicy
@@ -120,7 +120,7 @@ class Wiring:
 
     @cached_property
     def link_tokens(self) -> LinkTokens:
-        """The tokens in links."""
+        """The tokens in the links of mail."""
         from sendtrail.auth.tokens import LinkTokens
 
         return LinkTokens(self.signing_keys)
@@ -160,7 +160,7 @@ class Wiring:
 
     @cached_property
     def event_log(self) -> EventLog:
-        """The log."""
+        """The event log."""
         return self._event_log(self.database)
 
     def _event_log(self, database: DynamoDB) -> EventLog:
@@ -171,7 +171,7 @@ class Wiring:
 
     @cached_property
     def fallback_writer(self) -> FallbackWriter:
-        """Writes to the log for the public routes; else to the ingest queue, or a log line."""
+        """The write fallback of the public routes: log, else ingest queue, else log line."""
         from sendtrail.aws.service import RetryPolicy
         from sendtrail.aws.sqs import Sqs
         from sendtrail.log.fallback import FallbackWriter, write_line
@@ -185,21 +185,21 @@ class Wiring:
 
     @cached_property
     def ingest(self) -> Ingest:
-        """What takes SES's events into the log."""
+        """Ingest, into the event log."""
         from sendtrail.intake.ingest import Ingest
 
         return Ingest(self.event_log)
 
     @cached_property
     def message_projection(self) -> MessageProjection:
-        """Messages, from events."""
+        """The projection of events into messages."""
         from sendtrail.projections.messages import MessageProjection
 
         return MessageProjection.over(self.database, self.settings.messages_table, self.event_log)
 
     @cached_property
     def participant_projection(self) -> ParticipantProjection:
-        """Participants and suppressions, from events."""
+        """The projection of events into participants and suppressions."""
         return self._participant_projection(self.database)
 
     def _participant_projection(self, database: DynamoDB) -> ParticipantProjection:
@@ -212,19 +212,19 @@ class Wiring:
 
     @cached_property
     def communication_projection(self) -> CommunicationProjection:
-        """Figures of communications, from changes of messages."""
+        """The projection of changes of messages into communications' figures."""
         from sendtrail.projections.communications import CommunicationProjection
 
         return CommunicationProjection.over(self.database, self.settings.communications_table)
 
     @cached_property
     def quarantine(self) -> partial[None]:
-        """Keeps a stream record that cannot be projected where someone can replay it."""
+        """Sends a stream record that cannot be projected to the queue where it can be replayed."""
         return self.send_to(self.settings.quarantine_queue_url)
 
     @cached_property
     def directory(self) -> Directory:
-        """Participants, addresses and suppressions as they are now."""
+        """The directory of participants, addresses and suppressions."""
         return self._directory(self.database)
 
     def _directory(self, database: DynamoDB) -> Directory:
@@ -237,7 +237,7 @@ class Wiring:
 
     @cached_property
     def plans(self) -> PlanStore:
-        """The plans."""
+        """The store of plans."""
         from sendtrail.aws.s3 import Bucket
         from sendtrail.sending.plan_store import PlanStore
 
@@ -245,21 +245,21 @@ class Wiring:
 
     @cached_property
     def templates(self) -> TemplateStore:
-        """The templates."""
+        """The store of templates."""
         from sendtrail.sending.template_store import TemplateStore
 
         return TemplateStore(self.database, self.settings.templates_table)
 
     @cached_property
     def renderer(self) -> MessageRenderer:
-        """What renders messages from their plan."""
+        """The renderer of messages."""
         from sendtrail.sending.rendering import MessageRenderer
 
         return MessageRenderer(self.templates)
 
     @cached_property
     def submission(self) -> Submission:
-        """What checks drafts and accepts them for sending."""
+        """The submission of drafts: validates and accepts them for sending."""
         from sendtrail.sending.eligibility import Eligibility
         from sendtrail.sending.fan_out import Job
         from sendtrail.sending.submission import Submission
@@ -280,7 +280,7 @@ class Wiring:
 
     @cached_property
     def fan_out(self) -> FanOut:
-        """What turns a plan into jobs, one a message."""
+        """The fan-out of plans into jobs, one for each message."""
         from sendtrail.sending.fan_out import FanOut
 
         enqueue = partial(self.sqs.send_all, self.settings.dispatch_queue_url)
@@ -288,14 +288,12 @@ class Wiring:
 
     @cached_property
     def defer(self) -> partial[None]:
-        """Has a message of the dispatch queue, by its receipt handle, come again later."""
+        """Defers a message of the dispatch queue, by receipt handle and seconds."""
         return partial(self.sqs.defer, self.settings.dispatch_queue_url)
 
     @cached_property
     def sender(self) -> IdempotentSender:
-        """What sends messages, each at most once. It takes long to import; plans are fanned out
-        without it.
-        """
+        """The idempotent sender. It is slow to import; fanning out does not need it."""
         from sendtrail.sending.dispatch import Dispatch, PublicLinks
         from sendtrail.sending.eligibility import Eligibility
         from sendtrail.sending.idempotency import IdempotentSender
@@ -326,7 +324,7 @@ class Wiring:
 
     @cached_property
     def tracking(self) -> HitRecorder:
-        """What records opens and clicks."""
+        """The recorder of opens and clicks."""
         from sendtrail.tracking.hits import HitRecorder
 
         whole = self.settings.whole_ip_addresses
@@ -334,7 +332,7 @@ class Wiring:
 
     @cached_property
     def preferences(self) -> Preferences:
-        """What reads and records readers' choices."""
+        """Readers' preferences."""
         from sendtrail.tracking.preferences import Preferences
 
         return Preferences(
@@ -347,7 +345,7 @@ class Wiring:
 
     @cached_property
     def staff(self) -> StaffCommands:
-        """What staff record."""
+        """The commands of staff."""
         from sendtrail.staff.commands import StaffCommands
         from sendtrail.staff.ses_suppression_list import SesSuppressionList
 
@@ -360,7 +358,7 @@ class Wiring:
 
     @cached_property
     def inactivity(self) -> InactivityReader:
-        """Who is about to be inactive."""
+        """The reader of who is due to become inactive."""
         from sendtrail.staff.inactivity import InactivityReader
 
         settings = self.settings
@@ -370,7 +368,7 @@ class Wiring:
 
     @cached_property
     def sweep(self) -> InactivitySweep:
-        """The daily sweep."""
+        """The daily inactivity sweep."""
         from sendtrail.staff.inactivity import InactivitySweep
 
         settings = self.settings
@@ -385,7 +383,7 @@ class Wiring:
     # --- reading ---------------------------------------------------------------------------------
 
     def bind_models(self) -> None:
-        """Ties PynamoDB's models, which `sendtrail.reading.queries` reads by, to these tables."""
+        """Binds the PynamoDB models that `sendtrail.reading.queries` reads by to the tables."""
         from sendtrail.reading.models import bind
 
         settings = self.settings
@@ -408,7 +406,7 @@ class Wiring:
 
     @cached_property
     def preview(self) -> Preview:
-        """Messages as they were sent."""
+        """Previews of messages as they were sent."""
         from sendtrail.reading.preview import Preview
 
         return Preview(self.history, self.plans, self.renderer)

@@ -1,6 +1,6 @@
-"""What stands in the ``detail`` of each type of event, by whom it is told.
+"""The fields of ``detail``, by source and type of event.
 
-docs/events.md is generated from these tables, and a test holds what is written against them.
+docs/events.md is generated from these tables, and a test compares the events written with them.
 """
 
 from __future__ import annotations

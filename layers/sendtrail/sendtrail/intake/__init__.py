@@ -1,1 +1,1 @@
-"""The way in: envelopes, the parser of SES's notifications, and ingest."""
+"""Intake: envelopes, the parser of SES's notifications, and ingest."""

@@ -1,8 +1,8 @@
-"""The envelopes in which SES's notifications arrive, taken off one by one.
+"""Unwraps the envelopes in which SES's notifications arrive.
 
-Taken are: raw SES JSON, an SNS notification in SQS, what SNS hands to a Lambda function directly,
-an EventBridge event, and any of these once more inside an SQS record, as after a redrive of what a
-function could not take.
+Accepted are: raw SES JSON, an SNS notification in SQS, an SNS event as Lambda gets it directly, an
+EventBridge event, and any of these inside an SQS record again, as after a redrive from a function's
+dead-letter queue.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Notification = dict[str, Any]
 
 
 def is_acknowledgement(text: str) -> bool:
-    """Whether a text is SES's word that it may publish to the topic, and no event.
+    """Whether a text is SES's confirmation that it may publish to the topic, rather than an event.
 
     Event publishing sends the plain text "Successfully validated SNS topic for Amazon SES event
     publishing."; legacy notifications send JSON of the type ``AmazonSnsSubscriptionSucceeded``.
@@ -49,7 +49,7 @@ def is_acknowledgement(text: str) -> bool:
 
 
 def notifications(payload: str | dict[str, Any]) -> Iterator[Notification]:
-    """SES's own JSON objects in a payload, with every envelope taken off.
+    """The SES notifications in a payload, without any envelopes.
 
     Args:
         payload: the body of an SQS record, or an event as Lambda gets it from SNS or EventBridge.
@@ -59,7 +59,7 @@ def notifications(payload: str | dict[str, Any]) -> Iterator[Notification]:
         acknowledgement.
 
     Raises:
-        RejectedRecordError: it is none of the forms taken; the message says what it is instead.
+        RejectedRecordError: it has none of the accepted forms; the message says what it is instead.
     """
     yield from _unwrapped(payload, _MAX_LAYERS)
 

@@ -1,4 +1,4 @@
-"""Ingest: what SES published, and what the public routes could not write, goes into the log."""
+"""Ingest: appends SES's events, and those that the public routes could not write, to the log."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ Payload = str | dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Attributes:
-        rejected: record id → why it is no event. Each belongs alone in the dead-letter queue.
-        failed: record id → why it could not be written.
-        acknowledged: how many records were SES's word that it may publish.
+        rejected: record id → why it is not an event. Only these records belong in the dead-letter
+            queue.
+        failed: record id → why its events could not be written.
+        acknowledged: how many records were SES's confirmation that it may publish.
         events: how many events of each type were written.
     """
 
@@ -43,19 +44,19 @@ def _events(payload: Payload) -> list[Event]:
 
 
 class Ingest:
-    """Reads records and appends their events to the log, without reading anything first."""
+    """Parses records and appends their events to the log, without reading anything first."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
 
     def ingest(self, records: Sequence[tuple[str, Payload]]) -> IngestResult:
-        """Takes a batch.
+        """Ingests a batch.
 
         Args:
-            records: of each record its id and its payload.
+            records: the id and payload of each record.
 
         Returns:
-            what became of each; nothing is raised for a record that cannot be taken.
+            the outcome of each; nothing is raised for a record that cannot be ingested.
         """
         rejected: dict[str, RejectedRecordError] = {}
         read: dict[str, list[Event]] = {}
@@ -74,8 +75,8 @@ class Ingest:
         )
 
     def _append(self, read: Mapping[str, list[Event]]) -> dict[str, AwsError]:
-        """Appends all together; record by record if DynamoDB finds one that it does not take, so
-        that the others do not suffer for it.
+        """Appends all events together; if DynamoDB refuses one, record by record, so that the other
+        records are not affected.
         """
         try:
             self._log.append(event for events in read.values() for event in events)

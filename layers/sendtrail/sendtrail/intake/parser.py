@@ -1,19 +1,19 @@
-"""From SES's JSON to events: one for each recipient.
+"""The parser of SES's notifications: from JSON to events, one for each recipient.
 
 Field names and meanings are the SES developer guide's ("Contents of event data that Amazon SES
 publishes to Amazon SNS", "Amazon SNS notification contents for Amazon SES"). Judgement calls:
 
-* What is known of the message comes from the tags that our own sending sets (`message_id`,
-  `participant_id`, `communication_id`, `kind`, `tracked`), each on its own merit. The first two
-  name one recipient, so they count only where the mail had one; SES's opens and clicks do not say
-  which of several it was.
-* Where the mail had one recipient, everything is about that one: the address in a bounce is the
-  ``Final-Recipient`` of the delivery status notification, which after forwarding is another's. It
-  is then kept as ``final_recipient``. Of a mail to several, an address that it was not sent to
-  is nobody's whom we know.
-* What concerns one of several recipients without saying which is kept under a message of its own
-  with no address, so that no one is credited or blamed for it.
-* A field of an unexpected type is left out; only what the key is made of is required.
+* The message is identified by the tags that our own sending sets (`message_id`, `participant_id`,
+  `communication_id`, `kind`, `tracked`), each validated by itself. The first two identify one
+  recipient, so they are used only if the mail had one; SES's opens and clicks do not say which of
+  several recipients acted.
+* If the mail had one recipient, every event is about that one: the address in a bounce is the
+  ``Final-Recipient`` of the delivery status notification, which after forwarding is another one,
+  and is then kept as ``final_recipient``. If the mail had several, an address that it was not sent
+  to identifies none of them.
+* An event of one of several recipients that does not say which is attributed to a separate message
+  without an address, so that nobody is credited or blamed for it.
+* A field of an unexpected type is left out; only what the event's key is made of is required.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _Detail = dict[str, Any]
 _MAX_TEXT: Final = 1_000
 _MAX_LINK: Final = 8_000
 _MAX_SUBJECT: Final = 300
-_MAX_ENCODED: Final = 4_000  # of a subject; to take it apart costs the square of its length
+_MAX_ENCODED: Final = 4_000  # of a subject; decoding takes time quadratic in its length
 _MAX_MESSAGE_ID: Final = 256
 _MAX_ENTRIES: Final = 50
 _MAX_RAW: Final = 380_000  # bytes; an item may have 400 KB (DynamoDB, "Service quotas")
 
 
 class _Mail(NamedTuple):
-    """The ``mail`` object, as far as events need it."""
+    """The part of the ``mail`` object that events need."""
 
     sent_at: Timestamp
     ses_message_id: str
@@ -67,7 +67,7 @@ class _Mail(NamedTuple):
 
 
 class _Finding(NamedTuple):
-    """What a notification says about one recipient; no address where it does not say which."""
+    """What a notification says about one recipient; no address if it does not say which."""
 
     address: str | None
     detail: _Detail
@@ -84,9 +84,9 @@ def events_of(notification: _Json) -> list[Event]:
             (legacy) and ``mail``.
 
     Raises:
-        RejectedRecordError: it has not what every event needs: a type, and ``mail`` with
+        RejectedRecordError: it lacks what every event needs: a type, and ``mail`` with
             ``messageId`` and ``timestamp``; and, for all but Send, Reject and Rendering Failure,
-            its own object with a timestamp. Or it is larger than an item may be.
+            the type's own object with a timestamp. Or it is larger than an item may be.
     """
     name = notification.get("eventType") or notification.get("notificationType")
     if not isinstance(name, str) or not name:
@@ -226,7 +226,7 @@ def _subject(mail: _Json) -> str | None:
 
 
 def _decoded(subject: str) -> str:
-    """An RFC 2047 encoded header as it is read."""
+    """The text of a header in RFC 2047 encoding."""
     from email.errors import MessageError
     from email.header import decode_header, make_header
 
@@ -236,7 +236,7 @@ def _decoded(subject: str) -> str:
         return subject
 
 
-# --- what each type says ---------------------------------------------------------------------
+# --- one reader per event type ---------------------------------------------------------------
 
 
 def _sent(_body: _Json, mail: _Mail) -> list[_Finding]:
@@ -304,14 +304,14 @@ def _delayed(body: _Json, mail: _Mail) -> list[_Finding]:
 
 
 def _opened(body: _Json, mail: _Mail) -> list[_Finding]:
-    return _for_whoever(mail, _client(body))
+    return _for_one_or_unattributed(mail, _client(body))
 
 
 def _clicked(body: _Json, mail: _Mail) -> list[_Finding]:
     detail = _client(body) | _only(
         link=_text(body.get("link"), _MAX_LINK), link_tags=_lists(body.get("linkTags"))
     )
-    return _for_whoever(mail, detail)
+    return _for_one_or_unattributed(mail, detail)
 
 
 def _subscribed(body: _Json, mail: _Mail) -> list[_Finding]:
@@ -321,11 +321,11 @@ def _subscribed(body: _Json, mail: _Mail) -> list[_Finding]:
         new_preferences=_preferences(body.get("newTopicPreferences")),
         old_preferences=_preferences(body.get("oldTopicPreferences")),
     )
-    return _for_whoever(mail, detail)
+    return _for_one_or_unattributed(mail, detail)
 
 
-def _for_whoever(mail: _Mail, detail: _Detail) -> list[_Finding]:
-    """SES does not say who: it is the one recipient, or nobody in particular."""
+def _for_one_or_unattributed(mail: _Mail, detail: _Detail) -> list[_Finding]:
+    """SES names no recipient: it is the only one, or else unattributed."""
     return [_Finding(mail.destination[0] if len(mail.destination) == 1 else None, detail)]
 
 
@@ -333,7 +333,7 @@ def _for_reported(
     mail: _Mail, reported: Iterable[_Json], detail: _Detail, names: Mapping[str, str]
 ) -> list[_Finding]:
     findings: dict[str, _Finding] = {}
-    known = {normal_address(address) for address in mail.destination}
+    destination = {normal_address(address) for address in mail.destination}
     for entry in reported:
         addresses = _addresses([entry.get("emailAddress")])
         if not addresses:
@@ -341,11 +341,11 @@ def _for_reported(
         own = {ours: _text(entry.get(theirs)) for theirs, ours in names.items()}
         found = detail | _only(**own)
         address: str | None = addresses[0]
-        if mail.destination and normal_address(addresses[0]) not in known:
+        if mail.destination and normal_address(addresses[0]) not in destination:
             found["final_recipient"] = addresses[0]
             address = mail.destination[0] if len(mail.destination) == 1 else None
         findings.setdefault(normal_address(address or ""), _Finding(address, found))
-    return list(findings.values()) or _for_whoever(mail, detail)
+    return list(findings.values()) or _for_one_or_unattributed(mail, detail)
 
 
 # --- fields ----------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def _time(value: object, name: str) -> Timestamp:
 
 
 def _clean(text: str) -> str:
-    """The text without what UTF-8 cannot write: JSON may hold halves of surrogate pairs."""
+    """The text without lone surrogates, which JSON may contain but UTF-8 cannot encode."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -411,7 +411,7 @@ def _lists(value: object) -> dict[str, list[str]] | None:
     return {
         _clean(name[:_MAX_TEXT]): [_clean(text[:_MAX_TEXT]) for text in _texts(texts)[:10]]
         for name, texts in list(value.items())[:_MAX_ENTRIES]
-        if name  # DynamoDB takes no attribute without a name
+        if name  # DynamoDB rejects empty attribute names
     }
 
 
@@ -439,7 +439,7 @@ def _only(**fields: Any) -> _Detail:
 
 
 class _Form(NamedTuple):
-    """How a type is told: the name of its object, whether it has a time of its own, its reader."""
+    """The form of a type: its object's name, whether that has a timestamp, and its reader."""
 
     type: EventType
     body: str

@@ -1,1 +1,1 @@
-"""Read models projected from the log: stream batches, checkpoints, optimistic rows, rebuild."""
+"""Projections of the log: stream batches, checkpoints, optimistic rows, read models, rebuild."""

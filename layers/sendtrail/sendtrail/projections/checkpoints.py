@@ -1,8 +1,8 @@
-"""Checkpoints: how far a row has folded each shard of a stream.
+"""Checkpoints: up to which record of each stream shard a row has been projected.
 
-A stream delivers at least once, and a batch that failed comes again, cut anywhere. Within a shard
-records have rising sequence numbers, so a row that keeps the last number it folded of each shard
-knows what it has had. Numbers of different shards do not compare (Amazon DynamoDB developer guide,
+A stream delivers at least once, and a failed batch is retried, possibly split anywhere. Sequence
+numbers rise within a shard, so a row that stores the last one applied from each shard can skip what
+it has seen. Numbers of different shards are not comparable (Amazon DynamoDB developer guide,
 "Change data capture for DynamoDB Streams").
 """
 
@@ -18,15 +18,16 @@ KEEP_SECONDS: Final = 2 * 24 * 3600
 """Stream records live for one day; a checkpoint twice that old can meet none of its shard again."""
 
 _LOG: Final = "log"
-"""No shard's id: where the log itself was read, and no stream."""
+"""Takes the place of a shard id for rows projected from the log itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The last record folded of one shard: its sequence number and its age.
+    """The last record applied from one shard.
 
     Attributes:
-        at: seconds since 1970 at which the stream took the record.
+        sequence: its sequence number.
+        at: when it was written to the stream, in seconds since 1970.
     """
 
     sequence: int
@@ -35,32 +36,32 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """The last record folded of each shard, by shard id."""
+    """The last record applied from each shard, by shard id."""
 
     by_shard: Mapping[str, Checkpoint] = field(default_factory=dict)
 
     @classmethod
     def of_log(cls, at: int) -> Checkpoints:
-        """The checkpoints of a row folded from the log itself, at `at` seconds since 1970."""
+        """The checkpoints of a row projected from the log itself, at `at` seconds since 1970."""
         return cls({_LOG: Checkpoint(0, at)})
 
     @property
     def from_log(self) -> bool:
-        """Whether the row was folded from the log itself, so lately that the stream may yet bring
-        what it found there. Until that is over the row has to be folded from the log again.
+        """Whether the row was projected from the log itself, so recently that the stream may still
+        deliver events that it found there. Until then every change projects it from the log again.
         """
         return _LOG in self.by_shard
 
     def has(self, shard: str, sequence: int) -> bool:
-        """Whether the record has been folded."""
+        """Whether the record has been applied."""
         checkpoint = self.by_shard.get(shard)
         return checkpoint is not None and sequence <= checkpoint.sequence
 
     def with_checkpoint(self, shard: str, checkpoint: Checkpoint) -> Checkpoints:
-        """The checkpoints once that record has been folded, without those too old to matter."""
+        """The checkpoints once that record has been applied, without those too old to matter."""
         kept = {
-            name: known
-            for name, known in self.by_shard.items()
-            if checkpoint.at - known.at <= KEEP_SECONDS
+            name: other
+            for name, other in self.by_shard.items()
+            if checkpoint.at - other.at <= KEEP_SECONDS
         }
         return Checkpoints({**kept, shard: checkpoint})

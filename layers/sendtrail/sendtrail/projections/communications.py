@@ -1,4 +1,4 @@
-"""project_communications: changes of messages become the figures of communications."""
+"""The projection of changes of messages into the figures of communications."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KEY = ("communication_id", "part")
 
 
 def definition_rows(db: DynamoDB, table: str) -> OptimisticRows[CommunicationDefinition]:
-    """The rows that say what each communication is."""
+    """The rows with the communications' definitions."""
     return OptimisticRows(
         db,
         table,
@@ -43,7 +43,7 @@ def definition_rows(db: DynamoDB, table: str) -> OptimisticRows[CommunicationDef
 
 
 def counter_rows(db: DynamoDB, table: str) -> OptimisticRows[CounterShard]:
-    """The rows that keep the counters."""
+    """The rows with the communications' counters, one for each shard."""
     return OptimisticRows(
         db,
         table,
@@ -55,8 +55,8 @@ def counter_rows(db: DynamoDB, table: str) -> OptimisticRows[CounterShard]:
 
 
 def note_month(db: DynamoDB, table: str, month: str) -> None:
-    """Adds a month to those that have communications, so that a reader finds them without asking
-    for every month there ever was.
+    """Adds a month to the list of months with communications, so that readers need not query every
+    month there ever was; idempotent.
     """
     key = {"communication_id": MONTHS_ID, "part": MONTHS}
     db.update(
@@ -69,47 +69,48 @@ def note_month(db: DynamoDB, table: str, month: str) -> None:
 
 
 class CommunicationProjection:
-    """Folds batches of the Messages stream, each change once, however often it comes."""
+    """Applies batches of the Messages stream, each change exactly once, by checkpoints."""
 
     def __init__(
         self,
-        counted: OptimisticRows[CounterShard],
-        definition: OptimisticRows[CommunicationDefinition],
+        counters: OptimisticRows[CounterShard],
+        definitions: OptimisticRows[CommunicationDefinition],
         note_month: Callable[[str], None],
     ) -> None:
-        self._counters = counted
-        self._definition = definition
+        self._counters = counters
+        self._definitions = definitions
         self._note_month = note_month
 
     @classmethod
     def over(cls, db: DynamoDB, table: str) -> CommunicationProjection:
-        """The fold into that table Communications."""
+        """The projection into the table of that name."""
         return cls(
             counter_rows(db, table), definition_rows(db, table), partial(note_month, db, table)
         )
 
     def post(self, posted: Event) -> None:
-        """Keeps the definition of a communication, so that it can be read back at once.
+        """Applies a CommunicationPosted event at once, so that the definition can be read back;
+        idempotent.
 
         Raises:
-            AwsError: it may have been kept; to do it again is harmless.
+            AwsError: it may have been written; applying it again is safe.
         """
 
-        def defined(known: RowState[CommunicationDefinition]) -> RowState[CommunicationDefinition]:
-            return RowState(known.state.as_posted(posted), known.checkpoints)
+        def defined(row: RowState[CommunicationDefinition]) -> RowState[CommunicationDefinition]:
+            return RowState(row.state.as_posted(posted), row.checkpoints)
 
-        self._definition.change(
+        self._definitions.change(
             {(posted.communication_id or "", DEFINITION): defined}, before_write=self._list
         )
 
     def apply(self, records: Iterable[Record[Message]]) -> int:
-        """Counts the new changes of a batch.
+        """Counts the changes of a batch that have not been counted yet.
 
         Returns:
             how many communications the batch was about.
 
         Raises:
-            AwsError: some rows may have been written; the batch may be taken again.
+            AwsError: some rows may have been written; the batch may be retried.
         """
         steps: dict[Key, list[Step]] = {}
         for record in records:
@@ -118,7 +119,7 @@ class CommunicationProjection:
             old, new = record.old, record.new
             part = counter_part(record.shard)
             if old and old.communication_id and old.communication_id != new.communication_id:
-                # The least id given holds, so a message may move from one mailing to another.
+                # Where events disagree the least id holds, so a message may change its mailing.
                 moved = steps.setdefault((old.communication_id, part), [])
                 gone = Message(old.participant_id, old.message_id, epoch=new.epoch)
                 moved.append((record, old, gone))
@@ -133,8 +134,8 @@ class CommunicationProjection:
         return len(steps)
 
     def _describe(self, key: Key, old: CounterShard, new: CounterShard) -> None:
-        """Keeps the definition in step, before the counters: after a crash in between, the counters
-        are written again, and what the definition says is the same twice.
+        """Updates the definition before the counters are written: after a crash in between both are
+        written again, and updating the definition is idempotent.
         """
         communication_id, part = key
         if (old.first_sent_at, old.kind) == (new.first_sent_at, new.kind):
@@ -142,16 +143,14 @@ class CommunicationProjection:
         first_sent_at = new.first_sent_at
         if first_sent_at is None:
             return
-        row = part.removeprefix(COUNTERS_PREFIX)
+        shard = part.removeprefix(COUNTERS_PREFIX)
 
-        def described(
-            known: RowState[CommunicationDefinition],
-        ) -> RowState[CommunicationDefinition]:
+        def described(row: RowState[CommunicationDefinition]) -> RowState[CommunicationDefinition]:
             return RowState(
-                known.state.with_messages(first_sent_at, new.kind, row), known.checkpoints
+                row.state.with_messages(first_sent_at, new.kind, shard), row.checkpoints
             )
 
-        self._definition.change(
+        self._definitions.change(
             {(communication_id, DEFINITION): described}, before_write=self._list
         )
 

@@ -1,8 +1,8 @@
-"""The directory: participants, their addresses and the suppressions, as they are now.
+"""The directory: lookups of participants, their addresses and suppressions.
 
-The one place where these rows are read by key, strongly consistent, by whoever decides or shows
-something: eligibility, submission, preferences, staff commands, history. Lists of suppressions are
-in `sendtrail.reading.queries`.
+This is the one place where these rows are read by key, strongly consistently: for eligibility,
+submission, preferences, staff commands and history. Lists of suppressions are in
+`sendtrail.reading.queries`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Directory:
     """Reads the tables Participants and Suppressions."""
 
     def __init__(self, db: DynamoDB, participants: str, suppressions: str) -> None:
-        """Takes the names of the two tables."""
+        """Reads the two tables of these names."""
         self._db = db
         self._participants = participants
         self._suppressions = suppressions
 
     def participant(self, participant_id: str) -> tuple[Participant | None, list[AddressUse]]:
-        """A participant and the history of their addresses, in one request."""
+        """A participant, or None, and the history of their addresses; in one request."""
         items, _ = self._db.query(
             self._participants,
             ("participant_id", participant_id),
@@ -53,7 +53,7 @@ class Directory:
         return participant_from_item(profile) if profile else None, uses
 
     def profiles(self, participant_ids: Iterable[str]) -> list[Participant]:
-        """The profiles of some participants, of those that have one."""
+        """The profiles of those of the participants that have one."""
         keys = [
             {"participant_id": each, "part": PROFILE} for each in dict.fromkeys(participant_ids)
         ]
@@ -62,11 +62,11 @@ class Directory:
     def lookup(
         self, participant_ids: Iterable[str], addresses: Iterable[str]
     ) -> tuple[dict[str, Participant], dict[str, Suppression]]:
-        """Profiles by participant, and suppressions, whether they hold or not, by lower-cased
-        address; in one request.
+        """Profiles by participant, and suppressions, including lifted ones, by normalised address;
+        in one request.
 
         Args:
-            participant_ids, addresses: at least one of each, and at most a hundred of both.
+            participant_ids, addresses: at least one of each, and at most 100 together.
         """
         found = self._db.get_from(
             {
@@ -87,15 +87,15 @@ class Directory:
         )
 
     def address(self, participant_id: str, address: str) -> AddressUse | None:
-        """One address of a participant's history."""
+        """One address of a participant's history; None if they never had it."""
         key = {"participant_id": participant_id, "part": address_part(address)}
         item = self._db.get(self._participants, key)
         return address_use_from_item(item) if item else None
 
     def owners_of(self, address: str, place: Any, limit: int) -> tuple[list[AddressUse], Any]:
-        """Who has, or had, an address: the address in each one's history, and the place to go on
-        from. Two requests: the index has keys alone, so that a message to an address does not
-        write it anew.
+        """Who has, or had, an address: its uses, and the place from which to continue; None at the
+        end. Two requests: the index projects keys only, so that a message to an address does not
+        write to it.
         """
         items, _ = self._db.query(
             self._participants,
@@ -117,11 +117,11 @@ class Directory:
         return [each for each in found if each], keys[-1] if more and keys else None
 
     def suppression(self, address: str) -> Suppression | None:
-        """What holds against an address, if anything does."""
+        """The suppression of an address; None if it may be mailed."""
         return self.suppressions_of([address]).get(normal_address(address))
 
     def suppressions_of(self, addresses: Iterable[str]) -> dict[str, Suppression]:
-        """What holds against some addresses, by lower-cased address."""
+        """The suppressions that hold, by normalised address."""
         keys = [{"address": each} for each in sorted({normal_address(one) for one in addresses})]
         found = map(suppression_from_item, self._db.get_all(self._suppressions, keys))
         return {each.address: each for each in found if each.reason}

@@ -1,7 +1,7 @@
-"""Items: what each thing looks like in its table, and how it is read back.
+"""Items: how the read models are stored in their tables, and read back.
 
-An item is a dictionary of plain values, as `sendtrail.aws.dynamodb` and PynamoDB's models both give
-them. What is None or empty is absent. Keys are built here and nowhere else.
+An item is a dictionary of plain values, as both `sendtrail.aws.dynamodb` and PynamoDB's models
+provide them. What is None or empty is absent. Keys are built here and nowhere else.
 """
 
 from __future__ import annotations
@@ -62,22 +62,22 @@ COUNTERS_PREFIX: Final = "counters#"
 COUNTER_SHARDS: Final = 16
 MONTHS: Final = "months"
 MONTHS_ID: Final = "#months"
-"""No communication's id: the row that names the months which have communications."""
+"""Not a communication: the row that lists the months with communications."""
 ACTIVITY_SHARDS: Final = 4
-"""Over how many partitions of the index a day's participants are spread."""
+"""How many partitions of the index a day's participants are spread over."""
 SWEEP_ID: Final = "#sweep"
-"""No participant's id: the row that says which day was swept last."""
+"""Not a participant: the row with the day that was swept last."""
 EPOCH_ID: Final = "#epoch"
-"""No participant's id, nor a message's: the row that names the latest rebuild."""
+"""Neither a participant nor a message: the row with the epoch of the latest rebuild."""
 TEMPLATES_ID: Final = "#templates"
-"""No template's id: the row that names the templates, as version 0."""
+"""Not a template: the row, of version 0, that lists the templates."""
 
 
 # --- messages --------------------------------------------------------------------------------
 
 
 def message_to_item(message: Message) -> Item:
-    """The message in its table, with the key of the index ``by_problem`` while it has one."""
+    """The message as an item; in the index ``by_problem`` while its status is a problem."""
     status = message.status
     item = _present({name: getattr(message, name) for name in _MESSAGE_PLAIN})
     item["status"] = status.value
@@ -97,7 +97,7 @@ def message_to_item(message: Message) -> Item:
 
 
 def message_from_item(item: Mapping[str, Any]) -> Message:
-    """The message that an item is."""
+    """The message in an item."""
     return Message(
         **{name: item[name] for name in _MESSAGE_PLAIN if name in item},
         bounce=Bounce(**item["bounce"]) if "bounce" in item else None,
@@ -110,13 +110,9 @@ def message_from_item(item: Mapping[str, Any]) -> Message:
     )
 
 
-def _change_from_item(item: Mapping[str, Any] | None) -> SubscriptionChange | None:
-    return SubscriptionChange(**item) if item else None
-
-
 def _engagement_to_item(engagement: Engagement) -> Item:
     item = _fields(engagement)
-    # Without the names of what is in them: an ordinary message stays within 1 KB, one write unit.
+    # Lists, without field names, keep an ordinary message within 1 KB, one write unit.
     item["links"] = {key: list(astuple(link)) for key, link in engagement.links.items()}
     item["by_age"] = {
         age: [engagement.by_age.get(f"{age}/{counter}", 0) for counter in _AGE_COUNTERS]
@@ -152,12 +148,12 @@ _MESSAGE_PLAIN: Final = tuple(
 
 
 def counter_part(shard: str) -> str:
-    """The row that counts what comes from a shard of the Messages stream: ``counters#<0-15>``."""
+    """The counter row for a shard of the Messages stream: ``counters#<0-15>``."""
     return f"{COUNTERS_PREFIX}{crc32(shard.encode()) % COUNTER_SHARDS}"
 
 
 def definition_to_item(definition: CommunicationDefinition) -> Item:
-    """The communication's definition, with the keys of the index ``by_month``."""
+    """The definition as an item, with the keys of the index ``by_month``."""
     item = _present(_fields(definition))
     if definition.created_at:
         item["month"] = definition.created_at[:7]
@@ -166,7 +162,7 @@ def definition_to_item(definition: CommunicationDefinition) -> Item:
 
 
 def definition_from_item(item: Mapping[str, Any]) -> CommunicationDefinition:
-    """The definition that an item is."""
+    """The definition in an item."""
     values = {
         field.name: item[field.name]
         for field in fields(CommunicationDefinition)
@@ -178,7 +174,7 @@ def definition_from_item(item: Mapping[str, Any]) -> CommunicationDefinition:
 
 
 def counters_to_item(shard: CounterShard) -> Item:
-    """The counters of one row; its keys are the caller's."""
+    """The counter shard as an item, without its keys."""
     counters = shard.counters
     return _present(
         {
@@ -192,7 +188,7 @@ def counters_to_item(shard: CounterShard) -> Item:
 
 
 def counters_from_item(item: Mapping[str, Any]) -> CounterShard:
-    """The counters that an item holds."""
+    """The counter shard in an item."""
     return CounterShard(
         counters=Counters(dict(item.get("counts", {})), dict(item.get("urls", {}))),
         first_sent_at=item.get("first_sent_at"),
@@ -210,17 +206,17 @@ def address_part(address: str) -> str:
 
 
 def activity_day(active_at: Timestamp, participant_id: str) -> str:
-    """Where a participant stands in the index ``by_activity_day``."""
+    """A participant's partition in the index ``by_activity_day``."""
     return activity_key(active_at[:10], crc32(participant_id.encode()) % ACTIVITY_SHARDS)
 
 
 def activity_key(day: str, shard: int) -> str:
-    """A key of the index ``by_activity_day``: a day, and one of its shards."""
+    """A partition key of the index ``by_activity_day``: a day, and one of its shards."""
     return f"{day}#{shard}"
 
 
 def participant_to_item(participant: Participant) -> Item:
-    """The profile; in the index ``by_activity_day`` until it is marked inactive."""
+    """The profile as an item; in the index ``by_activity_day`` until it is marked inactive."""
     item = _present(_fields(participant))
     if participant.subscription_change:
         item["subscription_change"] = _fields(participant.subscription_change)
@@ -232,7 +228,7 @@ def participant_to_item(participant: Participant) -> Item:
 
 
 def participant_from_item(item: Mapping[str, Any]) -> Participant:
-    """The participant that a profile is."""
+    """The participant in a profile's item."""
     values = {field.name: item[field.name] for field in fields(Participant) if field.name in item}
     if "subscription_change" in item:
         values["subscription_change"] = SubscriptionChange(**item["subscription_change"])
@@ -242,13 +238,13 @@ def participant_from_item(item: Mapping[str, Any]) -> Participant:
 
 
 def address_use_to_item(use: AddressUse) -> Item:
-    """One address of the history; ``address`` is the key of the index ``by_address``."""
+    """The address use as an item; ``address`` is the key of the index ``by_address``."""
     item = _present(_fields(use))
     return item | {"part": address_part(use.address), "address": use.normal, "written": use.address}
 
 
 def address_use_from_item(item: Mapping[str, Any]) -> AddressUse:
-    """The address that an item is."""
+    """The address use in an item."""
     values = {field.name: item[field.name] for field in fields(AddressUse) if field.name in item}
     return AddressUse(**values | {"address": item["written"]})
 
@@ -257,7 +253,7 @@ def address_use_from_item(item: Mapping[str, Any]) -> AddressUse:
 
 
 def suppression_to_item(suppression: Suppression) -> Item:
-    """What is known against an address; in the index ``by_reason`` only while it holds."""
+    """The suppression as an item; in the index ``by_reason`` only while it holds."""
     item = _present(
         {
             "address": suppression.address,
@@ -275,7 +271,7 @@ def suppression_to_item(suppression: Suppression) -> Item:
 
 
 def suppression_from_item(item: Mapping[str, Any]) -> Suppression:
-    """What is known against an address."""
+    """The suppression in an item."""
     return Suppression(
         address=item["address"],
         evidence={
@@ -290,7 +286,7 @@ def suppression_from_item(item: Mapping[str, Any]) -> Suppression:
 
 
 def checkpoints_to_item(checkpoints: Checkpoints) -> Item:
-    """The checkpoints: shard id → [sequence number as text, seconds since 1970].
+    """The checkpoints as an attribute: shard id → [sequence number as text, seconds since 1970].
 
     As text, because a sequence number has up to 40 digits and a DynamoDB number 38.
     """
@@ -301,7 +297,7 @@ def checkpoints_to_item(checkpoints: Checkpoints) -> Item:
 
 
 def checkpoints_from_item(item: Mapping[str, Any] | None) -> Checkpoints:
-    """The checkpoints that an item's attribute holds."""
+    """The checkpoints in an item's attribute."""
     return Checkpoints(
         {
             shard: Checkpoint(int(sequence), int(at))

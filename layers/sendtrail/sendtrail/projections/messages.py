@@ -1,4 +1,4 @@
-"""project_messages: events of the log become the state of messages."""
+"""The projection of the log's events into messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["EPOCH", "MessageProjection", "fold_from_log", "message_rows"]
 Step = tuple[Record[Event], Event]
 
 EPOCH: Key = (EPOCH_ID, EPOCH_ID)
-"""The row that names the latest rebuild, by its attribute `epoch`; it is no message's."""
+"""Not a message: the row whose attribute `epoch` names the latest rebuild."""
 
 
 def message_rows(db: DynamoDB, table: str) -> OptimisticRows[Message]:
@@ -36,7 +36,7 @@ def message_rows(db: DynamoDB, table: str) -> OptimisticRows[Message]:
 
 
 class MessageProjection:
-    """Folds batches of the Events stream, each event once, however often it comes."""
+    """Applies batches of the Events stream, each event exactly once, by checkpoints."""
 
     def __init__(self, rows: OptimisticRows[Message], log: EventLog) -> None:
         self._rows = rows
@@ -44,17 +44,17 @@ class MessageProjection:
 
     @classmethod
     def over(cls, db: DynamoDB, table: str, log: EventLog) -> MessageProjection:
-        """The fold of that log into that table Messages."""
+        """The projection of the log into the table of that name."""
         return cls(message_rows(db, table), log)
 
     def apply(self, records: Iterable[Record[Event]]) -> int:
-        """Folds the new events of a batch.
+        """Applies the events of a batch that have not been applied yet.
 
         Returns:
             how many messages the batch was about.
 
         Raises:
-            AwsError: some rows may have been written; the batch may be taken again.
+            AwsError: some rows may have been written; the batch may be retried.
         """
         steps: dict[Key, list[Step]] = {}
         for record in records:
@@ -65,11 +65,11 @@ class MessageProjection:
                 steps.setdefault((event.participant_id, event.message_id), []).append(
                     (record, event)
                 )
-        epoch = cache(self._generation)  # asked for once, and only if there is a new message
-        self._rows.change({key: partial(self._folded, mine, epoch) for key, mine in steps.items()})
+        epoch = cache(self._epoch)  # read once, and only if there is a new message
+        self._rows.change({key: partial(self._apply, mine, epoch) for key, mine in steps.items()})
         return len(steps)
 
-    def _folded(
+    def _apply(
         self, steps: list[Step], epoch: Callable[[], Timestamp | None], row: RowState[Message]
     ) -> RowState[Message]:
         message, checkpoints = row.state, row.checkpoints
@@ -90,14 +90,14 @@ class MessageProjection:
             checkpoints = checkpoints.with_checkpoint(record.shard, record.checkpoint)
         return RowState(message, checkpoints)
 
-    def _generation(self) -> Timestamp | None:
-        """The latest rebuild."""
-        found = self._rows.read([EPOCH]).get(EPOCH)
-        return found.epoch if found else None
+    def _epoch(self) -> Timestamp | None:
+        """The epoch of the latest rebuild."""
+        row = self._rows.read([EPOCH]).get(EPOCH)
+        return row.epoch if row else None
 
 
 def fold_from_log(log: EventLog, message: Message) -> Message:
-    """The message as the whole of its trail in the log makes it."""
+    """The message, projected from its whole trail in the log."""
     whole = Message(message.participant_id, message.message_id, epoch=message.epoch)
     for event in log.trail(message.message_id):
         if event.participant_id == message.participant_id:

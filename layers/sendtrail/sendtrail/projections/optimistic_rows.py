@@ -1,8 +1,8 @@
-"""Rows that are read, changed and written back, with nothing lost when two do so at once.
+"""Rows that are read, changed and written back under optimistic locking.
 
-Each row carries a revision. It is written only if it still has the revision that was read; if
-not, it is read and changed again. So a second worker, a time-out that was none, and a retry that
-overlaps what it retries cannot overwrite one another.
+Each row has a revision. A write that finds another revision than was read is retried from the
+read. So concurrent workers, and retries that overlap what they retry, cannot lose each other's
+updates.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TRIES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class RowState(Generic[S]):
-    """A row's state, and how far it has folded the stream it folds (if it counts)."""
+    """A row's state, and its checkpoints if it needs any (if its changes are not idempotent)."""
 
     state: S
     checkpoints: Checkpoints
@@ -38,7 +38,7 @@ class RowState(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class _Row(Generic[S]):
-    folded: RowState[S]
+    contents: RowState[S]
     revision: int
 
 
@@ -62,8 +62,8 @@ class OptimisticRows(Generic[S]):
 
         Args:
             key: the names of the key attributes, partition key first.
-            fresh: the state of a row that does not exist.
-            to_item, from_item: the state as an item; keys may be left out of it.
+            fresh: the initial state of a row that does not exist.
+            to_item, from_item: convert the state to an item, without keys, and back.
         """
         self._db = db
         self._table = table
@@ -74,7 +74,7 @@ class OptimisticRows(Generic[S]):
 
     def read(self, keys: Iterable[Key]) -> dict[Key, S]:
         """The states of rows; those that do not exist are left out."""
-        return {key: row.folded.state for key, row in self._read(list(keys)).items()}
+        return {key: row.contents.state for key, row in self._read(list(keys)).items()}
 
     def change(
         self,
@@ -82,19 +82,19 @@ class OptimisticRows(Generic[S]):
         *,
         before_write: Callable[[Key, S, S], None] | None = None,
     ) -> dict[Key, S]:
-        """Applies to each row its change, and writes what it changed.
+        """Applies its change to each row, and writes the rows that it alters.
 
         Args:
-            changes: a function for each row: from its state to its new state. It may be called
+            changes: for each row a function from its state to its new state. It may be called
                 more than once, and should return its argument if there is nothing to do.
-            before_write: called with key, old and new state before a row is written.
+            before_write: called with key, old and new state before each write of a row.
 
         Returns:
-            the state of every row named, as it is now.
+            the new state of every row.
 
         Raises:
-            ThrottledError: a row was changed by others each time we tried.
-            AwsError: as for any call; rows may have been written.
+            ThrottledError: a row was changed concurrently at each of 10 attempts.
+            AwsError: as for any call; some rows may have been written.
         """
         done: dict[Key, S] = {}
         pending = dict(changes)
@@ -110,7 +110,7 @@ class OptimisticRows(Generic[S]):
                     del pending[key]
             if not pending:
                 return done
-            self._db.pause(attempt)  # or those who met here meet again
+            self._db.pause(attempt)  # with jitter, so that the same workers do not collide again
         raise ThrottledError("Contention", f"{len(pending)} rows of {self._table} keep changing")
 
     def _attempt(
@@ -120,7 +120,7 @@ class OptimisticRows(Generic[S]):
         change: Change[S],
         before_write: Callable[[Key, S, S], None] | None,
     ) -> S | None:
-        old = row.folded if row else RowState(self._fresh(key), Checkpoints())
+        old = row.contents if row else RowState(self._fresh(key), Checkpoints())
         new = change(old)
         if new == old:
             return new.state
@@ -131,7 +131,7 @@ class OptimisticRows(Generic[S]):
         if new.checkpoints.by_shard:
             item[_CHECKPOINTS] = checkpoints_to_item(new.checkpoints)
         try:
-            if row and row.revision == 0:  # written by other hands
+            if row and row.revision == 0:  # written by something else, without a revision
                 self._db.put(
                     self._table,
                     item,

@@ -1,8 +1,8 @@
-"""project_participants: events become what is known of participants, addresses and suppressions.
+"""The projection of the log's events into participants, addresses and suppressions.
 
-All of it joins (see the domain's modules): applying a batch again, or half of it, changes nothing,
-so no checkpoints are needed. The API applies what staff record through the same code at once, and
-the stream brings it a second time.
+All of these are joins (see the domain's modules): applying events is commutative and idempotent,
+so no checkpoints are needed. What staff record is applied at once through the same code, and again
+when the stream delivers it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _KEY = ("participant_id", "part")
 
 
 def participant_rows(db: DynamoDB, table: str) -> OptimisticRows[Participant]:
-    """The profiles."""
+    """The participants' profiles."""
     return OptimisticRows(
         db,
         table,
@@ -54,7 +54,7 @@ def participant_rows(db: DynamoDB, table: str) -> OptimisticRows[Participant]:
 
 
 def address_rows(db: DynamoDB, table: str) -> OptimisticRows[AddressUse]:
-    """The address histories."""
+    """The participants' address histories."""
     return OptimisticRows(
         db,
         table,
@@ -78,7 +78,7 @@ def suppression_rows(db: DynamoDB, table: str) -> OptimisticRows[Suppression]:
 
 
 class ParticipantProjection:
-    """Folds events, in any order and any number of times."""
+    """Applies events, in any order and any number of times."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class ParticipantProjection:
 
     @classmethod
     def over(cls, db: DynamoDB, participants: str, suppressions: str) -> ParticipantProjection:
-        """The fold into those tables Participants and Suppressions."""
+        """The projection into the tables of these names."""
         return cls(
             participant_rows(db, participants),
             address_rows(db, participants),
@@ -100,36 +100,36 @@ class ParticipantProjection:
         )
 
     def apply(self, events: Iterable[Event]) -> int:
-        """Folds a batch.
+        """Applies a batch.
 
         Returns:
             how many participants it was about.
 
         Raises:
-            AwsError: some rows may have been written; the batch may be taken again.
+            AwsError: some rows may have been written; the batch may be retried.
         """
-        known = list(events)
-        # Addresses first: who finds an owner registered, or is found by the registration, has by
-        # then written what there is to find.
-        self._fold_addresses(known)
-        placeholders, count = self._fold_profiles(known)
+        batch = list(events)
+        # Addresses first: what `_credit` reads of a placeholder's addresses, in this batch or a
+        # concurrent one, must be written before its profile.
+        self._apply_to_addresses(batch)
+        placeholders, count = self._apply_to_profiles(batch)
         self._credit(
             placeholders,
-            {participant_of_address(each.address): each.address for each in known if each.address},
+            {participant_of_address(each.address): each.address for each in batch if each.address},
         )
-        self._fold_suppressions(known)
+        self._apply_to_suppressions(batch)
         return count
 
-    def _fold_profiles(self, events: Sequence[Event]) -> tuple[list[Participant], int]:
-        """Folds into each participant's profile.
+    def _apply_to_profiles(self, events: Sequence[Event]) -> tuple[list[Participant], int]:
+        """Applies events to the profiles.
 
         Returns:
-            the profiles that stand for addresses that were registered to somebody, and how many
+            the placeholder participants whose addresses are registered to somebody, and how many
             participants the events were about.
 
-        An owner and what happens at the address meet in the row of the participant that stands
-        for the address. Either the registration finds there what has happened, or what happens
-        finds there the registration: the row is written by one after the other.
+        An address's registration and its events meet in the row of its placeholder participant.
+        Writes of the row are serialized, so either the registration finds the events there, or an
+        event finds the registration.
         """
         mine: dict[str, list[Event]] = {}
         owners: dict[str, set[str]] = {}
@@ -150,10 +150,11 @@ class ParticipantProjection:
         return [state for state in states if state.linked_to], len(mine)
 
     def _credit(self, placeholders: Sequence[Participant], addresses: Mapping[str, str]) -> None:
-        """Credits the owners of addresses with what happened there, and when it was written to.
+        """Credits the owners of addresses with what happened there, and when they were used.
 
         Args:
-            addresses: the addresses of the events, by the participants that stand for them.
+            placeholders: the placeholder participants to credit from.
+            addresses: the events' addresses, by placeholder participant.
         """
         profiles: dict[Key, list[Participant]] = {}
         for state in placeholders:
@@ -178,7 +179,7 @@ class ParticipantProjection:
             }
         )
 
-    def _fold_addresses(self, events: Sequence[Event]) -> None:
+    def _apply_to_addresses(self, events: Sequence[Event]) -> None:
         uses = [
             event
             for event in events
@@ -192,7 +193,7 @@ class ParticipantProjection:
             _address,
         )
 
-    def _fold_suppressions(self, events: Sequence[Event]) -> None:
+    def _apply_to_suppressions(self, events: Sequence[Event]) -> None:
         bearing = [event for event in events if event.address and bears_on_suppression(event)]
         self._change(
             self._suppressions,
@@ -211,8 +212,8 @@ class ParticipantProjection:
 
 
 def _is_somebodys(event: Event) -> bool:
-    """Whether the event is about somebody: not a decision about an address, nor what happened to
-    one of several recipients without SES saying which.
+    """Whether the event is about a participant, rather than about an address, or about one of
+    several recipients without SES saying which.
     """
     if event.is_of_message:
         return event.address is not None or not event.participant_id.startswith(UNATTRIBUTED)

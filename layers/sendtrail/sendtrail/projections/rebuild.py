@@ -1,16 +1,16 @@
-"""Rebuild: messages, participants and communications made anew from the log alone, while events
+"""Rebuild: projects messages, participants and communications from the log again, while events
 arrive.
 
-Each rebuild is an *epoch*, named by the time at which it began. It is first noted in the table
-Messages, where the fold of the stream finds it and gives it to every message that is new. Then
-each message that is not of the epoch is folded from its whole trail and comes into it. The
-stream of the table Messages tells project_communications, which counts each message anew as it
-comes into the epoch (`sendtrail.domain.communication.CounterShard`), so that figures need no
-rebuilding of their own, and climb from nothing while a rebuild goes on. Participants, addresses and
-suppressions join: they only take what they lack (`sendtrail.projections.participants`).
+Each rebuild is an *epoch*, named by the time at which it began. It is first written to the table
+Messages, where project_messages reads it and puts every new message into it. Then each message
+that is not in the epoch is projected from its whole trail, and enters it. Through the stream of the
+table Messages, project_communications counts each message again as it enters the epoch
+(`sendtrail.domain.communication.CounterShard`); figures need no rebuild of their own, and grow from
+zero while a rebuild runs. Participants, addresses and suppressions are joins: applying the log only
+adds what they lack (`sendtrail.projections.participants`).
 
-A batch that project_messages had begun before the epoch was noted may still write new messages
-without it. So one has to wait, after `begin`, for as long as that function may run.
+A batch that project_messages began before the epoch was written may still add messages without it.
+So the caller has to wait, after `begin`, for as long as that function may run.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DAY_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The names of the tables."""
+    """The physical names of the tables."""
 
     events: str
     messages: str
@@ -55,12 +55,12 @@ class Tables:
 
 @dataclass(slots=True)
 class Rebuild:
-    """One rebuild. Whatever is taken twice has the effect of once.
+    """One rebuild; every step is idempotent.
 
     Attributes:
-        epoch: this one.
-        done: how many messages were ``folded`` from the log; how many were ``carried`` over,
-            because the log has begun to forget them; and how many items of the log were
+        epoch: of this rebuild.
+        done: how many messages were ``folded`` from the log; how many were ``carried`` over
+            unchanged, because events of theirs have expired; and how many items of the log were
             ``unreadable``.
     """
 
@@ -75,30 +75,30 @@ class Rebuild:
     def begin(
         cls, db: DynamoDB, tables: Tables, *, retention_days: int, resume: bool = False
     ) -> Rebuild:
-        """Notes a new epoch.
+        """Begins a new epoch.
 
         Args:
-            retention_days: how long the log keeps what happened to a message.
-            resume: whether to go on with the latest one instead, if there is any.
+            retention_days: how long the log keeps the events of a message.
+            resume: whether to resume the latest epoch instead, if there is one.
         """
 
         def named(row: RowState[Message]) -> RowState[Message]:
             epoch = (row.state.epoch if resume else None) or now()
             return RowState(replace(row.state, epoch=epoch), row.checkpoints)
 
-        noted = message_rows(db, tables.messages).change({EPOCH: named})[EPOCH]
+        row = message_rows(db, tables.messages).change({EPOCH: named})[EPOCH]
         log = EventLog(db, tables.events, retention_days=retention_days)
-        return cls(noted.epoch or "", log, db, tables, retention_days)
+        return cls(row.epoch or "", log, db, tables, retention_days)
 
     def apply_log(self, items: Iterable[Item]) -> None:
-        """Takes some of the log: what it tells of participants and communications, and the
-        messages that it is about, whole.
+        """Applies a part of the log to participants and communications, and rebuilds the messages
+        that it mentions from their whole trails.
 
         Args:
-            items: of the table Events, in any order, cut anywhere.
+            items: of the table Events, in any order, split anywhere.
 
         Raises:
-            AwsError: some of it may have been done, and all may be done again.
+            AwsError: some of it may have been done; all of it may be repeated.
         """
         events = list(self._readable(items))
         ParticipantProjection.over(
@@ -111,11 +111,14 @@ class Rebuild:
         self._rebuild({(e.participant_id, e.message_id) for e in events if e.is_of_message})
 
     def apply_rest(self, items: Iterable[Item]) -> None:
-        """Takes some of the table Messages, after all of the log: what the log no longer has comes
-        into the epoch as it is.
+        """Carries messages that the log no longer has over into the epoch unchanged; only after all
+        of the log has been applied.
+
+        Args:
+            items: of the table Messages, in any order, split anywhere.
 
         Raises:
-            AwsError: some of it may have been done, and all may be done again.
+            AwsError: some of it may have been done; all of it may be repeated.
         """
         rest = {
             (item["participant_id"], item["message_id"])
@@ -139,7 +142,7 @@ class Rebuild:
     def _from_log(self, key: Key, row: RowState[Message]) -> RowState[Message]:
         if (row.state.epoch or "") >= self.epoch:
             return row
-        if row.state.last_changed_at is not None and self._is_forgotten(key[1]):
+        if row.state.last_changed_at is not None and self._may_have_expired(key[1]):
             return self._carried(row)
         self.done["folded"] += 1
         fresh = Message(key[0], key[1], epoch=self.epoch)
@@ -151,9 +154,9 @@ class Rebuild:
         self.done["carried"] += 1
         return RowState(replace(row.state, epoch=self.epoch), row.checkpoints)
 
-    def _is_forgotten(self, message_id: str) -> bool:
-        """Whether the log may have begun to forget a message: its first event expires when the
-        retention is over, and DynamoDB deletes it some time after that.
+    def _may_have_expired(self, message_id: str) -> bool:
+        """Whether events of the message may have expired: the first does when the retention is
+        over, and DynamoDB deletes it some time after that.
         """
         oldest = epoch_ms(now()) - (self.retention_days - 1) * _DAY_MS
         return sent_time(message_id) < from_epoch_ms(oldest)

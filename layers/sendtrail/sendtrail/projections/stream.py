@@ -1,8 +1,8 @@
-"""Stream batches as Lambda delivers them.
+"""DynamoDB stream batches, as Lambda delivers them.
 
-With a tumbling window, and only then, Lambda names the shard of a batch (AWS Lambda developer
-guide, "Implementing stateful DynamoDB stream processing in Lambda"); without it, sequence numbers
-mean nothing. The window's state is not used: Lambda forgets it when a function fails.
+Only with a tumbling window does Lambda name the shard of a batch (AWS Lambda developer guide,
+"Implementing stateful DynamoDB stream processing in Lambda"), without which sequence numbers have
+no meaning. The window's state is not used: Lambda discards it when a function fails.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Item = dict[str, Any]
 
 INSERTS: Final = frozenset({"INSERT"})
 EVERY_CHANGE: Final = frozenset({"INSERT", "MODIFY"})
-"""Not REMOVE: what expires or is erased has happened all the same."""
+"""Not REMOVE: what expires or is erased has happened nonetheless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Record(Generic[T]):
     """One change of one item.
 
     Attributes:
-        old, new: what the item was before and is now; None where it was not there, or is not in
-            the stream.
-        raw: the record as Lambda gave it.
+        old, new: the item before and after; None where it did not exist, or the stream does not
+            include it.
+        raw: the record as Lambda delivered it.
     """
 
     shard: str
@@ -53,7 +53,7 @@ class Record(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
-    """A record that cannot be folded, to be quarantined whole."""
+    """A record that cannot be projected, to be quarantined whole."""
 
     record: Mapping[str, Any]
     why: str
@@ -65,7 +65,7 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
-    """The records of one shard, in order."""
+    """The records of one shard, in order; those that cannot be decoded are apart."""
 
     records: tuple[Record[T], ...]
     unreadable: tuple[QuarantinedRecord, ...]
@@ -74,16 +74,17 @@ class Batch(Generic[T]):
 def read_batch(
     event: Mapping[str, Any], *, names: frozenset[str], decode: Callable[[Item], T]
 ) -> Batch[T]:
-    """Reads the event that Lambda hands to a stream's consumer.
+    """Decodes the event that Lambda passes to a stream's consumer.
 
     Args:
         event: with ``Records`` and ``shardId``.
-        names: which changes are wanted: INSERT, MODIFY.
-        decode: from an item to what it is; KeyError, TypeError or ValueError if it is none.
+        names: the wanted changes, of INSERT and MODIFY.
+        decode: from an item to what it represents; raises KeyError, TypeError or ValueError if the
+            item is invalid.
 
     Raises:
         ConfigurationError: the event source mapping has no tumbling window, so that the shard of
-            the records is not known and counting them exactly is not possible.
+            the records is unknown and they cannot be applied exactly once.
     """
     records: list[Record[T]] = []
     unreadable: list[QuarantinedRecord] = []
@@ -125,16 +126,16 @@ def consume(
     apply: Callable[[Iterable[Record[T]]], int],
     quarantine: Callable[[str], None],
 ) -> tuple[int, int]:
-    """Takes a stream batch: what cannot be folded is quarantined whole, and the rest is folded.
+    """Applies a stream batch, and quarantines the records that cannot be projected.
 
-    A record that cannot be read, or whose row DynamoDB refuses (too large), never will be, so it
-    must not hold up its shard. A database that does not answer will, so that error goes to Lambda,
-    which brings the batch again.
+    A record that cannot be decoded, or whose row DynamoDB refuses (too large), never will be, so it
+    must not block its shard. An unavailable database is temporary, so that error is raised to
+    Lambda, which retries the batch.
 
     Args:
-        names, decode: as for `read_batch`.
+        event, names, decode: as for `read_batch`.
         apply: projects records; returns how many rows they were about.
-        quarantine: keeps a text where someone can look at it and replay it.
+        quarantine: keeps a text where it can be inspected and replayed.
 
     Returns:
         what `apply` returned, and how many records were quarantined.
@@ -144,7 +145,7 @@ def consume(
         AwsError: as `apply` and `quarantine` raise it.
     """
     batch = read_batch(event, names=names, decode=decode)
-    aside = list(batch.unreadable)
+    quarantined = list(batch.unreadable)
     try:
         rows = apply(batch.records)
     except RefusedError:
@@ -153,7 +154,7 @@ def consume(
             try:
                 rows += apply([record])
             except RefusedError as error:
-                aside.append(QuarantinedRecord(record.raw, str(error)))
-    for each in aside:
+                quarantined.append(QuarantinedRecord(record.raw, str(error)))
+    for each in quarantined:
         quarantine(each.to_json())
-    return rows, len(aside)
+    return rows, len(quarantined)

@@ -1,1 +1,1 @@
-"""Queries and views for people: history, figures, search, export, preview."""
+"""Reading: queries and views for people: history, figures, search, export and preview."""

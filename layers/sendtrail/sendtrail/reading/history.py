@@ -1,4 +1,4 @@
-"""History: what a participant was sent, at which addresses, and what became of it."""
+"""Participants' histories: their messages, with status and trail, and their addresses."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ View = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages of a history are wanted.
+    """Selects messages of a history.
 
     Attributes:
-        since, until: the times of sending, both included; by the key, so that they cost nothing.
+        since, until: the range of times in the messages' ids, inclusive; a key condition.
+        status, kind: compared one by one, since no index has them.
     """
 
     status: Status | None = None
@@ -40,26 +41,24 @@ class MessageFilter:
 
     @property
     def looks_at_each(self) -> bool:
-        """Whether messages have to be looked at one by one."""
+        """Whether messages have to be compared one by one."""
         return self.status is not None or self.kind is not None
 
     def __call__(self, message: Message) -> bool:
-        """Whether a message passes what has no key."""
+        """Whether a message has the wanted status and kind."""
         return (self.status is None or message.status is self.status) and (
             self.kind is None or message.kind == self.kind
         )
 
 
 class History:
-    """Histories of participants. Each method reads once what its parts have in common, so that a
-    page costs no more than the routes that it shows.
-    """
+    """Histories of participants. Each method reads once what its parts have in common."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
     def profile(self, participant_id: str) -> View:
-        """A participant, with the address to write to and what holds against it.
+        """A participant, with their current address and its suppression.
 
         Raises:
             NotFoundError: nothing is known of them.
@@ -67,7 +66,7 @@ class History:
         return self._profile(*self._participant(participant_id))
 
     def addresses(self, participant_id: str) -> tuple[View, list[View]]:
-        """A participant, and the history of their addresses, the latest used first; two requests.
+        """A participant, and the history of their addresses, latest used first; two requests.
 
         Raises:
             NotFoundError: nothing is known of the participant.
@@ -99,9 +98,10 @@ class History:
     def messages(
         self, participant_id: str, wanted: MessageFilter, *, place: Any, limit: int
     ) -> tuple[list[View], Any]:
-        """A page of a participant's history, newest first, and where to go on.
+        """A page of a participant's messages, newest first, and the place to continue from.
 
-        Their own partition merged with those of the addresses that were registered to them.
+        It merges their own partition with those of the placeholder participants of the addresses
+        that are registered to them.
         """
         found = queries.messages(
             self._partitions(participant_id),
@@ -115,14 +115,15 @@ class History:
     def profile_and_messages(
         self, participant_id: str, *, place: Any, limit: int, opened: str | None
     ) -> tuple[View, list[View], Any]:
-        """A participant, a page of their history, and where to go on.
+        """A participant, a page of their messages, and the place to continue from.
 
-        Three requests, and one for each further address that is registered to them; one more for
-        the message that is opened.
+        Three requests, one for each further address that is registered to them, and one for the
+        message that is opened.
 
         Args:
-            opened: the id of a message of this page to show with its links and its trail: these
-                are then in its view, as in `message`.
+            place, limit: of the page.
+            opened: the id of a message of this page whose view has links and trail, as in
+                `message`.
 
         Raises:
             NotFoundError: nothing is known of the participant.
@@ -178,8 +179,8 @@ class History:
 
 
 def _partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
-    """Where a participant's history is: in their own partition, and in those of the addresses that
-    were registered to them.
+    """The partitions of a participant's history: their own, and those of the placeholder
+    participants of the addresses that are registered to them.
     """
     placeholders = [participant_of_address(use.address) for use in uses if use.registered_at]
     return list(dict.fromkeys([participant_id, *placeholders]))

@@ -1,8 +1,8 @@
-"""Every table, as PynamoDB models: what `template.yaml` creates (a test holds the two against each
-other), and what the API queries.
+"""PynamoDB models of every table: the schema that `template.yaml` is tested against, and what
+`sendtrail.reading.queries` reads by.
 
-Functions in a hurry write through `sendtrail.aws.dynamodb` instead; a test reads with one what the
-other wrote. Tables are named by `bind`, not when this module is imported.
+Hot paths use `sendtrail.aws.dynamodb` instead; a test reads with each what the other wrote. Tables
+get their names from `bind`, not when this module is imported.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class PlainMapAttribute(Attribute[dict[str, Any]]):
-    """A map of plain values, as they are."""
+    """A map attribute of plain values."""
 
     attr_type = MAP
 
@@ -48,12 +48,12 @@ class PlainMapAttribute(Attribute[dict[str, Any]]):
         return to_attributes(value)
 
     def deserialize(self, value: Any) -> dict[str, Any]:
-        """The map's plain values."""
+        """The plain values of a map in DynamoDB's JSON."""
         return from_attributes(value)
 
 
 class EventRow(Model):
-    """The log."""
+    """An event of the log."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -75,7 +75,7 @@ class EventRow(Model):
 
 
 class ByCommunication(GlobalSecondaryIndex["MessageRow"]):
-    """A mailing's messages, in order of sending."""
+    """A communication's messages, in order of their ids."""
 
     class Meta:
         index_name = "by_communication"
@@ -87,7 +87,7 @@ class ByCommunication(GlobalSecondaryIndex["MessageRow"]):
 
 
 class ByProblem(GlobalSecondaryIndex["MessageRow"]):
-    """A mailing's messages that came to a bad end, by status."""
+    """A communication's messages whose status is a problem, by status."""
 
     class Meta:
         index_name = "by_problem"
@@ -100,7 +100,7 @@ class ByProblem(GlobalSecondaryIndex["MessageRow"]):
 
 
 class MessageRow(Model):
-    """Messages."""
+    """A message; also the row with the latest rebuild's epoch."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -152,7 +152,9 @@ class ByMonth(GlobalSecondaryIndex["CommunicationRow"]):
 
 
 class CommunicationRow(Model):
-    """Communications: the row `about`, and up to 16 rows of counters."""
+    """A row of a communication: its definition, or one of up to 16 counter shards; also the row
+    with the list of months.
+    """
 
     class Meta:  # noqa: D106
         table_name: str
@@ -193,7 +195,7 @@ class ByAddress(GlobalSecondaryIndex["ParticipantRow"]):
 
 
 class ByActivityDay(GlobalSecondaryIndex["ParticipantRow"]):
-    """Participants by the day of their last interaction, for the sweep."""
+    """Participants by the day from which their silence is counted, for the sweep."""
 
     class Meta:
         index_name = "by_activity_day"
@@ -204,7 +206,7 @@ class ByActivityDay(GlobalSecondaryIndex["ParticipantRow"]):
 
 
 class ParticipantRow(Model):
-    """Participants: the row `profile`, and a row for each address."""
+    """A row of a participant: the profile, or one of their addresses; also the sweep's state."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -244,7 +246,7 @@ class ByReason(GlobalSecondaryIndex["SuppressionRow"]):
 
 
 class SuppressionRow(Model):
-    """Suppressions."""
+    """A suppression, whether it holds or has been lifted."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -262,7 +264,7 @@ class SuppressionRow(Model):
 
 
 class TemplateRow(Model):
-    """Templates: immutable versions."""
+    """An immutable version of a template; also the row with the list of templates."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -279,7 +281,7 @@ class TemplateRow(Model):
 
 
 class IdempotencyRow(Model):
-    """Whether a message is being sent, or was, and until when that holds."""
+    """The idempotency record of a message."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -303,11 +305,12 @@ MODELS: Final[dict[str, type[Model]]] = {
 
 
 def bind(names: Mapping[str, str], region: str, *, host: str | None = None) -> None:
-    """Says which tables in which region the models stand for.
+    """Binds the models to physical tables.
 
     Args:
-        names: table → its physical name, of those that will be used.
-        host: an endpoint's URL; by default what the SDKs' environment variables say.
+        names: table → physical name, for those that will be used.
+        region: of the tables.
+        host: the URL of an endpoint; by default that in the SDKs' environment variables.
     """
     for table, name in names.items():
         meta = MODELS[table].Meta
@@ -316,5 +319,5 @@ def bind(names: Mapping[str, str], region: str, *, host: str | None = None) -> N
 
 
 def item_of(row: Model) -> dict[str, Any]:
-    """A row as an item of plain values, as `sendtrail.projections.items` reads it."""
+    """The row as an item of plain values, as `sendtrail.projections.items` reads it."""
     return {name: value for name, value in row.attribute_values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Preview: a message as it was sent, for staff to look at; looking counts nothing."""
+"""Preview: a message as it was sent, for staff; viewing it records nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Preview"]
 
 
 class Preview:
-    """Renders messages again, from what they were made of."""
+    """Renders messages again from their plan."""
 
     def __init__(self, history: History, plans: PlanStore, renderer: MessageRenderer) -> None:
         self._history = history
@@ -21,12 +21,12 @@ class Preview:
         self._renderer = renderer
 
     def of(self, participant_id: str, message_id: str) -> tuple[Rendered, SpamReport]:
-        """A message of a participant's history, with its original links and no pixel, and how it
-        looked to a spam filter.
+        """A message of a participant's history, with its original links and no pixel, and its
+        spam report.
 
         Raises:
-            NotFoundError: it is not in their history; or what it said is not kept, because
-                something else sent it, or because that was too long ago.
+            NotFoundError: it is not in their history; or its content is not available, because
+                Sendtrail did not send it, or its plan has expired.
             AwsError: it cannot be read.
         """
         message = self._history.find(participant_id, message_id)

@@ -1,7 +1,7 @@
-"""What is read: each a bounded number of requests, whatever the tables hold.
+"""Queries: each takes a bounded number of requests, whatever the tables hold.
 
-Lists go on from a *place*: plain JSON that names the last item looked at; None is the end. One item
-more than wanted is asked for, so that a list that ends here says so.
+Lists continue from a *place*: plain JSON that identifies the last item read; None at the end. One
+item more than wanted is requested, so that the last page is known to be the last.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ T = TypeVar("T")
 Place = Any
 
 LOOKED_AT: Final = 100
-"""How many items a filter with no index behind it looks at in one request."""
+"""How many items a filter without an index examines in one request."""
 MAX_EVENTS: Final = 300
-"""How many events of a trail are answered."""
+"""How many events of a trail are returned."""
 _MAX_MONTHS: Final = 12
 _MAX_ADDRESSES: Final = 200
 
 
 class Found(NamedTuple):
-    """A part of a list, and where to go on."""
+    """A page of a list, and the place to continue from; None at the end."""
 
     items: list[Any]
     place: Place
@@ -80,14 +80,14 @@ def messages(
     limit: int,
     wanted: Callable[[Message], bool] | None,
 ) -> Found:
-    """The messages of some participants as one list, newest first.
+    """The messages of several participants, merged into one list, newest first.
 
-    One request for each participant. Each is read as far as the same number of messages, and the
-    merged list is good as far as the shortest of them reaches.
+    One request for each participant. The same number of messages is read of each, and the merged
+    list is complete as far as the shortest of them reaches.
 
     Args:
-        between: the smallest and the greatest message id wanted.
-        wanted: a filter with no index behind it.
+        between: the least and the greatest wanted message id.
+        wanted: a filter without an index.
     """
     low, high = between
     if place is not None:
@@ -101,7 +101,7 @@ def messages(
                 participant_id,
                 MessageRow.message_id.between(low, high),
                 scan_index_forward=False,
-                limit=window + 2,  # one more than wanted, and the one that `place` names
+                limit=window + 2,  # one more than wanted, and the one at `place`
             )
         )
         part = [message_from_item(item_of(row)) for row in rows if row.message_id != place]
@@ -122,20 +122,20 @@ def messages(
 
 
 def message(participant_ids: Sequence[str], message_id: str) -> Message | None:
-    """One message of one of some participants, in one request."""
+    """A message that belongs to one of the participants, in one request; None if none has it."""
     keys = [(participant_id, message_id) for participant_id in participant_ids]
     return next((message_from_item(item_of(row)) for row in MessageRow.batch_get(keys)), None)
 
 
 def trail(message_id: str) -> tuple[list[Event], bool]:
-    """The events of a message, oldest first, and whether there are more than are answered."""
+    """The first `MAX_EVENTS` events of a message, oldest first, and whether there are more."""
     rows = list(EventRow.query(message_id, consistent_read=True, limit=MAX_EVENTS + 1))
     events = [event_from_item(item_of(row)) for row in rows[:MAX_EVENTS]]
     return events, len(rows) > MAX_EVENTS
 
 
 def first_event(message_id: str) -> Event | None:
-    """The first event of a message's trail, which says whose it is; None if the log has none."""
+    """The first event of a trail, which names its participant; None if the log has none."""
     row = next(iter(EventRow.query(message_id, limit=1)), None)
     return event_from_item(item_of(row)) if row else None
 
@@ -144,7 +144,7 @@ def first_event(message_id: str) -> Event | None:
 
 
 def communication(communication_id: str) -> tuple[CommunicationDefinition, Counters] | None:
-    """A communication and its figures, in one request."""
+    """A communication and its counters, in one request; None if it is not known."""
     definition: CommunicationDefinition | None = None
     rows: list[CounterShard] = []
     for row in CommunicationRow.query(communication_id, consistent_read=True):
@@ -163,14 +163,14 @@ def communications(
     month: str | None,
     wanted: Callable[[CommunicationDefinition], bool] | None,
 ) -> Found:
-    """Communications with their figures, newest first: pairs of `About` and `Tally`.
+    """Communications, newest first: pairs of `CommunicationDefinition` and `Counters`.
 
     One request for the months that have any, one for each month needed (at most 12), and one for
-    each hundred rows of counters.
+    each hundred counter shards.
 
     Args:
         month: ``YYYY-MM``, to list only that one.
-        wanted: a filter with no index behind it.
+        wanted: a filter without an index.
     """
     months = [month] if month else _months()
     if place is not None:
@@ -180,7 +180,7 @@ def communications(
     left = LOOKED_AT if wanted else limit
     for number, each in enumerate(months):
         if number == _MAX_MONTHS or left == 0:
-            return Found(_with_figures(chosen), {"month": each})
+            return Found(_with_counters(chosen), {"month": each})
         start = place if place and place["month"] == each and "listed" in place else None
         rows = _page(
             CommunicationRow.by_month, each, None, start, left, keys=keys, newest_first=True
@@ -193,10 +193,10 @@ def communications(
             if len(chosen) == limit:
                 more = row is not rows.items[-1] or rows.place is not None
                 following = {"month": months[number + 1]} if number + 1 < len(months) else None
-                return Found(_with_figures(chosen), _place_of(row, keys) if more else following)
+                return Found(_with_counters(chosen), _place_of(row, keys) if more else following)
         if rows.place is not None:
-            return Found(_with_figures(chosen), rows.place)
-    return Found(_with_figures(chosen), None)
+            return Found(_with_counters(chosen), rows.place)
+    return Found(_with_counters(chosen), None)
 
 
 def _months() -> list[str]:
@@ -204,7 +204,7 @@ def _months() -> list[str]:
     return sorted(row.months or (), reverse=True) if row else []
 
 
-def _with_figures(
+def _with_counters(
     definitions: Sequence[CommunicationDefinition],
 ) -> list[tuple[CommunicationDefinition, Counters]]:
     keys = [
@@ -222,9 +222,10 @@ def _with_figures(
 
 
 def recipients(communication_id: str, *, status: Status | None, place: Place, limit: int) -> Found:
-    """The messages of a communication in order of sending, in two requests.
+    """The messages of a communication in order of their ids, in two requests.
 
-    A status that is a problem has an index; for any other, a bounded number is looked at.
+    For a status that is a problem there is an index; for any other a bounded number of messages is
+    examined.
     """
     if status in PROBLEMS:
         found = _page(
@@ -252,17 +253,17 @@ def recipients(communication_id: str, *, status: Status | None, place: Place, li
     }
     items: list[Message] = []
     for number, row in enumerate(rows):
-        known = whole.get((row.participant_id, row.message_id))
-        if known is None or known.address is None:
+        message = whole.get((row.participant_id, row.message_id))
+        if message is None or message.address is None:
             continue
-        if status is not None and known.status is not status:
+        if status is not None and message.status is not status:
             continue
         if len(items) == limit:
             before = rows[number - 1]
             return Found(
                 items, _place_of(before, ("communication_id", "message_id", "participant_id"))
             )
-        items.append(known)
+        items.append(message)
     return Found(items, found.place)
 
 
@@ -270,7 +271,7 @@ def recipients(communication_id: str, *, status: Status | None, place: Place, li
 
 
 def suppressions(reason: SuppressionReason | None, place: Place, limit: int) -> Found:
-    """Suppressions that hold: reason by reason, the gravest first, each newest first."""
+    """Suppressions that hold, by reason, the most severe first; newest first within each."""
     reasons = [reason] if reason else list(SuppressionReason)
     if place is not None:
         reasons = reasons[reasons.index(SuppressionReason(place["reason"])) :]

@@ -1,4 +1,4 @@
-"""Search: one word for a participant, an address or a message."""
+"""Search: by participant id, address or message id."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MAX_OWNERS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What was found for a word.
+    """The result of a search.
 
     Attributes:
-        participant_id: the one participant that was meant, if one was.
-        message_id: the message of theirs that was meant.
-        owners: of an address that several have or had: participant, and first and last use.
-        suppression: what holds against the address, where nobody or several have it.
-        is_address: whether it was an address that was asked for.
+        participant_id: the participant that was found, if there is exactly one.
+        message_id: the message of theirs that was found.
+        owners: if several have or had the address: each one's participant, first and last use.
+        suppression: the address's, if nobody or several have or had it.
+        is_address: whether an address was searched for.
     """
 
     participant_id: str | None = None
@@ -39,13 +39,13 @@ class SearchResult:
 
 
 def search(directory: Directory, word: str) -> SearchResult:
-    """Finds a participant by id or address, or a message by its id; in at most two requests.
+    """Finds a participant by id or address, or a message by its id; in at most three requests.
 
-    A message is found by its trail, which names its participant, and which the log keeps for its
-    retention.
+    A message is found by its trail, which names its participant and is in the log for the retention
+    time.
 
     Raises:
-        InvalidInputError: the word can be none of these.
+        InvalidInputError: the word cannot be any of these.
     """
     if "@" in word:
         return _of_address(directory, checked_address(word))
@@ -68,7 +68,7 @@ def _of_address(directory: Directory, address: str) -> SearchResult:
     owners = [use for use in found if use.participant_id != placeholder] or found
     if len(owners) == 1:
         return SearchResult(participant_id=owners[0].participant_id, is_address=True)
-    holding = directory.suppression(address)
+    suppression = directory.suppression(address)
     return SearchResult(
         is_address=True,
         owners=tuple(
@@ -80,5 +80,5 @@ def _of_address(directory: Directory, address: str) -> SearchResult:
             }
             for use in owners
         ),
-        suppression=suppression_view(holding) if holding else None,
+        suppression=suppression_view(suppression) if suppression else None,
     )

@@ -1,1 +1,1 @@
-"""Sending: from a submitted request, by a plan and its fan-out, to SES."""
+"""Sending: submission, plans, fan-out, eligibility and idempotent dispatch to SES."""

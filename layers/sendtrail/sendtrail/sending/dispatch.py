@@ -1,4 +1,4 @@
-"""Dispatch: each message of a plan is sent, or dropped with its reason."""
+"""Dispatch: sends a message of a plan, or drops it with a reason."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from sendtrail.sending.ses_sender import OutgoingMail, SesSender
 __all__ = ["Dispatch", "PublicLinks"]
 
 MAX_TRACKED_URL: Final = 6_000
-"""Links that come to more bytes in a token or a header stay as they are: API Gateway takes 10,240
-of request line and headers."""
+"""Links that take more bytes than this in a token or a header are not tracked: API Gateway allows
+10,240 for request line and headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicLinks:
-    """The links that our mail carries.
+    """Makes the links in our mail to the public routes.
 
     Attributes:
-        url: what they begin with.
+        url: the base URL of the public routes.
     """
 
     url: str
     tokens: LinkTokens
 
     def unsubscribe(self, plan: Plan, number: int) -> str:
-        """Where a reader unsubscribes."""
+        """The URL at which the message's reader unsubscribes; a placeholder for copies."""
         if plan.is_copy(number):
             return NO_UNSUBSCRIBING
         return f"{self.url}/u/{self.tokens.unsubscribe(plan.recipient(number))}"
 
     def tracked(self, html: str, plan: Plan, number: int, sent_at: Timestamp) -> str:
-        """The HTML with our pixel, and our links in the place of its own."""
+        """The HTML with our pixel, and with its links replaced by tracked ones."""
         recipient, ours = plan.recipient(number), f"{self.url}/"
 
         def link(position: int, url: str) -> str | None:
@@ -62,7 +62,9 @@ class PublicLinks:
 
 
 class Dispatch:
-    """Sends messages. What is done twice has the effect of once, wherever the log tells of it."""
+    """Sends messages. Idempotent once the log has the outcome; `IdempotentSender` covers the time
+    before.
+    """
 
     def __init__(
         self,
@@ -82,11 +84,14 @@ class Dispatch:
         self._links = links
 
     def send(self, plan_id: str, number: int) -> DispatchOutcome:
-        """Sends one message, unless the log says that it was sent, or there is a reason not to.
+        """Sends one message, unless the log has its outcome or the recipient is not eligible.
+
+        Args:
+            number: the message's, in the plan.
 
         Raises:
-            ThrottledError, AwsError: it was not sent, and may be later.
-            BusyError: nobody knows whether it was sent.
+            ThrottledError, AwsError: it was not sent; it may be retried.
+            BusyError: it is not known whether it was sent.
         """
         plan = self._plans.get(plan_id)
         message = plan.message(number)
@@ -115,7 +120,7 @@ class Dispatch:
         return DispatchOutcome.SENT
 
     def _done(self, message_id: str) -> DispatchOutcome | None:
-        """What the log says has come of a message, if anything has."""
+        """The outcome of the message by the log; None if it has none."""
         for event in self._log.beginning(message_id):
             outcome = _OUTCOMES.get(event.type)
             if outcome:
@@ -167,5 +172,5 @@ _OUTCOMES: Final[Mapping[EventType, DispatchOutcome]] = {
     ),
     DispatchOutcome.SENT,
 )
-"""What an event says has come of a message. Only SES tells of the last five, and of no mail that it
-did not take."""
+"""The outcome that an event implies. The last five are SES's alone, and imply that it accepted the
+message."""

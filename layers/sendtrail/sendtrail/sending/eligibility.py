@@ -1,4 +1,4 @@
-"""Eligibility: who of some recipients may be mailed, from one batched read."""
+"""Eligibility: which recipients may be mailed, from batched reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_AT_ONCE: Final = 33  # of three keys each, in a BatchGetItem of 100
 
 
 class Eligibility:
-    """Decides by what is known now."""
+    """Decides from the directory's current rows."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -26,14 +26,16 @@ class Eligibility:
     def of(
         self, recipients: Sequence[tuple[str, str]], *, of_communication: bool
     ) -> list[Ineligible | None]:
-        """For each recipient why they are not mailed, or None.
+        """For each recipient why they must not be mailed; None if they may be.
+
+        Takes one request for every 33 recipients.
 
         Args:
-            recipients: participants and the addresses that they would be mailed at. One request
-                for every 33.
+            recipients: pairs of a participant and the address to mail them at.
+            of_communication: whether the messages belong to a communication.
 
         Raises:
-            AwsError: it cannot be read.
+            AwsError: the directory cannot be read.
         """
         found: list[Ineligible | None] = []
         for start in range(0, len(recipients), _MAX_AT_ONCE):
@@ -50,14 +52,14 @@ class Eligibility:
                 try:
                     sendable_address(address)
                 except ValueError as error:
-                    wrong = {"diagnostic": str(error)}
-                    found.append(Ineligible(DropReason.INVALID_ADDRESS, wrong))
+                    evidence = {"diagnostic": str(error)}
+                    found.append(Ineligible(DropReason.INVALID_ADDRESS, evidence))
                     continue
                 person = people.get(participant_id) or Participant(participant_id)
                 placeholder = people.get(participant_of_address(address))
                 found.append(
                     check_eligibility(
-                        # Who unsubscribed from mail to this address that did not name them.
+                        # They may have unsubscribed through mail that named only the address.
                         participant=person.joined(placeholder) if placeholder else person,
                         suppression=suppressions.get(normal_address(address)),
                         of_communication=of_communication,

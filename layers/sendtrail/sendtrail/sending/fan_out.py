@@ -1,4 +1,4 @@
-"""Expanding: what the dispatch queue says, and how a plan becomes messages."""
+"""Fan-out: the jobs of the dispatch queue, and how a plan becomes one job per message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FanOut", "Job", "DispatchOutcome"]
 
 
 class DispatchOutcome(StrEnum):
-    """What came of a job."""
+    """The outcome of a job."""
 
     FANNED_OUT = "FannedOut"
     SENT = "Sent"
@@ -29,25 +29,25 @@ class DispatchOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What stands in the dispatch queue: a plan, or one message of it.
+    """A job of the dispatch queue: to fan out a plan, or to send one message of it.
 
     Attributes:
-        number: of the message; None for the plan itself, whose messages are to be queued.
+        number: the message's, in the plan; None to fan out the plan.
     """
 
     plan_id: str
     number: int | None = None
 
     def to_text(self) -> str:
-        """As a message of the queue."""
+        """The body of the queue message for this job."""
         return json.dumps({"plan": self.plan_id, "message": self.number})
 
     @classmethod
     def of_text(cls, text: str) -> Job:
-        """The job that a message of the queue is.
+        """The job in the body of a queue message.
 
         Raises:
-            RejectedRecordError: it is none.
+            RejectedRecordError: it is not a job.
         """
         try:
             value = json.loads(text)
@@ -60,25 +60,27 @@ class Job:
 
 
 class FanOut:
-    """Has a plan's messages sent. A plan that is expanded twice has the effect of once."""
+    """Fans plans out. Idempotent: messages that are queued twice are sent once."""
 
     def __init__(
         self, plans: PlanStore, log: EventLog, enqueue: Callable[[Sequence[str]], None]
     ) -> None:
-        """Takes what it works with.
+        """Reads plans from `plans`, and writes events to `log`.
 
         Args:
-            enqueue: sends texts to the dispatch queue.
+            plans: the accepted plans.
+            log: the event log.
+            enqueue: sends texts to the dispatch queue; raises AwsError if it cannot.
         """
         self._plans = plans
         self._log = log
         self._enqueue = enqueue
 
     def message_id(self, job: Job) -> str:
-        """The message that a message's job is about.
+        """The id of the message that a job is to send.
 
         Raises:
-            RejectedRecordError: its plan has no such message.
+            RejectedRecordError: the plan has no such message.
             AwsError: the plan cannot be read.
         """
         messages = self._plans.get(job.plan_id).all_messages
@@ -87,17 +89,18 @@ class FanOut:
         return messages[job.number].message_id
 
     def fan_out(self, plan_id: str) -> DispatchOutcome:
-        """Puts into the log that each message was taken, and each message into the queue; or, of a
-        plan that is likely spam, that each was dropped.
+        """Records each message as accepted, and queues a job for it; if the plan is likely spam,
+        records each message as dropped instead.
 
         Raises:
-            AwsError: some of it may have been done; the plan may be expanded again.
+            AwsError: some of it may have been done; it may be retried.
         """
         plan = self._plans.get(plan_id)
         self._log.append(plan.accepted())
         if plan.spam.likely:
-            found = {"points": plan.spam.points, "rules": [f["rule"] for f in plan.spam.findings]}
-            detail = Ineligible(DropReason.LIKELY_SPAM, found).detail()
+            rules = [finding["rule"] for finding in plan.spam.findings]
+            evidence = {"points": plan.spam.points, "rules": rules}
+            detail = Ineligible(DropReason.LIKELY_SPAM, evidence).detail()
             numbers = range(len(plan.all_messages))
             self._log.append(plan.event(EventType.DROPPED, number, detail) for number in numbers)
             return DispatchOutcome.DROPPED

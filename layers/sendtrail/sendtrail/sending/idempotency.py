@@ -1,12 +1,12 @@
-"""Sending at most once: a record of each sending, and the log where it cannot tell.
+"""Idempotent sending: each message is sent at most once, by a record for each, and by the log.
 
-A record is made before SES is called and completed after it has answered. A worker that dies in
-between leaves it in progress, and so does one that gets no answer. Then the record holds for the
-seconds of doubt, longer than any worker lives and than SES takes to tell of a Send; whoever comes
-later looks into the log, where the Send is, or is not.
+A record is written before SES is called, and completed after it has answered. A worker that dies in
+between, or gets no answer, leaves it in progress. The record then blocks other attempts for the
+in-doubt time, which is longer than a worker runs and than SES takes to publish a Send event. An
+attempt after that finds in the log whether there was one.
 
-Records are as Powertools' idempotency utility writes them, which is not used here because it brings
-boto3 with it (docs/decisions/0018).
+Records have the format of Powertools' idempotency utility, which is not used itself because it
+imports boto3 (docs/decisions/0018).
 """
 
 from __future__ import annotations
@@ -33,26 +33,29 @@ _FREE: Final = (
     "attribute_not_exists(#id) OR #expiration < :now"
     " OR (#status = :in_progress AND #until < :now_ms)"
 )
-"""No record, or one whose time is over: of what was done, or of doubt."""
+"""There is no record, or it has expired, or its in-doubt time is over."""
 
 
 class IdempotentSender:
-    """Does something at most once for each message.
+    """Sends each message at most once.
 
     A record has ``id``, ``status``, ``expiration`` (seconds since 1970), and
-    ``in_progress_expiration`` (milliseconds), until which nobody else does it while it is in
-    progress; when it is completed, ``data``, what came of it, as JSON.
+    ``in_progress_expiration`` (milliseconds), until which a record in progress blocks other
+    attempts; once completed, ``data``, the outcome as JSON.
     """
 
     def __init__(
         self, do: Callable[[str, int], str], db: DynamoDB, table: str, *, in_doubt_seconds: int
     ) -> None:
-        """Takes what is to be done, and where records are kept.
+        """Sends by `do`, and keeps records in `table`.
 
         Args:
-            do: sends the message of that number of a plan, and says what came of it. A `BusyError`
-                of it leaves the matter in doubt; after any other error it may be tried again at
+            do: sends a message, by plan id and number, and returns the outcome. If it raises
+                `BusyError`, the message is in doubt; after any other error it may be retried at
                 once.
+            db: where the table is.
+            table: of the idempotency records.
+            in_doubt_seconds: for how long a record in progress blocks other attempts.
         """
         self._do = do
         self._db = db
@@ -60,16 +63,16 @@ class IdempotentSender:
         self._in_doubt_seconds = in_doubt_seconds
 
     def send(self, message_id: str, plan_id: str, number: int) -> str:
-        """What came of a message, now or the first time.
+        """Sends a message unless it was sent, and returns the outcome, of now or of then.
 
         Raises:
-            BusyError: another worker is at it, or it is in doubt.
+            BusyError: another worker is sending it, or it is in doubt.
             Exception: whatever `do` raises.
         """
         key = _key(message_id)
-        known = self._recorded(self._begin, key)
-        if known is not None:
-            return known
+        recorded = self._recorded(self._begin, key)
+        if recorded is not None:
+            return recorded
         try:
             outcome = self._do(plan_id, number)
         except BusyError:
@@ -81,7 +84,7 @@ class IdempotentSender:
         return outcome
 
     def _begin(self, key: dict[str, str]) -> str | None:
-        """Makes a record; or, if there is one, what came of the message."""
+        """Writes a record in progress; returns the outcome if there is a completed one."""
         now = time.time()
         values = {":now": int(now), ":now_ms": int(now * 1000), ":in_progress": _IN_PROGRESS}
         record = {
@@ -120,8 +123,8 @@ class IdempotentSender:
 
     @staticmethod
     def _recorded(do: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Does something with a record. If that fails, before SES was called or after, the record
-        tells the next, if there is one.
+        """Reads or writes a record. If that fails, the message is in doubt: the next attempt finds
+        out by the record, if there is one, and by the log.
         """
         try:
             return do(*arguments, **named)
@@ -132,5 +135,5 @@ class IdempotentSender:
 
 
 def _key(message_id: str) -> dict[str, str]:
-    """The key of a message's record."""
+    """The key of the message's record."""
     return {"id": f"dispatch#{sha256(json.dumps(message_id).encode()).hexdigest()}"}

@@ -1,4 +1,4 @@
-"""Plans in S3: written once, read whole."""
+"""The store of plans in S3: each is written once and never changed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _MAX_KEPT: Final = 8
 
 
 class PlanStore:
-    """The bucket of plans. One that was read is kept for a while: it never changes."""
+    """Reads and writes plans; caches the last few that were read, since they never change."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self.get = lru_cache(maxsize=_MAX_KEPT)(self._get)
 
     def put(self, plan: Plan) -> Plan:
-        """Keeps a plan, unless one of that id is kept: that one, or the plan itself.
+        """Stores a plan, unless one with its id exists; returns the stored one.
 
         Raises:
-            AwsError: S3 did not take it.
+            AwsError: it may not have been stored.
         """
         body = json.dumps(plan.to_json(), separators=(",", ":")).encode()
         try:
@@ -37,10 +37,10 @@ class PlanStore:
         return plan
 
     def find(self, plan_id: str) -> Plan | None:
-        """The plan of that id, or None: it never was, or has expired.
+        """The plan with that id; None if it never existed, or has expired.
 
         Raises:
-            AwsError: S3 did not answer.
+            AwsError: it cannot be read.
         """
         try:
             return self.get(plan_id)
@@ -50,10 +50,10 @@ class PlanStore:
             raise
 
     def _get(self, plan_id: str) -> Plan:
-        """The plan of that id.
+        """The plan with that id.
 
         Raises:
-            AwsError: of the code ``NoSuchKey``, there is none; of another, S3 did not answer.
+            AwsError: with the code ``NoSuchKey``, there is none; with another, it cannot be read.
         """
         return Plan.from_json(json.loads(self._bucket.get(_key(plan_id))))
 

@@ -1,4 +1,4 @@
-"""The postman: one mail to SES, and what its answer means."""
+"""The SES sender: hands mail to SES at a limited rate, and classifies SES's errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OutgoingMail:
     """One mail to one address.
 
     Attributes:
-        to: as SES takes it.
+        to: in the form that SES accepts.
         headers, tags: name → value.
     """
 
@@ -43,7 +43,7 @@ class OutgoingMail:
 
 
 class RateLimiter:
-    """Lets through so many a second, evenly: this worker's share of the rate."""
+    """Rate limiter: at most `per_second` calls per second, evenly spaced."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class RateLimiter:
         self._next = clock()
 
     def wait(self) -> None:
-        """Waits for the next turn."""
+        """Waits for the next slot."""
         left = self._next - self._clock()
         if left > 0:
             self._sleep(left)
@@ -66,18 +66,21 @@ class RateLimiter:
 
 
 class SesSender:
-    """Sends mail by SES v2."""
+    """Sends mail through SES v2."""
 
     def __init__(
         self, ses: Any, *, sender: str, configuration_set: str, rate_limiter: RateLimiter
     ) -> None:
-        """Takes a boto3 client of SES v2 that tries nothing twice.
+        """Sends through `ses`.
 
         Args:
-            sender: the address that mail comes from, with or without a display name.
+            ses: a boto3 client of SES v2 that does not retry.
+            sender: the From address, with or without a display name.
+            configuration_set: SES's, for our own mail.
+            rate_limiter: this worker's share of the send rate.
         """
         self._ses = ses
-        # A name in other than ASCII has to be an encoded word (RFC 2047).
+        # A display name that is not ASCII has to be an encoded word (RFC 2047).
         self._sender = formataddr(parseaddr(sender))
         self._configuration_set = configuration_set
         self._rate_limiter = rate_limiter
@@ -89,10 +92,10 @@ class SesSender:
             SES's message id.
 
         Raises:
-            ThrottledError: too fast, or over the quota; not sent.
-            RefusedError: SES never takes this mail.
-            BusyError: there was no answer, so that nobody knows whether it was taken.
-            AwsError: SES takes no mail now, for a reason that somebody has to look at; not sent.
+            ThrottledError: over SES's rate or quota; not sent.
+            RefusedError: SES will never accept this mail; not sent.
+            BusyError: there was no answer, so that it is not known whether SES accepted it.
+            AwsError: not sent, for a reason that needs an operator, such as paused sending.
         """
         from botocore.exceptions import (
             BotoCoreError,

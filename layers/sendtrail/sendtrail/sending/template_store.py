@@ -1,4 +1,4 @@
-"""Templates: immutable versions, each one item."""
+"""The store of templates: immutable versions, one item each."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["TemplateVersion", "TemplateStore"]
 _TRIES: Final = 5
 _NAMES_KEY: Final = {"template_id": TEMPLATES_ID, "version": 0}
 _MAX_NAMED: Final = 500
-"""So many ids, of at most 128 bytes, are well within an item's 400 KB."""
+"""That many ids, of at most 128 bytes, are well within an item's 400 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateVersion:
-    """One version of a template; its parts are sources, in Liquid.
+    """One version of a template; subject, html and text are sources in Liquid.
 
     Attributes:
-        fields: the merge fields that its recipients' data must have, in order.
+        fields: the merge fields that each recipient's data must have, sorted.
     """
 
     template_id: str
@@ -37,14 +37,14 @@ class TemplateVersion:
 
 
 class TemplateStore:
-    """The table Templates."""
+    """Reads and adds versions of templates."""
 
     def __init__(self, db: DynamoDB, table: str) -> None:
         self._db = db
         self._table = table
 
     def get(self, template_id: str, version: int | None = None) -> TemplateVersion | None:
-        """A version, the newest if none is named; None if there is none."""
+        """A version of a template, by default the newest; None if there is none."""
         if version is not None:
             item = self._db.get(self._table, {"template_id": template_id, "version": version})
             return _from_item(item) if item else None
@@ -54,9 +54,9 @@ class TemplateStore:
         return _from_item(items[0]) if items else None
 
     def names(self) -> list[str]:
-        """The ids of the templates, in order: one item, however many versions there are.
+        """The ids of the templates, sorted; one read, however many versions there are.
 
-        Of more than 500 templates, those after the first 500 that were added are not among them.
+        Only the first 500 templates that were added are listed.
         """
         item = self._db.get(self._table, _NAMES_KEY)
         return sorted(item["names"]) if item else []
@@ -71,10 +71,10 @@ class TemplateStore:
         fields: Iterable[str],
         at: Timestamp,
     ) -> TemplateVersion:
-        """Writes the next version.
+        """Adds the next version, under optimistic locking.
 
         Raises:
-            ThrottledError: others wrote the next one each time we tried.
+            ThrottledError: another version was added concurrently at each of 5 attempts.
         """
         for _ in range(_TRIES):
             newest = self.get(template_id)
@@ -96,10 +96,10 @@ class TemplateStore:
         raise ThrottledError("Contention", f"template {template_id} keeps changing")
 
     def _name(self, template_id: str) -> None:
-        """Adds it to the names, unless it is there or there are too many.
+        """Adds the id to the list of names, unless it is there or the list is full.
 
-        After the version, so that nothing is named that there is not; with every version, so that
-        a name which a failure has left out is added by the next.
+        This follows the write of the version, so that every listed template exists, and is done for
+        each version, so that an id that was left out by a failure is added with the next.
         """
         names = self.names()
         if template_id in names or len(names) >= _MAX_NAMED:

@@ -1,7 +1,7 @@
-"""Recording: what the organisation tells us of participants and addresses.
+"""Staff commands: what the organisation records about participants and addresses.
 
-It goes into the log, like everything that happens; and is folded at once as well, so that whoever
-recorded it can read it back. The stream folds it again, which changes nothing.
+Each is an event, appended to the log and projected at once, so that whoever recorded it can read it
+back. Projecting is idempotent: the stream delivers the event again.
 """
 
 from __future__ import annotations
@@ -23,22 +23,25 @@ from sendtrail.staff.ses_suppression_list import SesSuppressionList
 __all__ = ["MAX_REGISTERED", "LiftResult", "StaffCommands"]
 
 MAX_REGISTERED: Final = 20
-"""How many addresses may be registered to a participant: their history is read from as many
-partitions."""
+"""How many addresses may be registered to a participant: their history is read from one partition
+for each."""
 
 _MAX_SPELLINGS: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
 class LiftResult:
-    """Which lists an address was taken off: ours, and SES's of the account."""
+    """Which suppression lists an address was removed from: ours, and SES's of the account."""
 
     lifted: bool
     removed_from_ses: bool
 
 
 class StaffCommands:
-    """Appends to the log and folds at once."""
+    """Appends events to the log, and projects them at once.
+
+    Every command raises AwsError if it may not have been recorded; it may then be repeated.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class StaffCommands:
     def interaction(
         self, participant_id: str, *, kind: str, at: Timestamp, reference: str | None
     ) -> None:
-        """Records a transaction: it ends inactivity. The same reference is the same transaction."""
+        """Records a transaction, which ends inactivity; idempotent by kind and reference."""
         self._record(Event.interaction(participant_id, at, reference or at, kind))
 
     def subscription(self, participant_id: str, at: Timestamp, *, subscribed: bool) -> None:
@@ -63,11 +66,11 @@ class StaffCommands:
         self._record(Event.subscription(participant_id, at, subscribed))
 
     def address(self, participant_id: str, at: Timestamp, address: str) -> None:
-        """Registers an address: it is then the one to write to, and what was sent to it by others
-        is part of the history.
+        """Registers an address: it becomes the one to write to, and mail that others sent to it
+        becomes part of the participant's history.
 
         Raises:
-            InvalidInputError: it is no address, or one too many.
+            InvalidInputError: it is not a valid address, or one too many.
         """
         address = checked_address(address)
         _, uses = self._directory.participant(participant_id)
@@ -87,31 +90,32 @@ class StaffCommands:
         self._record(Event.address_registered(participant_id, at, address))
 
     def suppress(self, address: str, at: Timestamp, *, note: str) -> None:
-        """Puts an address on the suppression list by hand.
+        """Puts an address on the suppression list.
 
         Raises:
-            InvalidInputError: it is no address.
+            InvalidInputError: it is not a valid address.
         """
         self._record(Event.suppressed(checked_address(address), at, note))
 
     def lift(self, address: str, at: Timestamp) -> LiftResult:
-        """Takes an address off the suppression list, whatever the reason; and off SES's own list
-        of the account, so that mail to it is tried again.
+        """Lifts an address's suppression, whatever its reason, and removes the address from SES's
+        list, so that mail is sent to it again.
 
         Raises:
-            NotFoundError: it is on neither.
-            AwsError: SES did not answer; nothing was lifted here.
+            NotFoundError: it is on neither list.
+            AwsError: SES's list could not be changed, and nothing was lifted; or it was, and the
+                lift may not have been recorded. It may be repeated.
         """
         uses = self._directory.owners_of(address, None, _MAX_SPELLINGS)[0]
-        there = self._ses_suppression_list.remove(
+        removed = self._ses_suppression_list.remove(
             [address, normal_address(address), *(use.address for use in uses)]
         )
-        here = self._directory.suppression(address) is not None
-        if not here and not there:
+        suppressed = self._directory.suppression(address) is not None
+        if not suppressed and not removed:
             raise NotFoundError(f"{address} is not suppressed, here or by SES")
-        if here:
+        if suppressed:
             self._record(Event.suppression_lifted(address, at))
-        return LiftResult(lifted=here, removed_from_ses=there)
+        return LiftResult(lifted=suppressed, removed_from_ses=removed)
 
     def _record(self, event: Event) -> None:
         self._log.append([event])

@@ -1,8 +1,8 @@
-"""The sweep: once a day, who has been silent for years is found inactive.
+"""The inactivity sweep: once a day, participants who have been silent for years become inactive.
 
-Who is silent stands in the index ``by_activity_day`` under the day of their last activity, until
-they are found. So a sweep reads the days that have become due since the last one that it finished,
-and nothing else, however many participants there are.
+The index ``by_activity_day`` lists participants by the day of their last activity until they are
+marked. So a sweep reads only the days that have become due since the last finished one, however
+many participants there are.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ __all__ = [
 
 INDEX: Final = "by_activity_day"
 PAGE: Final = 100
-"""How many participants are read, and marked, together: a BatchGetItem."""
+"""How many participants are read, and marked, together: one BatchGetItem."""
 
 FIRST_REACH: Final = timedelta(days=400)
-"""How far back the very first sweep looks; no event of the log is older, unless it is set so."""
+"""How far back the very first sweep looks; by default the log has no older events."""
 
 DAILY_AT: Final = "03:15"
-"""When the template has it swept, in UTC."""
+"""When the template schedules the sweep, in UTC."""
 
 _STATE: Final = "state"
 _MAX_READ: Final = 2 * ACTIVITY_SHARDS
-"""How many partitions a look reads at most: two days'."""
+"""How many partitions `InactivityReader.look` reads at most: two days'."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepPosition:
-    """How far a sweep has come.
+    """How far a sweep has come: its checkpoint.
 
     Attributes:
-        day: the day that it is at: ``YYYY-MM-DD``.
-        shard: of that day.
-        after: the participant whom it has read last, if it is within a shard.
+        day: the current day: ``YYYY-MM-DD``.
+        shard: the current shard of that day.
+        after: the participant that was read last, if it is within the shard.
     """
 
     day: str
@@ -67,7 +67,7 @@ class SweepPosition:
     after: str | None = None
 
     def next(self) -> SweepPosition:
-        """The beginning of the next shard, or day."""
+        """The start of the next shard, or day."""
         if self.shard + 1 < ACTIVITY_SHARDS:
             return SweepPosition(self.day, self.shard + 1)
         return SweepPosition(_day_after(self.day))
@@ -75,13 +75,13 @@ class SweepPosition:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Somebody who is due.
+    """A participant who is due to become inactive.
 
     Attributes:
         last_active_at: from when their silence is counted.
-        since: when its years were over.
-        interacted: whether they did something then; else it was their first message that could
-            have shown so, and they did nothing ever after.
+        since: when the years of silence were over.
+        interacted: whether they interacted at `last_active_at`; if not, that is when they were
+            first sent a message whose opens can be observed, and they have never interacted since.
     """
 
     participant_id: str
@@ -92,12 +92,13 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What a sweep did.
+    """The result of a sweep.
 
     Attributes:
-        first_day, last_day: the days that it was to read, both included; empty if none is due.
-        found: whom it found, in a dry run; a real one only counts them.
-        place: where it goes on, if its time was over.
+        first_day, last_day: the range of days to read, inclusive; empty if none is due.
+        count: how many participants were due.
+        found: in a dry run, who they are.
+        place: where to continue, if its time was over.
     """
 
     first_day: str
@@ -109,12 +110,12 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class DuePage:
-    """A part of what a sweep would find.
+    """A page of what a sweep would find.
 
     Attributes:
-        first_day, last_day: the days that it would read, both included; empty if none is due.
-        from_day, to_day: those of them that were looked at, both included.
-        place: where the next part begins; None at the end.
+        first_day, last_day: the range of days that it would read, inclusive; empty if none is due.
+        from_day, to_day: the range of days that this page read, inclusive.
+        place: where the next page begins; None at the end.
     """
 
     first_day: str = ""
@@ -126,7 +127,7 @@ class DuePage:
 
 
 def next_sweep(now: Timestamp) -> Timestamp:
-    """When the next daily sweep is."""
+    """When the next daily sweep after `now` is."""
     today = f"{now[:10]}T{DAILY_AT}:00.000Z"
     if today > now:
         return today
@@ -134,14 +135,15 @@ def next_sweep(now: Timestamp) -> Timestamp:
 
 
 class InactivityReader:
-    """Reads who is due; marks nobody."""
+    """Reads who is due to become inactive; marks nobody."""
 
     def __init__(self, db: DynamoDB, participants: str, *, years: int) -> None:
-        """Takes what it works with.
+        """Reads the table `participants`.
 
         Args:
-            participants: the table.
-            years: how long somebody is silent to be inactive.
+            db: where the table is.
+            participants: the table's name.
+            years: the years of silence after which a participant is inactive.
         """
         self._db = db
         self._table = participants
@@ -155,18 +157,19 @@ class InactivityReader:
         place: SweepPosition | None = None,
         day: str | None = None,
     ) -> DuePage:
-        """Whom a sweep at that time would mark, in parts.
+        """A page of those whom a sweep at that time would mark.
 
-        A part reads at most two days' partitions of the index, and fewer than twice `most`
-        participants, however many there are; it may have found nobody and not be the last.
+        A page reads at most two days' partitions of the index, and fewer than twice `most`
+        participants, however many there are; it may be empty without being the last.
 
         Args:
-            at: when that sweep is.
-            place: where the part before ended.
-            day: a day to begin with, other than the first.
+            at: the time of the sweep.
+            most: how many participants are enough for a page.
+            place: where the previous page ended.
+            day: the day to begin with, by default the first.
 
         Raises:
-            InvalidInputError: `day` is none that the sweep would read.
+            InvalidInputError: `day` is not one that the sweep would read.
         """
         last_day = self.last_due_day(at)
         first_day = self._first_day(None, last_day)
@@ -190,7 +193,7 @@ class InactivityReader:
         return DuePage(first_day, last_day, from_day, to_day, due, following)
 
     def last_due_day(self, now: Timestamp) -> str:
-        """The last day whose activity was, all of it, that many years ago."""
+        """The last day all of which was at least `years` years ago."""
         return _day_before(years_after(now, -self.years)[:10])
 
     def _first_day(self, since: str | None, last_day: str) -> str:
@@ -207,12 +210,12 @@ class InactivityReader:
         return (date.fromisoformat(last_day) - FIRST_REACH).isoformat()
 
     def _finished_day(self) -> str | None:
-        """The day up to which all have been swept; None before the first sweep."""
+        """The last day of the finished sweeps; None before the first."""
         state = self._db.get(self._table, {"participant_id": SWEEP_ID, "part": _STATE})
         return str(state["finished_day"]) if state else None
 
     def _read(self, at: SweepPosition, limit: int) -> tuple[list[str], SweepPosition]:
-        """Whom the index has there, and where to go on."""
+        """The participants in the index at a position, and the next position."""
         key = activity_key(at.day, at.shard)
         start = None
         if at.after is not None:
@@ -224,7 +227,7 @@ class InactivityReader:
         return [item["participant_id"] for item in items], following
 
     def _due(self, participant_ids: list[str], now: Timestamp) -> Iterator[Due]:
-        """Those who are due by their own rows: an index may be a moment behind."""
+        """Those who are due by their own rows: the index is only eventually consistent."""
         keys = [{"participant_id": each, "part": PROFILE} for each in participant_ids]
         for item in self._db.get_all(self._table, keys):
             found = self._finding(participant_from_item(item))
@@ -244,7 +247,7 @@ class InactivityReader:
 
 
 class InactivitySweep(InactivityReader):
-    """Finds those who are due, page by page, and marks them."""
+    """Finds those who are due, page by page, and marks them as inactive."""
 
     def __init__(
         self,
@@ -255,7 +258,7 @@ class InactivitySweep(InactivityReader):
         *,
         years: int,
     ) -> None:
-        """Takes what it works with, as `Silent` does."""
+        """Reads as `InactivityReader` does, and records by `log` and `projection`."""
         super().__init__(db, participants, years=years)
         self._log = log
         self._projection = projection
@@ -270,19 +273,20 @@ class InactivitySweep(InactivityReader):
         dry: bool = False,
         most: int | None = None,
     ) -> SweepResult:
-        """Sweeps until it is done, or its time is over.
+        """Sweeps until it is finished, or its time is over.
 
         Args:
-            has_time: asked after each page whether to go on.
-            place: where an earlier part of it stopped.
-            since: a day to begin with, other than the one after the last that was finished; for
-                activity that became known only after its day was swept.
-            dry: only say who is due.
-            most: in a dry run, how many at most are said.
+            now: the time by which participants are due.
+            has_time: called after each page; whether to continue.
+            place: where an earlier invocation of this sweep stopped.
+            since: the day to begin with, by default that after the last finished one; for activity
+                that became known only after its day was swept.
+            dry: only find who is due, and mark nobody.
+            most: in a dry run, the maximum number of participants in the result.
 
         Raises:
-            InvalidInputError: `since` is no day.
-            AwsError: some may have been marked; a sweep again goes on from the last finished day.
+            InvalidInputError: `since` is not a day.
+            AwsError: some may have been marked; the next sweep resumes after the last finished day.
         """
         last_day = self.last_due_day(now)
         at = place or SweepPosition(self._first_day(since, last_day))
@@ -304,7 +308,7 @@ class InactivitySweep(InactivityReader):
         return replace(swept, place=at if at.day <= last_day else None)
 
     def _page(self, at: SweepPosition, now: Timestamp) -> tuple[list[Due], SweepPosition]:
-        """Who of the next page is due, and where to go on."""
+        """Who is due on the next page, and the next position."""
         found, following = self._read(at, PAGE)
         return list(self._due(found, now)), following
 
@@ -318,8 +322,8 @@ class InactivitySweep(InactivityReader):
             self._projection.apply(events)
 
     def _finish(self, first: str, day: str) -> None:
-        """Notes that all days from `first` to `day` were swept, so that the next sweep begins after
-        them; unless that would leave out a day, or go back.
+        """Records that the days from `first` to `day` are finished, so that the next sweep begins
+        after them; unless that would skip a day, or go back.
         """
         finished = self._finished_day()
         if day < first or (finished and (first > _day_after(finished) or day <= finished)):

@@ -1,4 +1,4 @@
-"""SES's own suppression list of the account, on which SES puts addresses by itself."""
+"""SES's account-level suppression list, to which SES adds addresses by itself."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ __all__ = ["SesSuppressionList"]
 
 
 class SesSuppressionList:
-    """Takes addresses off it."""
+    """Removes addresses from the list."""
 
     def __init__(self, ses: Callable[[], Any]) -> None:
-        """Takes what gives a boto3 client of SES v2 when it is first needed."""
+        """Connects to nothing yet.
+
+        Args:
+            ses: returns a boto3 client of SES v2; called when it is first needed.
+        """
         self._ses = ses
 
     def remove(self, spellings: Iterable[str]) -> bool:
-        """Takes an address off the list, in whichever of these spellings it is there: SES compares
-        without case where it sends, and with it here.
+        """Removes an address, in all of these spellings: the list is case-sensitive here, but not
+        when SES sends.
 
         Returns:
-            whether it was there.
+            whether it was on the list.
 
         Raises:
-            AwsError: SES did not do it.
+            AwsError: it may still be on the list.
         """
         removed = [self._remove(spelling) for spelling in dict.fromkeys(spellings)]
         return any(removed)

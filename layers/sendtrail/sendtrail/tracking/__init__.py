@@ -1,1 +1,1 @@
-"""The public routes: pixel, links and preferences. What is in the link is signed."""
+"""Tracking: the public routes for pixel, links and preferences, whose tokens are signed."""

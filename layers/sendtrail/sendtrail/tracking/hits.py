@@ -1,4 +1,4 @@
-"""HitRecorder: a pixel that was loaded, a link that was followed."""
+"""Hits: records that a pixel was loaded or a link followed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class PublicRequest:
     """A request on a public route.
 
     Attributes:
-        request_id: API Gateway's, which makes the event what it is.
-        ip: where it came from, as it is.
-        user_agent: the header, as it was sent.
+        request_id: API Gateway's; it becomes the event's identity.
+        ip: the client's whole address.
+        user_agent: the header, unchanged.
     """
 
     request_id: str
@@ -34,18 +34,18 @@ class PublicRequest:
 
 
 class HitRecorder:
-    """Turns hits into events."""
+    """Records hits as events, with the write fallback."""
 
     def __init__(self, writer: FallbackWriter, *, whole_ip_addresses: bool) -> None:
         self._writer = writer
         self._whole = whole_ip_addresses
 
     def opened(self, pixel: LoadedPixel, request: PublicRequest) -> WrittenTo:
-        """Keeps that a pixel was loaded."""
+        """Records that a pixel was loaded; raises nothing."""
         return self._record(EventType.OPEN, pixel.recipient, request, {"sent_at": pixel.sent_at})
 
     def clicked(self, link: ClickedLink, request: PublicRequest) -> WrittenTo:
-        """Keeps that a link was followed."""
+        """Records that a link was followed; raises nothing."""
         detail = {"sent_at": link.sent_at, "link": link.url, "position": link.position}
         return self._record(EventType.CLICK, link.recipient, request, detail)
 
@@ -67,8 +67,8 @@ class HitRecorder:
 
 
 def shortened(ip: str) -> str:
-    """The network that an address is in, /24 or /48: no one person's, and good enough to tell a
-    scanner's data centre. Empty for what is no address.
+    """The network of an IP address, /24 or /48: it identifies no person, but still a scanner's data
+    centre. Empty if `ip` is not an IP address.
     """
     try:
         address = ipaddress.ip_address(ip)

@@ -1,4 +1,4 @@
-"""The pages that readers of our mail see: plain, small, without script."""
+"""The public pages that readers of our mail see: plain, small, without scripts."""
 
 from __future__ import annotations
 
@@ -39,33 +39,33 @@ _HEADERS: Final = {
 
 
 def page(status: int, title: str, *paragraphs: str) -> dict[str, Any]:
-    """A page of a few sentences, as an answer of API Gateway's payload 2.0."""
+    """A page of a few sentences, as a response for API Gateway (payload 2.0)."""
     body = "\n".join(f"<p>{escape(text)}</p>" for text in paragraphs)
     return _answer(status, title, body)
 
 
 def preferences(sender: str, *, subscribed: bool | None, changed: bool) -> dict[str, Any]:
-    """What a reader gets, and the button that changes it.
+    """The preferences page: whether a reader is subscribed, and the button that changes it.
 
     Args:
         sender: the organisation, as its mail names it.
         subscribed: whether they get communications; None if that cannot be read.
-        changed: whether they have just chosen so.
+        changed: whether they have just changed it.
     """
     name = escape(sender)
     if subscribed is None:
-        title, said = "Your mail", f"Do you want news and other mailings from {name}?"
+        title, sentence = "Your mail", f"Do you want news and other mailings from {name}?"
         buttons = _button("no", "Unsubscribe") + "\n" + _button("yes", "Keep them coming")
     elif subscribed:
         title = "You are subscribed again" if changed else "You are subscribed"
-        said = f"You get news and other mailings from {name}."
+        sentence = f"You get news and other mailings from {name}."
         buttons = _button("no", "Unsubscribe")
     else:
         title = "You have unsubscribed" if changed else "You are not subscribed"
-        said = f"You get no more news and other mailings from {name}."
+        sentence = f"You get no more news and other mailings from {name}."
         buttons = _button("yes", "Undo: subscribe again" if changed else "Subscribe again")
     note = "Messages that are meant for you alone, such as an invoice, come in any case."
-    return _answer(200, title, f'<p>{said}</p>\n{buttons}\n<p class="small">{note}</p>')
+    return _answer(200, title, f'<p>{sentence}</p>\n{buttons}\n<p class="small">{note}</p>')
 
 
 def _button(value: str, label: str) -> str:

@@ -1,4 +1,4 @@
-"""Preferences: a reader's own choice whether to get communications."""
+"""Preferences: readers' own choice whether to get communications."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ __all__ = ["ChangedBy", "Preferences"]
 
 
 class ChangedBy(StrEnum):
-    """How a choice was made."""
+    """What a reader changed their subscription by."""
 
     ONE_CLICK = "one-click"
-    """By the button that a mail program shows (RFC 8058)."""
+    """The unsubscribe button of a mail program (RFC 8058)."""
     PAGE = "page"
+    """The preferences page."""
 
 
 class Preferences:
-    """Reads and records choices."""
+    """Reads and records readers' choices."""
 
     def __init__(
         self,
@@ -39,29 +40,31 @@ class Preferences:
         self._projection = projection
 
     def subscribed(self, reader: Reader) -> bool | None:
-        """Whether the reader gets communications at that address, as dispatch decides it; None if
-        that cannot be read just now.
+        """Whether the reader is subscribed, by the same rule as eligibility; None if that cannot be
+        read.
         """
         participant_id = reader.recipient.participant_id
         try:
             profiles = self._directory.profiles((participant_id, reader.placeholder))
         except AwsError:
             return None
-        known = Participant(participant_id)
+        participant = Participant(participant_id)
         for profile in profiles:
-            known = known.joined(profile)
-        return known.subscribed
+            participant = participant.joined(profile)
+        return participant.subscribed
 
     def choose(
         self, recipient: Recipient, request: PublicRequest, *, subscribed: bool, by: ChangedBy
     ) -> WrittenTo:
-        """Keeps a choice, whatever happens; and folds it at once, if that is possible."""
+        """Records a choice, with the write fallback, and projects it at once if it is in the log;
+        raises nothing.
+        """
         detail = {"subscribed": subscribed, "by": by.value}
         event = Event.of_request(
             EventType.SUBSCRIPTION, recipient, request.at, request.request_id, detail
         )
         written_to = self._writer.write(event)
         if written_to is WrittenTo.LOG:
-            with suppress(AwsError):  # the stream brings it in any case
+            with suppress(AwsError):  # the stream delivers it in any case
                 self._projection.apply([event])
         return written_to

@@ -1,4 +1,4 @@
-"""Requests of the public routes, as API Gateway's HTTP API hands them over (payload 2.0)."""
+"""Parses requests on the public routes, as API Gateway's HTTP API delivers them (payload 2.0)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def method_of(event: Event) -> str:
 
 
 def public_request(event: Event) -> PublicRequest:
-    """Who asked, and when."""
+    """The request's id, time and client."""
     context = event["requestContext"]
     headers = event.get("headers") or {}
     return PublicRequest(
@@ -39,8 +39,8 @@ def public_request(event: Event) -> PublicRequest:
 
 
 def form_of(event: Event) -> dict[str, str]:
-    """The fields of a form, of either encoding that RFC 8058 allows; nothing of anything else, nor
-    of what is larger than such a form can be.
+    """The fields of a form, in either encoding that RFC 8058 allows; none if the body is anything
+    else, or larger than 4,096 characters.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     content_type = headers.get("content-type", "")
@@ -60,7 +60,7 @@ def form_of(event: Event) -> dict[str, str]:
 
 
 def _parts(content_type: str, content: bytes) -> dict[str, str]:
-    from email.parser import BytesParser  # mail programs send the other; it loads slowly
+    from email.parser import BytesParser  # slow to import; most mail programs use the other form
     from email.policy import HTTP
 
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
