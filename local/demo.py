@@ -16,6 +16,7 @@ from local.aws import Endpoints
 from local.members import SILENT_FOR
 from local.paths import STACK_FILE
 from local.people import People
+from local.progress import Tell, progress
 from local.society import Office
 from local.year import notifications
 
@@ -26,7 +27,7 @@ _BACKLOG: Final = 200
 
 
 def play(state: dict[str, Any], idle: Callable[[], bool]) -> None:
-    """Plays the past and today on the running stack, and waits until all of it has been folded.
+    """Plays the past and today on the running stack, and waits until all of it has been projected.
 
     Args:
         state: what the stack says of itself.
@@ -44,10 +45,14 @@ def play(state: dict[str, Any], idle: Callable[[], bool]) -> None:
 def _play(state: dict[str, Any], idle: Callable[[], bool]) -> None:
     started = time.monotonic()
     endpoints = Endpoints(state["aws_endpoint"], state["dynamodb_endpoint"])
-    print("Playing a year of a small organisation's mail …", flush=True)
-    count = _play_the_past(state, endpoints, idle)
-    print(f"  {count} notifications in {time.monotonic() - started:.0f} seconds", flush=True)
-    print("Sending today's mail, and reading it …", flush=True)
+    print(
+        "Playing a year of a small organisation's mail, and sending today's: this takes two to\n"
+        "three minutes. The console can be looked at meanwhile.",
+        flush=True,
+    )
+    with progress("A year of mail") as tell:
+        count = _play_the_past(state, endpoints, idle, tell)
+    print(f"  {count:,} notifications of SES in {time.monotonic() - started:.0f} s", flush=True)
     office = Office(state["gateway"], state["api_key"])
     people = People(state["outbox"], state["gateway"], office.interests)
     office.keep_records()
@@ -55,21 +60,22 @@ def _play(state: dict[str, Any], idle: Callable[[], bool]) -> None:
     _sweep(endpoints.client("sqs"), state["sweep_queue_url"])
     office.send_directly()
     office.send_raffle()
-    office.send_invitation()
-    people.read(idle)
-    office.send_newsletter()
-    people.read(idle)
+    with progress("The invitation") as tell:
+        people.read(idle, office.send_invitation(), tell)
+    with progress("The newsletter") as tell:
+        people.read(idle, office.send_newsletter(), tell)
     _report(office, people)
     print(
-        f"  All of it took {time.monotonic() - started:.0f} seconds; look at\n"
-        f"  curl -H 'Authorization: Bearer {state['api_key']}' "
-        f"{state['gateway']}/v1/participants/member-0042/messages",
+        f"  All of it took {time.monotonic() - started:.0f} s. Look at {state['gateway']}/console, "
+        f"with the API key\n  {state['api_key']}",
         flush=True,
     )
 
 
-def _play_the_past(state: dict[str, Any], endpoints: Endpoints, idle: Callable[[], bool]) -> int:
-    """Publishes the year to the topic, and waits until it is folded; how much it was."""
+def _play_the_past(
+    state: dict[str, Any], endpoints: Endpoints, idle: Callable[[], bool], tell: Tell
+) -> int:
+    """Publishes the year to the topic, and waits until it is projected; how much it was."""
     sns, sqs = endpoints.client("sns"), endpoints.client("sqs")
     played = list(notifications(datetime.now(UTC)))
     for start in range(0, len(played), 10):
@@ -80,6 +86,7 @@ def _play_the_past(state: dict[str, Any], endpoints: Endpoints, idle: Callable[[
                 for number, each in enumerate(played[start : start + 10])
             ],
         )
+        tell(start, len(played))
         if start % _BACKLOG == 0:
             _wait_until_taken(sqs, state["ingest_queue_url"])
     _wait_until_taken(sqs, state["ingest_queue_url"])

@@ -23,6 +23,7 @@ from queue import Queue
 from typing import Any, Final
 
 from local.members import APPLE_PROXY, SCANNERS, browser_of, image_agent_of
+from local.progress import Tell
 from local.web import ask
 from sendtrail.domain.times import epoch_ms
 
@@ -96,19 +97,25 @@ class People:
         for _ in range(_AT_ONCE):
             threading.Thread(target=self._act, daemon=True).start()
 
-    def read(self, idle: Callable[[], bool]) -> None:
+    def read(self, idle: Callable[[], bool], expected: int, tell: Tell) -> None:
         """Reads the mail that is there and that comes, until there has been nothing to do for a
         while.
 
         Args:
             idle: whether the stack has nothing more to do.
+            expected: how many mails may come.
+            tell: told of mails that came and sittings that are over, and how many there will be.
         """
+        mails = sittings = 0
         quiet_since = time.monotonic()
         while time.monotonic() - quiet_since < _QUIET:
-            fetched = self._fetch()
+            fetched, planned = self._fetch()
+            mails, sittings = mails + fetched, sittings + planned
             while self._plans and self._plans[0].due <= time.time():
                 self._due.put(heapq.heappop(self._plans))
-            if fetched or self._plans or self._due.unfinished_tasks or not idle():
+            left = len(self._plans) + self._due.unfinished_tasks
+            tell(mails + sittings - left, max(mails, expected) + sittings)
+            if fetched or left or not idle():
                 quiet_since = time.monotonic()
             time.sleep(_LOOKS_EVERY)
 
@@ -120,15 +127,16 @@ class People:
                 self.counts.update(names)
             self._due.task_done()
 
-    def _fetch(self) -> int:
-        """Takes the new mails, at most 100; how many there were."""
+    def _fetch(self) -> tuple[int, int]:
+        """Takes the new mails, at most 100: how many, and how many sittings they will have."""
+        before = len(self._plans)
         mails = json.loads(ask("GET", f"{self._outbox}?after={self._read}").body)["mails"]
         for mail in mails:
             self._read = mail["number"]
             interest = self._interests.get(mail["tags"].get("participant_id", ""), 0.0)
             for sitting in sittings_of(mail, self._gateway, interest):
                 heapq.heappush(self._plans, sitting)
-        return len(mails)
+        return len(mails), len(self._plans) - before
 
 
 def sittings_of(mail: Mail, gateway: str, interest: float) -> Iterator[Sitting]:

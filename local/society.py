@@ -143,8 +143,8 @@ class Office:
         draft = {"name": "Raffle, last call", "recipients": [_to(member) for member in few]}
         self.call("POST", "/communications", draft | _RAFFLE)
 
-    def send_invitation(self) -> None:
-        """An invitation to four of five."""
+    def send_invitation(self) -> int:
+        """An invitation to four of five; how many that are."""
         friday = self._today + timedelta(days=(4 - self._today.weekday()) % 7 + 14)
         event = {
             "id": "members-evening",
@@ -162,9 +162,10 @@ class Office:
             "reply_to": "events@society.example",
         }
         self.call("POST", "/communications", draft)
+        return len(invited)
 
-    def send_newsletter(self) -> None:
-        """The newsletter, to everybody, with a copy for the office."""
+    def send_newsletter(self) -> int:
+        """The newsletter, to everybody, with a copy for the office; how many that are."""
         recipients = [
             _to(each, theme="The year in pictures", stories=_STORIES, walks=each.number % 6)
             for each in self._everybody()
@@ -180,6 +181,7 @@ class Office:
             "copy_to": ["office@society.example"],
         }
         self.call("POST", "/communications", draft)
+        return len(recipients)
 
     def send_directly(self) -> None:
         """Invoices, and two letters."""

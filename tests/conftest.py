@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
+import botocore.loaders
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +19,10 @@ settings.register_profile(
     "tests", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("tests")
+
+# Each session of boto3 reads botocore's descriptions of AWS's services anew, which is half of what a
+# small test does. They are the same for all of them.
+botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
 
 
 @pytest.fixture(autouse=True)

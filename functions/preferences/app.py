@@ -14,7 +14,7 @@ from sendtrail.domain.events import Recipient
 from sendtrail.errors import AwsError, InvalidTokenError
 from sendtrail.log.fallback import WrittenTo
 from sendtrail.tracking.pages import page, preferences
-from sendtrail.tracking.preferences import By
+from sendtrail.tracking.preferences import ChangedBy
 from sendtrail.tracking.requests import form_of, method_of, public_request, token_of
 from sendtrail.wiring import Wiring
 
@@ -54,9 +54,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return preferences(sender(), subscribed=subscribed, changed=False)
     form = form_of(event)
     if form.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
-        return choose(event, reader.recipient, subscribed=False, by=By.ONE_CLICK)
+        return choose(event, reader.recipient, subscribed=False, by=ChangedBy.ONE_CLICK)
     if form.get("subscribed") in _CHOICES:
-        return choose(event, reader.recipient, subscribed=_CHOICES[form["subscribed"]], by=By.PAGE)
+        return choose(
+            event, reader.recipient, subscribed=_CHOICES[form["subscribed"]], by=ChangedBy.PAGE
+        )
     return page(
         400,
         "Nothing was changed",
@@ -65,7 +67,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def choose(
-    event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: By
+    event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: ChangedBy
 ) -> dict[str, Any]:
     """Records a choice and shows the page as it is now."""
     kept = wiring.preferences.choose(recipient, public_request(event), subscribed=subscribed, by=by)

@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -38,11 +40,11 @@ class Backend:
         self.name = name
         self.endpoints = endpoints
         self.environment = endpoints.environment()
-        self.resources: Resources = load()
+        self.resources = _resources()
 
     def build(self) -> None:
         """Makes everything anew."""
-        self.resources = load()
+        self.resources = _resources()
         aws.build(self.resources, self.endpoints)
 
     def table(self, name: str) -> str:
@@ -107,7 +109,7 @@ def dynamodb_local_url() -> Iterator[str]:
 @pytest.fixture
 def moto_backend(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """The data plane made anew in moto."""
-    return _made(Backend("moto", aws.Endpoints(moto_url)), monkeypatch)
+    return _made(Backend("moto", _endpoints(moto_url)), monkeypatch)
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def dynamodb_local_backend(
     moto_url: str, dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Backend:
     """The data plane made anew, its tables in DynamoDB Local."""
-    endpoints = aws.Endpoints(moto_url, dynamodb_local_url)
+    endpoints = _endpoints(moto_url, dynamodb_local_url)
     return _made(Backend("dynamodb-local", endpoints), monkeypatch)
 
 
@@ -136,6 +138,23 @@ def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
 def api(world: World) -> Api:
     """A caller with an admin key."""
     return Api(world)
+
+
+@cache
+def _endpoints(*urls: str) -> aws.Endpoints:
+    """Clients, made once: it takes longer than their use by most tests."""
+    return aws.Endpoints(*urls)
+
+
+@cache
+def _template() -> Resources:
+    """The template, read and transformed once: it takes longer than most tests."""
+    return load()
+
+
+def _resources() -> Resources:
+    """The template's resources, none of which has been made yet."""
+    return replace(_template(), physical={})
 
 
 def _made(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:

@@ -489,3 +489,40 @@ def test_the_inactive_get_no_mailings_until_they_interact(post: Post) -> None:
     post.run()
     newest = post.api("/v1/participants/p0/messages", limit=1)["json"]["items"][0]
     assert newest["status"] == "delivered"
+
+
+def test_all_problems_of_a_request_are_told_at_once_each_with_its_place(post: Post) -> None:
+    """As validation tells its own: in, name and message."""
+    answer = post.api(
+        "/v1/communications",
+        "POST",
+        {
+            **NEWS,
+            "name": "News",
+            "reply_to": "nobody",
+            "recipients": [
+                {"participant_id": "ann", "address": "ann@example.com", "data": {"name": "Ann"}},
+                {"participant_id": "bob", "address": "bob@example.com"},
+                {"participant_id": "ann", "address": "ann@example.com", "data": {"name": "Ann"}},
+                {"participant_id": "cat", "data": {"name": "Cat"}},
+            ],
+        },
+    )
+    assert answer["statusCode"] == 422
+    told = {each["name"]: each["message"] for each in answer["json"]["errors"]}
+    assert told.keys() == {
+        "reply_to",
+        "recipients.1.data",
+        "recipients.2",
+        "recipients.3.address",
+    }
+    assert told["recipients.1.data"] == "name is missing"
+    assert "recipients[1].data (bob): name is missing" in answer["json"]["detail"]
+
+
+def test_of_very_many_problems_fifty_are_told(post: Post) -> None:
+    """And that there are more."""
+    recipients = [{"participant_id": f"p{n}", "address": f"p{n}@example.com"} for n in range(120)]
+    answer = post.api("/v1/communications", "POST", {**NEWS, "name": "x", "recipients": recipients})
+    assert len(answer["json"]["errors"]) == 50
+    assert answer["json"]["detail"].endswith("more")

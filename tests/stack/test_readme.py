@@ -1,7 +1,11 @@
-"""The README's code, run in order by a new user's shell in a copy of the tree."""
+"""The README's code, run in order by a new user's shell in a copy of the tree.
+
+Blocks of `bash` are run. Those of `sh` are for an account of AWS, and are only read.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -16,6 +20,7 @@ from typing import Any, Final
 
 import pytest
 
+from local.template import load
 from tests.support import ROOT, clean_environment, copy_of_tree, missing, works
 
 BLOCKS: Final = re.findall(
@@ -94,22 +99,36 @@ def documents(text: str) -> list[Any]:
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:
-    """And every block is of a kind that is run here."""
+    """And every block is of a kind that is run here, or is for AWS."""
     assert BLOCKS[0] == ("bash", RUN)
-    assert {language for language, _ in BLOCKS} == {"bash", "python"}
+    assert {language for language, _ in BLOCKS} == {"bash", "sh"}
+    assert all(re.search(r"^(aws|sam) ", code, re.M) for kind, code in BLOCKS if kind == "sh")
     assert "`make test`" in (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize("code", [code for _, code in BLOCKS], ids=lambda code: code[:30])
+def test_every_block_is_for_any_shell(code: str) -> None:
+    """Nothing that bash alone understands; and no comments, which zsh takes for words."""
+    subprocess.run(["sh", "-n"], input=code, text=True, check=True)
+    assert not re.search(r"(^|\s)#", code)
+
+
+def test_the_outputs_that_the_readme_names_are_the_templates() -> None:
+    """Where it says what to look at in AWS, and what outlives the stack."""
+    text, resources = (ROOT / "README.md").read_text("utf-8"), load()
+    for name in ("ConsoleUrl", "FirstApiKeySecret", "ConfigurationSetName"):
+        assert f"`{name}`" in text
+        assert f"\n  {name}:\n" in (ROOT / "template.yaml").read_text("utf-8")
+    (removed,) = [code for _, code in BLOCKS if "sam delete" in code]
+    kept = {name for name, each in resources.all.items() if each.get("DeletionPolicy") == "Retain"}
+    assert kept == set(re.findall(r'"(\w+)"', removed))
+
+
 def test_what_the_readme_shows_of_a_running_stack_works(running: Path) -> None:
-    """Every block up to the one that stops the stack, in one shell."""
-    script = ""
-    for language, code in BLOCKS[1:]:
-        if language == "python":
-            code = f".venv/bin/python - <<'PYTHON'\n{code}PYTHON\n"  # noqa: PLW2901
-        script += f"echo '=== block'\n{code}"
-        if "local down" in code:
-            break
-    outputs = shell(running, script).split("=== block\n")[1:]
+    """Every block up to those for AWS, in one shell."""
+    blocks = [code for _, code in itertools.takewhile(lambda block: block[0] == "bash", BLOCKS)]
+    script = "".join(f"echo '=== block'\n{code}" for code in blocks[1:])
+    outputs = shell(running, script).split("=== block\n")[2:]
     history, communications, suppressions = documents(outputs[0])
     assert len(history["items"]) == 3
     assert history["items"][0]["participant_id"] == "member-0042"
@@ -118,28 +137,29 @@ def test_what_the_readme_shows_of_a_running_stack_works(running: Path) -> None:
     message = json.loads(outputs[1])
     assert message["links"][0]["clicks"] >= 1
     assert message["events"][0]["type"] == "Accepted"
-    jane = json.loads(outputs[3])
+    jane = json.loads(outputs[2])
     assert (jane["participant_id"], jane["suppression"]["reason"]) == ("jane", "bounced")
-    template, figures, bo = documents(outputs[4])
+    template, figures, bo = documents(outputs[3])
     assert template["fields"] == ["name"]
     assert (figures["sent"], figures["delivered"], figures["bounced"]) == (2, 1, 1)
     assert bo["suppression"]["reason"] == "bounced"
-    assert "st_" in outputs[5]
+    assert "st_" in outputs[4]
+    assert "batchItemFailures" in outputs[5]
 
 
 def test_what_the_readme_shows_of_sam_works(running: Path) -> None:
-    """The block that begins with `sam build`; after the stack was stopped, as in the README."""
-    (code,) = [code for _, code in BLOCKS if "sam build" in code]
+    """The block with `sam local`; after the stack was stopped, as the README says."""
+    (code,) = [code for _, code in BLOCKS if "sam local" in code]
     if not works("docker", "info"):
         missing("a Docker engine")
     if not works("python3.13", "-c", ""):
         missing("a python3.13 that runs")
     if works("docker", "image", "inspect", "public.ecr.aws/lambda/python:3.13-x86_64"):
         code = code.replace("sam local invoke", "sam local invoke --skip-pull-image")
-    deadline = time.monotonic() + 60
-    while (running / ".local/stack.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    down = ".venv/bin/python -m local down"
+    shell(running, down)
     assert '{"batchItemFailures": []}' in shell(running, code)
+    shell(running, down)
 
 
 def test_the_blocks_that_are_left_are_targets_of_make() -> None:

@@ -3,6 +3,7 @@
 SendtrailError
 ├── ConfigurationError            a setting is missing or wrong; raised at cold start
 ├── InvalidInputError             a caller's value is not allowed (HTTP 422)
+│   ├── InvalidRequestError       several of these, of one request
 │   ├── InvalidCursorError        a cursor that we did not sign for this very list (HTTP 400)
 │   ├── InvalidTemplateError      a template that is not well formed, or does what it may not
 │   └── MissingFieldError         a template needs a field that the data has not
@@ -20,6 +21,8 @@ SendtrailError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AwsError",
     "BusyError",
@@ -28,6 +31,7 @@ __all__ = [
     "ForbiddenError",
     "InvalidCursorError",
     "InvalidInputError",
+    "InvalidRequestError",
     "InvalidTemplateError",
     "InvalidTokenError",
     "MissingFieldError",
@@ -49,7 +53,75 @@ class ConfigurationError(SendtrailError):
 
 
 class InvalidInputError(SendtrailError):
-    """A value from outside is not allowed; the message says what is."""
+    """A value from outside is not allowed; the message says what is.
+
+    Attributes:
+        message: what is wrong and what is allowed, without the place.
+        path: where in the request it is, such as ``("recipients", 3, "data")``; empty where it is
+            the whole.
+        who: the participant whom it concerns, if it is one of several.
+        line: of a table or a text, from 1; None where it has none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: tuple[str | int, ...] = (),
+        who: str = "",
+        line: int | None = None,
+    ) -> None:
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+        place = place.removeprefix(".") + (f" ({who})" if who else "")
+        super().__init__(f"{place}: {message}" if place else message)
+        self.message = message
+        self.path = path
+        self.who = who
+        self.line = line
+
+    @property
+    def field(self) -> str:
+        """The field of the request that it is in; empty where it is the whole."""
+        return str(self.path[0]) if self.path else ""
+
+    @property
+    def index(self) -> int | None:
+        """Which element of the field it is in, from 0; None where it is no list."""
+        return next((part for part in self.path if isinstance(part, int)), None)
+
+    @property
+    def problems(self) -> tuple[InvalidInputError, ...]:
+        """Everything that is wrong, one by one."""
+        return (self,)
+
+
+class InvalidRequestError(InvalidInputError):
+    """Several values of one request are not allowed; `problems` has them all, at most 50."""
+
+    MAX_PROBLEMS = 50
+
+    def __init__(self, problems: Sequence[InvalidInputError]) -> None:
+        shown = problems[: self.MAX_PROBLEMS]
+        more = ("and more",) if len(problems) > len(shown) else ()
+        super().__init__("; ".join((*map(str, shown), *more)))
+        self._problems = tuple(shown)
+
+    @property
+    def problems(self) -> tuple[InvalidInputError, ...]:
+        """Everything that is wrong, one by one."""
+        return self._problems
+
+    @staticmethod
+    def raise_if_any(problems: Sequence[InvalidInputError]) -> None:
+        """Raises the one problem that there is, or all of them together; or does nothing.
+
+        Raises:
+            InvalidInputError: there is any.
+        """
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            raise InvalidRequestError(problems)
 
 
 class InvalidCursorError(InvalidInputError):
@@ -65,9 +137,9 @@ class InvalidTemplateError(InvalidInputError):
     """
 
     def __init__(self, message: str, *, part: str, line: int | None, column: int | None) -> None:
-        super().__init__(message)
+        super().__init__(message, line=line)
+        self.path = (part,)
         self.part = part
-        self.line = line
         self.column = column
 
 
@@ -75,12 +147,19 @@ class MissingFieldError(InvalidInputError):
     """A template needs a field that the data has not.
 
     Attributes:
-        field: its name, dotted where it is part of another.
+        merge_field: its name, dotted where it is part of another.
     """
 
-    def __init__(self, message: str, *, field: str) -> None:
-        super().__init__(message)
-        self.field = field
+    def __init__(
+        self,
+        message: str,
+        *,
+        merge_field: str,
+        path: tuple[str | int, ...] = (),
+        who: str = "",
+    ) -> None:
+        super().__init__(message, path=path, who=who)
+        self.merge_field = merge_field
 
 
 class InvalidTokenError(SendtrailError):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sendtrail.sending.template_store import TemplateStore
     from sendtrail.staff.commands import StaffCommands
     from sendtrail.staff.inactivity import InactivityReader, InactivitySweep
-    from sendtrail.tracking.hits import Tracking
+    from sendtrail.tracking.hits import HitRecorder
     from sendtrail.tracking.preferences import Preferences
 
 __all__ = ["Wiring"]
@@ -325,12 +325,12 @@ class Wiring:
     # --- tracking --------------------------------------------------------------------------------
 
     @cached_property
-    def tracking(self) -> Tracking:
+    def tracking(self) -> HitRecorder:
         """What records opens and clicks."""
-        from sendtrail.tracking.hits import Tracking
+        from sendtrail.tracking.hits import HitRecorder
 
         whole = self.settings.whole_ip_addresses
-        return Tracking(self.fallback_writer, whole_ip_addresses=whole)
+        return HitRecorder(self.fallback_writer, whole_ip_addresses=whole)
 
     @cached_property
     def preferences(self) -> Preferences:

@@ -18,6 +18,7 @@ from sendtrail.errors import (
     ForbiddenError,
     InvalidCursorError,
     InvalidInputError,
+    InvalidRequestError,
     InvalidTemplateError,
     MissingFieldError,
     NotFoundError,
@@ -31,6 +32,7 @@ _RETRY_SECONDS: Final = "1"
 _STATUS: Final[dict[type[Exception], HTTPStatus]] = {
     InvalidCursorError: HTTPStatus.BAD_REQUEST,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,
     MissingFieldError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ForbiddenError: HTTPStatus.FORBIDDEN,
@@ -70,7 +72,7 @@ def register(app: APIGatewayHttpResolver, logger: Logger) -> None:
     """Has the app answer every error with a problem."""
 
     def ours(error: Exception) -> Response[str]:
-        return problem(_STATUS[type(error)], str(error))
+        return problem(_STATUS[type(error)], str(error), errors=_places(error))
 
     for kind in _STATUS:
         app.exception_handler(kind)(ours)
@@ -116,6 +118,17 @@ def _methods(app: APIGatewayHttpResolver, path: str) -> list[str]:
     """The methods of the routes of a path."""
     routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001  # Powertools names no other
     return sorted({route.method for route in routes if route.rule.match(path)})
+
+
+def _places(error: Exception) -> list[dict[str, Any]]:
+    """What is wrong with a body, place by place, in the form of `_error`."""
+    if not isinstance(error, InvalidInputError):
+        return []
+    return [
+        {"in": "body", "name": ".".join(map(str, each.path)), "message": each.message}
+        for each in error.problems
+        if each.path
+    ]
 
 
 def _error(entry: dict[str, Any]) -> dict[str, Any]:

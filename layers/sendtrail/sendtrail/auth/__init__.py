@@ -1,1 +1,1 @@
-"""Who may do what: API keys, sessions, signed tokens, and the keys that sign them."""
+"""Authentication: API keys, console sessions, signed tokens and signing keys."""

@@ -1,7 +1,7 @@
-"""API keys: who may call the private routes, and what for.
+"""API keys: who may call the private routes, and with what scope.
 
-A key is random, of 256 bits, so that a plain SHA-256 of it cannot be turned back and needs no salt.
-Only the hash is kept; the first key, which the stack makes, is a secret of its own.
+A key has 256 random bits, so that its plain SHA-256 cannot be reversed and needs no salt. Only the
+hash is stored; the first key, which the stack generates, is a secret of its own.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ _ID_LENGTH: Final = 16
 
 
 class Scope(StrEnum):
-    """What a key may do; each may also do what those before it may."""
+    """What a key may do; each scope includes those before it."""
 
     READ = "read"
-    """Look."""
+    """Read."""
     SEND = "send"
     """Send, and record what participants do."""
     ADMIN = "admin"
-    """Everything, with suppressions and erasure."""
+    """Everything, including suppressions and erasure."""
 
     def allows(self, needed: Scope) -> bool:
-        """Whether a key of this scope may do what needs `needed`."""
+        """Whether this scope includes `needed`."""
         order = list(Scope)
         return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key belongs to, and its scope.
+    """The owner and scope of a key.
 
     Attributes:
-        key_id: what tells it from others, whose names may be the same: the beginning of its
-            fingerprint.
+        key_id: the beginning of the key's fingerprint; unlike the name it identifies the key.
     """
 
     name: str
@@ -54,15 +53,19 @@ class Caller:
 
 
 class ApiKeys:
-    """The keys that are valid."""
+    """The valid keys."""
 
     def __init__(self, callers: Mapping[str, Caller]) -> None:
-        """Takes callers by the SHA-256 of their keys, in hex."""
+        """Holds the given keys.
+
+        Args:
+            callers: fingerprint → whose key it is.
+        """
         self._callers = dict(callers)
 
     @classmethod
     def from_secrets(cls, first: str, further: str) -> ApiKeys:
-        """Reads the two secrets of the stack.
+        """The keys in the two secrets of the stack.
 
         Args:
             first: ``{"name", "scope", "key"}``.
@@ -80,30 +83,30 @@ class ApiKeys:
         )
 
     def caller(self, authorization: str | None) -> Caller | None:
-        """Who sends this ``Authorization`` header: ``Bearer <API key>``; None if nobody we know."""
+        """The caller with this ``Authorization`` header (``Bearer <API key>``); None if unknown."""
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             return None
         return self.of_fingerprint(fingerprint(key.strip()))
 
     def of_fingerprint(self, hashed: str) -> Caller | None:
-        """Whose key has this fingerprint; None if it is none of ours, or not any more."""
+        """The caller whose key has this fingerprint; None if there is no such key."""
         found: Caller | None = None
-        for known, caller in self._callers.items():  # all of them, in the same time
-            if hmac.compare_digest(known, hashed):
+        for candidate, caller in self._callers.items():  # all of them, in constant time
+            if hmac.compare_digest(candidate, hashed):
                 found = caller
         return found
 
 
 def new_key(scope: Scope, name: str, at: Timestamp) -> tuple[str, dict[str, Any]]:
-    """A new key, and what is kept of it."""
+    """A new key, and the entry that is stored for it."""
     key = _PREFIX + secrets.token_urlsafe(32)
     entry = {"name": name, "scope": scope.value, "sha256": fingerprint(key), "created_at": at}
     return key, entry
 
 
 def fingerprint(key: str) -> str:
-    """What is kept of a key, and names it: its SHA-256, in hex."""
+    """The SHA-256 of a key, in hex: what is stored of it, and identifies it."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 

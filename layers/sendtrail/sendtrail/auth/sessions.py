@@ -1,9 +1,8 @@
-"""Sessions: an API key, exchanged for a cookie.
+"""Console sessions: an API key, exchanged for a signed cookie.
 
-A session is signed and not stored. It names the key by its fingerprint, and what it may do is asked
-of the key ring anew for each page, so a key that is removed or changed ends or changes its
-sessions. The secret of its forms (CSRF) is part of it: it is in the cookie, which no other site and
-no script can read, and in each form.
+A session is not stored. It names the key by its fingerprint, and its scope is looked up in the key
+ring for each page, so that removing or changing a key takes effect on its sessions. It includes the
+CSRF token: that is in the cookie, which no other site and no script can read, and in each form.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ LIFETIME_SECONDS: Final = 8 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody's visit, signed in or not.
+    """A session, signed in or not.
 
     Attributes:
         fingerprint: of the API key; empty until somebody signs in.
-        form_secret: what each of its forms has to bring along.
+        form_secret: the CSRF token that each of its forms must include.
         until: when it ends, in seconds since 1970.
     """
 
@@ -38,19 +37,19 @@ class Session:
     until: int
 
     def sent(self, given: str) -> bool:
-        """Whether a form that brings this along is one of this session's."""
+        """Whether `given`, the CSRF token of a form, is this session's; in constant time."""
         return hmac.compare_digest(self.form_secret.encode(), given.encode("utf-8", "replace"))
 
 
 class Sessions:
-    """Begins sessions, and writes and reads their cookies."""
+    """Starts sessions, and writes and reads their cookies."""
 
     def __init__(self, ring: SigningKeyRing, clock: Callable[[], float] = time.time) -> None:
         self._signer = ring.signer(Purpose.SESSION)
         self._clock = clock
 
     def begin(self, fingerprint: str = "") -> Session:
-        """A new session; nothing of the one before is kept, so that nobody can plant one."""
+        """A new session. Nothing of an earlier one is kept, which prevents session fixation."""
         until = int(self._clock()) + LIFETIME_SECONDS
         return Session(fingerprint, secrets.token_urlsafe(18), until)
 
@@ -59,7 +58,7 @@ class Sessions:
         return self._signer.sign([session.fingerprint, session.form_secret, session.until])
 
     def read(self, value: str | None) -> Session | None:
-        """The session that a cookie's value is; None if it is none of ours, or has ended."""
+        """The session in a cookie's value; None if it is not validly signed, or has ended."""
         if not value:
             return None
         try:

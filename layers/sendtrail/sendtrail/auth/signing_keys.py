@@ -1,6 +1,6 @@
-"""The signing keys: one ring of them, from the stack's secret, for everything that is signed.
+"""Signing keys: one ring, from the stack's secret, for everything that is signed.
 
-itsdangerous with SHA-256, a salt for each purpose, and a list of keys: the newest signs, and older
+Tokens are itsdangerous's, with SHA-256 and a salt for each purpose. The newest key signs; older
 ones still verify.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["Purpose", "Signer", "SigningKeyRing"]
 
 
 class Purpose(StrEnum):
-    """What a token is for; a token for one purpose does not verify for another."""
+    """The purpose of a token; a token for one purpose does not verify for another."""
 
     CURSOR = "cursor"
     OPEN = "open"
@@ -32,8 +32,8 @@ class Purpose(StrEnum):
 
 
 class SigningKeyRing:
-    """The keys, oldest first. They are read when first needed, and again when a token does not
-    verify, since a newer key may have signed it: at most once a minute, however many are forged.
+    """The signing keys, oldest first. They are read on first use, and again when a token does not
+    verify, since a newer key may have signed it; at most once a minute, however many are forged.
     """
 
     KEEP_SECONDS = 60.0
@@ -42,8 +42,8 @@ class SigningKeyRing:
         """Reads nothing yet.
 
         Args:
-            read_secret: returns ``{"newest": key, "older": [keys, oldest first]}`` as JSON; raises
-                AwsError if it cannot be read.
+            read_secret: reads the secret, ``{"newest": key, "older": [keys, oldest first]}`` as
+                JSON; raises AwsError if it cannot be read.
         """
         self._read_secret = read_secret
         self._keys: tuple[str, ...] = ()
@@ -56,19 +56,19 @@ class SigningKeyRing:
         return cls(lambda: secret)
 
     def keys(self) -> tuple[str, ...]:
-        """The keys as last read.
+        """The cached keys.
 
         Raises:
-            AwsError: the secret cannot be read, and never was.
-            ConfigurationError: the secret has another form.
+            AwsError: the secret cannot be read, and has never been.
+            ConfigurationError: the secret is malformed.
         """
         if not self._keys:
             self._read()
         return self._keys
 
     def renew(self) -> tuple[str, ...]:
-        """The keys as they are now, unless they were read within the last minute; those known
-        before where the secret cannot be read.
+        """The keys, read again unless they were within the last minute; the cached ones if the
+        secret cannot be read.
 
         Raises:
             AwsError, ConfigurationError: as for `keys`.
@@ -78,11 +78,11 @@ class SigningKeyRing:
         return self._keys
 
     def signer(self, purpose: Purpose) -> Signer:
-        """Signs and verifies for one purpose."""
+        """A signer and verifier of tokens for one purpose."""
         return Signer(self, purpose)
 
     def _read(self) -> None:
-        self._read_at = time.monotonic()  # a reading that fails counts, too
+        self._read_at = time.monotonic()  # failed reads count, too
         try:
             self._keys = _keys_in(self._read_secret())
         except AwsError:
@@ -91,7 +91,7 @@ class SigningKeyRing:
 
 
 class Signer:
-    """Signs values, and verifies them, for one purpose."""
+    """Signs and verifies tokens for one purpose."""
 
     def __init__(self, ring: SigningKeyRing, purpose: Purpose) -> None:
         self._ring = ring
@@ -99,7 +99,7 @@ class Signer:
         self._serializers: dict[tuple[str, ...], URLSafeSerializer] = {}
 
     def sign(self, value: Any) -> str:
-        """A token that carries a JSON value.
+        """A signed token with a JSON value.
 
         Raises:
             AwsError: the keys cannot be read.
@@ -108,7 +108,7 @@ class Signer:
         return text if isinstance(text, str) else text.decode()
 
     def verify(self, token: str) -> Any:
-        """The value that a token carries.
+        """The value in a token.
 
         Raises:
             InvalidTokenError: no key of the ring signed it for this purpose.
@@ -124,8 +124,8 @@ class Signer:
             return self._verified(renewed, token)
 
     def _verified(self, keys: tuple[str, ...], token: str) -> Any:
-        # The signature must be spelled as we spell it: base64's last character has spare bits, and
-        # Python's decoder skips what is not base64, so that a changed token could verify.
+        # The signature must be in canonical base64: its last character has spare bits, and Python's
+        # decoder skips what is not base64, so that an altered token could verify.
         signature = token.rpartition(".")[2].encode("ascii", "replace")
         try:
             if base64_encode(base64_decode(signature)) != signature:

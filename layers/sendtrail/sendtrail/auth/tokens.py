@@ -1,4 +1,4 @@
-"""Signed tokens: cursors of lists, and the links in mail."""
+"""Signed tokens: list cursors, and the links in mail."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["ClickedLink", "Cursors", "LinkTokens", "LoadedPixel", "Reader"]
 
 
 class Cursors:
-    """Where to go on in a list: opaque, signed, and good for that very list only."""
+    """List cursors: opaque, signed, and valid only for the list they were issued for."""
 
     def __init__(self, ring: SigningKeyRing) -> None:
         self._signer = ring.signer(Purpose.CURSOR)
 
     def write(self, place: Any, *list_name: object) -> str | None:
-        """A cursor for a place in a list.
+        """A cursor for a place in a list; None at its end.
 
         Args:
-            place: any JSON; None at the list's end, where there is no cursor.
-            list_name: what the list is of, with every filter on it.
+            place: any JSON; None at the list's end.
+            list_name: what identifies the list, including every filter.
         """
         if place is None:
             return None
         return self._signer.sign([_name(list_name), place])
 
     def read(self, cursor: str | None, *list_name: object) -> Any:
-        """The place that a cursor stands for; None for none.
+        """The place that a cursor encodes; None if there is no cursor.
 
         Raises:
-            InvalidCursorError: we did not sign it, or for another list.
+            InvalidCursorError: it is not validly signed, or was issued for another list.
         """
         if not cursor:
             return None
@@ -55,10 +55,10 @@ class Cursors:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPixel:
-    """What an open token carries.
+    """The content of an open token.
 
     Attributes:
-        sent_at: when the message was made, right before it was sent.
+        sent_at: when the message was rendered, right before it was sent.
     """
 
     recipient: Recipient
@@ -67,10 +67,10 @@ class LoadedPixel:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What an unsubscribe token carries.
+    """The content of an unsubscribe token.
 
     Attributes:
-        stand_in: the participant that stands for the address that the message was sent to.
+        placeholder: the placeholder participant of the address that the message was sent to.
     """
 
     recipient: Recipient
@@ -79,11 +79,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class ClickedLink:
-    """What a click token carries.
+    """The content of a click token.
 
     Attributes:
-        sent_at: when the message was made, right before it was sent.
-        position: which link of the message it is, from 0.
+        sent_at: when the message was rendered, right before it was sent.
+        position: the link's position in the message, from 0.
     """
 
     recipient: Recipient
@@ -93,8 +93,8 @@ class ClickedLink:
 
 
 class LinkTokens:
-    """The tokens in a message's links. Each carries all that its event needs, so that nothing has
-    to be read when it comes back, and none expires: mail is kept for years.
+    """The tokens in a message's links. A token has all that its event needs, so that recording a
+    hit reads nothing. Tokens do not expire: mail is kept for years.
     """
 
     def __init__(self, ring: SigningKeyRing) -> None:
@@ -103,41 +103,41 @@ class LinkTokens:
         self._unsubscribe = ring.signer(Purpose.UNSUBSCRIBE)
 
     def open(self, recipient: Recipient, sent_at: Timestamp) -> str:
-        """For the pixel."""
+        """The token for the pixel."""
         return self._open.sign([*_ids(recipient), epoch_ms(sent_at)])
 
     def click(self, recipient: Recipient, sent_at: Timestamp, position: int, url: str) -> str:
-        """For a link to `url`."""
+        """The token for a link to `url`."""
         return self._click.sign([*_ids(recipient), epoch_ms(sent_at), position, url])
 
     def unsubscribe(self, recipient: Recipient) -> str:
-        """For the preferences page of who is written to at the recipient's address."""
+        """The token for the recipient's preferences page."""
         placeholder = participant_of_address(recipient.address or "")
         return self._unsubscribe.sign([*_ids(recipient), placeholder])
 
     def read_open(self, token: str) -> LoadedPixel:
-        """Whose pixel it is.
+        """The content of an open token.
 
         Raises:
-            InvalidTokenError: we did not sign it for this.
+            InvalidTokenError: it is not validly signed for this purpose.
         """
         *ids, sent_ms = self._open.verify(token)
         return LoadedPixel(Recipient(*ids), from_epoch_ms(sent_ms))
 
     def read_click(self, token: str) -> ClickedLink:
-        """Whose link it is, and where to.
+        """The content of a click token.
 
         Raises:
-            InvalidTokenError: we did not sign it for this.
+            InvalidTokenError: it is not validly signed for this purpose.
         """
         *ids, sent_ms, position, url = self._click.verify(token)
         return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, url)
 
     def read_unsubscribe(self, token: str) -> Reader:
-        """Whose page it is.
+        """The content of an unsubscribe token.
 
         Raises:
-            InvalidTokenError: we did not sign it for this.
+            InvalidTokenError: it is not validly signed for this purpose.
         """
         *ids, placeholder = self._unsubscribe.verify(token)
         return Reader(Recipient(*ids), placeholder)

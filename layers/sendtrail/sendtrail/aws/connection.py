@@ -1,8 +1,8 @@
-"""One kept-alive HTTP/1.1 connection to one endpoint, as far as AWS's JSON protocol and S3 need it.
+"""A kept-alive HTTP/1.1 connection to one endpoint, as far as AWS's JSON protocol and S3 need it.
 
-The standard library's client has every answer's headers read by its parser of email, which costs
-more than all else that a pixel does (docs/decisions/0015). Here, only those that say where an
-answer ends are looked at (RFC 9112, sections 6 and 9).
+The standard library's client parses the headers of every response with its email parser, which
+costs more than everything else in a pixel request (docs/decisions/0015). This one interprets only
+the headers that delimit a response (RFC 9112, sections 6 and 9).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _MAX_HEADERS: Final = 100
 
 
 class Connection:
-    """A connection, made when it is first needed. One thread uses it."""
+    """A connection, opened on first use. Not thread-safe."""
 
     def __init__(self, endpoint: SplitResult, *, timeout: float) -> None:
-        """Prepares it.
+        """Opens nothing yet.
 
         Args:
             endpoint: scheme, host and port.
-            timeout: seconds for connecting, and for each wait on the other side.
+            timeout: seconds for connecting, and for each wait for the server.
         """
         self._endpoint = endpoint
         self._timeout = timeout
@@ -46,15 +46,15 @@ class Connection:
         body: bytes,
         ends: float | None = None,
     ) -> tuple[int, bytes]:
-        """Sends a request, and returns the status and the content of the answer.
+        """Sends a request and returns the status and body of the response.
 
         Args:
             headers: all but ``Content-Length``.
-            ends: no wait goes on after this time (of `time.monotonic`).
+            ends: the deadline for every wait (of `time.monotonic`).
 
         Raises:
-            OSError: there was no whole answer in time. The connection is closed, and may be used
-                again.
+            OSError: there was no complete response in time. The connection is closed; it may be
+                used again.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{method} {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
@@ -68,7 +68,7 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Closes it."""
+        """Closes the connection; the next request opens a new one."""
         if self._answers is not None:
             self._answers.close()
         if self._socket is not None:
@@ -98,7 +98,7 @@ class Connection:
         return max(0.001, min(self._timeout, ends - time.monotonic()))
 
     def _read(self, answers: BinaryIO) -> tuple[int, bytes]:
-        """An answer, after which the connection is closed if the other side wants it so."""
+        """Reads a response, then closes the connection if the server asks for it."""
         first = answers.readline(_LONGEST_LINE)
         if not first.startswith(b"HTTP/1."):
             raise ConnectionError(f"no answer, but {first!r:.60}")
@@ -124,7 +124,7 @@ class Connection:
 
 
 def _headers(answers: BinaryIO) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer, their names in small letters."""
+    """The headers of a response, their names lower-cased."""
     found: list[tuple[bytes, bytes]] = []
     for _ in range(_MAX_HEADERS):
         line = answers.readline(_LONGEST_LINE)
@@ -138,7 +138,7 @@ def _headers(answers: BinaryIO) -> list[tuple[bytes, bytes]]:
 
 
 def _chunks(answers: BinaryIO) -> bytes:
-    """The content of an answer that comes in chunks."""
+    """The body of a response in chunked transfer encoding."""
     content = b""
     while size := int(answers.readline(_LONGEST_LINE).partition(b";")[0], 16):
         chunk = answers.read(size)
@@ -152,7 +152,7 @@ def _chunks(answers: BinaryIO) -> bytes:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Made once: it reads all certificates that this machine trusts."""
+    """The TLS context, built once: it loads all certificates that this machine trusts."""
     import ssl
 
     return ssl.create_default_context()

@@ -1,8 +1,8 @@
-"""Credentials, from where Lambda puts them.
+"""AWS credentials, from the environment or the container endpoint.
 
 The environment holds them for the life of a Lambda execution environment (AWS Lambda developer
 guide, "Defined runtime environment variables"). With SnapStart, and in containers, a local endpoint
-hands them out instead and they expire (AWS SDKs reference guide, "Container credential provider").
+returns them instead and they expire (AWS SDKs reference guide, "Container credential provider").
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TIMEOUT = 2.0
 
 
 class Credentials:
-    """Finds the credentials to sign with, and fetches them anew before they expire."""
+    """Provides the credentials to sign with, and refreshes them before they expire."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -33,11 +33,11 @@ class Credentials:
         self._fetched: Identity | None = None
 
     def identity(self) -> Identity:
-        """The credentials that hold now.
+        """The current credentials.
 
         Raises:
-            ConfigurationError: the environment names none.
-            UnreachableError: the container endpoint does not answer as it should.
+            ConfigurationError: the environment has neither credentials nor an endpoint for them.
+            UnreachableError: the container endpoint gave no valid response.
         """
         if self._given is not None:
             return self._given
@@ -82,7 +82,7 @@ class Credentials:
 
 
 def _given(environment: Mapping[str, str]) -> Identity | None:
-    """What the environment itself holds."""
+    """The credentials in the environment itself, if there are any."""
     key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
     if not key or not secret:
         return None

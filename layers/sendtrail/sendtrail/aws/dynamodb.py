@@ -1,4 +1,4 @@
-"""DynamoDB: items as plain values, and the operations that the log and the folds need."""
+"""A thin DynamoDB client: items as plain values, and the operations that the hot paths need."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ _WORKERS: Final = 8
 
 
 class DynamoDB:
-    """DynamoDB's JSON protocol, with items as dictionaries of plain values.
+    """A client of DynamoDB's JSON protocol, with items as dictionaries of plain values.
 
     Attributes:
-        consumed: capacity units by table, summed where `count_capacity` is on.
+        consumed: capacity units by table, summed if `count_capacity` is set.
+        calls: the number of calls by operation, counted if `count_capacity` is set.
     """
 
     def __init__(
@@ -51,10 +52,10 @@ class DynamoDB:
         self.calls: dict[str, int] = {}
 
     def at_once(self, do: Callable[[A], B], arguments: Sequence[A]) -> list[B]:
-        """What `do` returns for each of the arguments, for several of them at the same time.
+        """What `do` returns for each argument; calls run concurrently, on at most 8 threads.
 
-        The threads, and with them their connections, are kept. One argument needs no thread, so
-        that `do` may in turn call this with one.
+        The threads, and their connections, are reused. A single argument needs no thread, so that
+        `do` may in turn call this with one.
         """
         if len(arguments) <= 1:
             return [do(argument) for argument in arguments]
@@ -65,18 +66,18 @@ class DynamoDB:
         return list(self._workers.map(do, arguments))
 
     def pause(self, attempt: int) -> None:
-        """Waits as after the `attempt`-th attempt at something."""
+        """Backs off, with jitter, after the `attempt`-th attempt (from 1)."""
         self._service.pause(self._retry_policy.wait(attempt))
 
     def put_all(self, table: str, items: Sequence[Item]) -> None:
-        """Writes items, 25 to a request, or a single one by itself; what DynamoDB leaves
-        unprocessed is tried again.
+        """Writes items, 25 to a BatchWriteItem, a single one by PutItem; retries unprocessed ones.
 
         Args:
-            items: of different keys: BatchWriteItem takes no key twice.
+            items: of distinct keys: BatchWriteItem rejects duplicates.
 
         Raises:
-            ThrottledError: items were left after 8 rounds; others may have been written.
+            ThrottledError: items were still unprocessed after 8 rounds; others may have been
+                written.
             AwsError: as for any call.
         """
         if len(items) == 1:
@@ -87,10 +88,10 @@ class DynamoDB:
             self._write([{"PutRequest": {"Item": to_attributes(item)}} for item in batch], table)
 
     def get_all(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        """Reads items by key, strongly consistent, 100 to a request; absent ones are left out.
+        """Reads items by key, strongly consistently, 100 to a request; absent ones are left out.
 
         Raises:
-            ThrottledError: keys were left after 8 rounds.
+            ThrottledError: keys were still unprocessed after 8 rounds.
             AwsError: as for any call.
         """
         found: list[Item] = []
@@ -100,7 +101,7 @@ class DynamoDB:
         return found
 
     def get_from(self, wanted: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
-        """Reads items of several tables, strongly consistent, in one request.
+        """Reads items of several tables, strongly consistently, in one request.
 
         Args:
             wanted: table → keys, together at most 100.
@@ -109,7 +110,7 @@ class DynamoDB:
             table → its items; absent ones are left out.
 
         Raises:
-            ThrottledError: keys were left after 8 rounds.
+            ThrottledError: keys were still unprocessed after 8 rounds.
             AwsError: as for any call.
         """
         found: dict[str, list[Item]] = {table: [] for table in wanted}
@@ -137,16 +138,16 @@ class DynamoDB:
         limit: int | None = None,
         newest_first: bool = False,
     ) -> tuple[list[Item], Item | None]:
-        """Reads one page of one partition; strongly consistent, unless of an index.
+        """Reads one page of a partition; strongly consistently, unless through an index.
 
         Args:
             partition: the name and value of the partition key.
-            start: the key after which to go on.
-            limit: items at most.
-            newest_first: from the greatest sort key on.
+            start: the key after which the page starts.
+            limit: the maximum number of items.
+            newest_first: in descending order of the sort key.
 
         Returns:
-            the items, and the key to go on from; None at the end.
+            the items, and the key after which the next page starts; None at the end.
         """
         name, value = partition
         request: dict[str, Any] = {
@@ -173,7 +174,7 @@ class DynamoDB:
         )
 
     def get(self, table: str, key: Item) -> Item | None:
-        """Reads one item, strongly consistent; None if there is none."""
+        """Reads one item, strongly consistently; None if there is none."""
         request = {"TableName": table, "Key": to_attributes(key), "ConsistentRead": True}
         item = self._call("GetItem", request).get("Item")
         return from_attributes(item) if item is not None else None
@@ -187,10 +188,10 @@ class DynamoDB:
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        """Writes one item, if `condition` holds.
+        """Writes one item if `condition` holds.
 
         Args:
-            names, values: what the placeholders in the condition stand for.
+            names, values: the expression attribute names and values of the condition.
 
         Raises:
             ConditionFailedError: it does not.
@@ -214,10 +215,10 @@ class DynamoDB:
         names: Mapping[str, str],
         values: Mapping[str, Any],
     ) -> None:
-        """Changes one item by an update expression; makes it if there is none.
+        """Changes one item by an update expression, or creates it.
 
         Args:
-            names, values: what the placeholders in the expression stand for.
+            names, values: the expression attribute names and values of the update expression.
         """
         request = {
             "TableName": table,
@@ -229,7 +230,7 @@ class DynamoDB:
         self._call("UpdateItem", request)
 
     def delete(self, table: str, key: Item) -> None:
-        """Removes one item, if there is one."""
+        """Deletes one item, if it exists."""
         self._call("DeleteItem", {"TableName": table, "Key": to_attributes(key)})
 
     def _write(self, requests: list[dict[str, Any]], table: str) -> None:
@@ -259,7 +260,7 @@ class DynamoDB:
 
 
 def to_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
-    """DynamoDB's JSON for an item of plain values.
+    """An item of plain values in DynamoDB's JSON.
 
     str → S, bool → BOOL, int and float → N, None → NULL, dict → M, list and tuple → L,
     set and frozenset of str → SS.
@@ -268,13 +269,13 @@ def to_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
         TypeError: a value of another type, or an empty set.
     """
     return {
-        name: {"S": value} if type(value) is str else _to_attribute(value)  # nearly all are texts
+        name: {"S": value} if type(value) is str else _to_attribute(value)  # nearly all are str
         for name, value in item.items()
     }
 
 
 def from_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
-    """The plain values of an item in DynamoDB's JSON; SS → frozenset, N → int or float."""
+    """An item in DynamoDB's JSON as plain values; SS → frozenset, N → int or float."""
     return {name: _from_attribute(value) for name, value in attributes.items()}
 
 

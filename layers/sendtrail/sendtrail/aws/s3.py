@@ -1,4 +1,4 @@
-"""S3: reading an object, and writing one that is not there yet."""
+"""A thin S3 client: reads objects, and writes new ones without overwriting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MESSAGE: Final = re.compile(rb"<Message>([^<]*)</Message>")
 
 
 class Bucket(Service):
-    """One bucket, by S3's REST protocol. Threads may share it."""
+    """A client of S3's REST protocol for one bucket. Thread-safe."""
 
     def __init__(
         self, environment: Mapping[str, str], name: str, *, retry_policy: RetryPolicy | None = None
@@ -34,19 +34,19 @@ class Bucket(Service):
         )
 
     def get(self, key: str) -> bytes:
-        """What an object holds.
+        """The content of an object.
 
         Raises:
-            AwsError: of the code ``NoSuchKey``, there is none; of another, it cannot be read.
+            AwsError: with the code ``NoSuchKey``, there is none; with another, it cannot be read.
         """
         return self._request("GetObject", "GET", key)
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
-        """Writes an object, if there is none of that key.
+        """Writes an object unless one with that key exists.
 
         Raises:
-            ConditionFailedError: there is one.
-            AwsError: it was not written, or nobody knows.
+            ConditionFailedError: one exists.
+            AwsError: it was not written, or it is not known whether it was.
         """
         headers = {"Content-Type": content_type, "If-None-Match": "*"}
         self._request("PutObject", "PUT", key, content, headers)
@@ -87,21 +87,21 @@ class Bucket(Service):
             )
             if status == 200:
                 return content
-            code, message = _said(_CODE, content), _said(_MESSAGE, content)
+            code, message = _field(_CODE, content), _field(_MESSAGE, content)
             if status == 412:
                 raise ConditionFailedError(code, message, status)
-            if status == 409:  # somebody else is just writing it
+            if status == 409:  # a concurrent write of the same key
                 raise UnreachableError(code, message, status)
             raise error_of({"code": code, "message": message} if code else {}, status)
 
-        return self._patiently(attempt)
+        return self._with_retries(attempt)
 
     def _path_of(self, key: str) -> str:
         return f"{self._endpoint.path.rstrip('/')}/{quote(key)}"
 
     def _find_endpoint(self, environment: Mapping[str, str]) -> SplitResult:
-        """The bucket's own host; or, where somebody else stands for AWS, its path there, for then
-        there may be no name server that knows the host.
+        """The virtual-hosted endpoint; with a custom endpoint path-style, since the bucket's host
+        may not resolve there.
         """
         found = super()._find_endpoint(environment)
         if environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL"):
@@ -109,6 +109,6 @@ class Bucket(Service):
         return found._replace(netloc=f"{self._bucket}.{found.netloc}")
 
 
-def _said(what: re.Pattern[bytes], content: bytes) -> str:
-    found = what.search(content)
+def _field(pattern: re.Pattern[bytes], content: bytes) -> str:
+    found = pattern.search(content)
     return found[1].decode("utf-8", "replace") if found else ""

@@ -1,4 +1,4 @@
-"""Secrets Manager: reading a secret."""
+"""A thin Secrets Manager client: reads secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Secrets"]
 
 
 class Secrets:
-    """Secrets Manager's JSON protocol."""
+    """A client of Secrets Manager's JSON protocol."""
 
     def __init__(
         self, environment: Mapping[str, str], *, retry_policy: RetryPolicy | None = None
@@ -24,7 +24,7 @@ class Secrets:
         )
 
     def value(self, secret_id: str) -> str:
-        """The secret's text.
+        """The value of a secret, as text.
 
         Raises:
             AwsError: it cannot be read.

@@ -1,4 +1,4 @@
-"""One AWS service that speaks AWS's JSON protocol: signing, sending, retrying, errors."""
+"""A client of one service that speaks AWS's JSON protocol: signing, sending, retries, errors."""
 
 from __future__ import annotations
 
@@ -44,14 +44,16 @@ _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to try.
+    """How often and how long to retry: exponential backoff with "full jitter" (AWS Builders'
+    Library).
 
     Attributes:
-        attempts: how often at most.
-        timeout: seconds for one attempt's connection, and for each wait on its answer.
-        first_wait: seconds before the second attempt at most; doubled for each further one, of
-            which a random part is waited ("full jitter", AWS Builders' Library).
-        within: seconds for all attempts together, if there is somebody who waits for them.
+        attempts: the maximum number of attempts.
+        timeout: seconds for an attempt to connect, and for each wait for its response.
+        first_wait: the upper bound, in seconds, of the wait before the second attempt; it doubles
+            with each further one. The wait itself is a random part of the bound.
+        longest_wait: the greatest upper bound of a wait, in seconds.
+        within: seconds for all attempts together; None for no such limit.
     """
 
     attempts: int = 5
@@ -69,11 +71,11 @@ class RetryPolicy:
 INTERACTIVE: Final = RetryPolicy(
     attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3
 )
-"""For calls that a reader waits for: with the ingest queue after it, an answer within 400 ms."""
+"""For calls that a reader waits for: with the ingest queue as fallback, done within 400 ms."""
 
 
 class Service:
-    """A client of one service. Threads may share it: each has a connection of its own."""
+    """A client of one service. Thread-safe: each thread has its own connection."""
 
     def __init__(
         self,
@@ -85,14 +87,17 @@ class Service:
         retry_policy: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Prepares a client; connects only when it is first used.
+        """Prepares a client; it connects on first use.
 
         Args:
             name: the service's name in hosts and signatures: ``dynamodb``.
-            target_prefix: what ``X-Amz-Target`` begins with: ``DynamoDB_20120810``.
+            target_prefix: the prefix of ``X-Amz-Target``: ``DynamoDB_20120810``.
             version: of the JSON protocol: ``1.0`` or ``1.1``.
-            environment: with ``AWS_REGION``, credentials, and where set ``AWS_ENDPOINT_URL`` or
-                ``AWS_ENDPOINT_URL_<NAME>``, which have the SDKs' meaning.
+            environment: ``AWS_REGION``, credentials, and optionally ``AWS_ENDPOINT_URL`` or
+                ``AWS_ENDPOINT_URL_<NAME>``, with the SDKs' meaning.
+
+        Raises:
+            ConfigurationError: no region is set.
         """
         self._name = name
         self._target_prefix = target_prefix
@@ -109,23 +114,23 @@ class Service:
         self._local = threading.local()
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Calls one operation and returns its answer.
+        """Calls one operation and returns its response.
 
         Raises:
             ConditionFailedError: a conditional write's condition did not hold.
-            ThrottledError: still too fast after all attempts.
-            UnreachableError: no answer, or a server's error, after all attempts.
-            RefusedError: the request can never be taken.
+            ThrottledError: still throttled after all attempts.
+            UnreachableError: no response, or a server error, after all attempts.
+            RefusedError: the request can never succeed.
             AwsError: any other error, such as a missing permission.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
-        return self._patiently(lambda ends: self._attempt(operation, body, ends))
+        return self._with_retries(lambda ends: self._attempt(operation, body, ends))
 
-    def _patiently(self, attempt: Callable[[float | None], T]) -> T:
-        """What an attempt comes to, which is repeated while that may help.
+    def _with_retries(self, attempt: Callable[[float | None], T]) -> T:
+        """The result of `attempt`, retried by the retry policy while the error is transient.
 
         Args:
-            attempt: does it, by the given time of `time.monotonic` if there is one.
+            attempt: called with its deadline (of `time.monotonic`), or None.
         """
         retry_policy = self._retry_policy
         ends = None if retry_policy.within is None else time.monotonic() + retry_policy.within
@@ -140,7 +145,7 @@ class Service:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def pause(self, seconds: float) -> None:
-        """Waits as between two attempts."""
+        """Sleeps, as between two attempts."""
         self._sleep(seconds)
 
     def close(self) -> None:
@@ -185,10 +190,10 @@ class Service:
         headers: Mapping[str, str],
         ends: float | None,
     ) -> tuple[int, bytes]:
-        """Sends one request; the status and the body of its answer.
+        """Sends one request and returns the status and body of the response.
 
         Raises:
-            UnreachableError: there was no whole answer.
+            UnreachableError: there was no complete response.
         """
         try:
             return self._connection().request(method, path, headers, body, ends)
@@ -212,7 +217,7 @@ class Service:
 
 
 def error_of(answer: Mapping[str, Any], status: int) -> AwsError:
-    """The error that a service's answer tells of, with its ``code`` or ``__type``."""
+    """The error that a service's response reports, by its ``__type`` or ``code``."""
     code = str(answer.get("__type") or answer.get("code") or f"HTTP{status}").rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if code == _CONDITION:

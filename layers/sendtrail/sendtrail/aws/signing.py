@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, for requests of one path.
+"""AWS Signature Version 4, for requests to one path.
 
 AWS's own package costs over ten times as much (docs/decisions/0015). The steps, and their names,
 are those of the IAM user guide, "Create a signed AWS API request".
@@ -22,11 +22,11 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose signature it is.
+    """The credentials that a request is signed with.
 
     Attributes:
-        session_token: of temporary credentials, which Lambda's are.
-        expiration: with an offset from UTC; None if they hold as long as the process.
+        session_token: of temporary credentials, as Lambda's are.
+        expiration: with an offset from UTC; None if they stay valid as long as the process.
     """
 
     access_key_id: str
@@ -36,10 +36,10 @@ class Identity:
 
 
 class Signer:
-    """Signs requests of one path of a service in one region. Threads may share it."""
+    """Signs requests to one path of a service in one region. Thread-safe."""
 
     def __init__(self, *, service: str, region: str, path: str, method: str = "POST") -> None:
-        """Takes what is the same in all requests.
+        """Prepares what all requests have in common.
 
         Args:
             service: its name in signatures: ``dynamodb``.
@@ -47,7 +47,7 @@ class Signer:
         """
         self._region = region
         self._service = service
-        # S3 alone takes a path as it is requested, and does not have it quoted once more.
+        # S3 alone signs the path as requested; elsewhere it is quoted once more.
         canonical = path if service == "s3" else quote(path, safe="/~")
         self._beginning = f"{method}\n{canonical}\n\n"
         self._key = ("", "", b"")
@@ -55,11 +55,11 @@ class Signer:
     def sign(
         self, headers: Mapping[str, str], body: bytes, identity: Identity, date: str | None = None
     ) -> dict[str, str]:
-        """The headers, and with them those that sign them and the body.
+        """The given headers, and those that sign them and the body.
 
         Args:
-            headers: all that are to be signed, ``Host`` among them; without blanks at either end
-                of a value, or two together in it.
+            headers: all headers to sign, including ``Host``; no value begins or ends with a blank,
+                or has two in a row.
             date: ``YYYYMMDDTHHMMSSZ``; now, if None.
         """
         date = date or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -82,9 +82,9 @@ class Signer:
         return signed
 
     def _signing_key(self, secret: str, day: str) -> bytes:
-        """The key of that day, which is derived once."""
-        known_secret, known_day, key = self._key
-        if known_secret != secret or known_day != day:
+        """The signing key of that day, derived once."""
+        cached_secret, cached_day, key = self._key
+        if cached_secret != secret or cached_day != day:
             key = f"AWS4{secret}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")

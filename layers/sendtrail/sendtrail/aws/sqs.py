@@ -1,4 +1,4 @@
-"""SQS: sending, and putting off what was received."""
+"""A thin SQS client: sends messages, and defers received ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_ENTRIES: Final = 10  # SendMessageBatch
 
 
 class Sqs:
-    """SQS's JSON protocol."""
+    """A client of SQS's JSON protocol."""
 
     def __init__(
         self, environment: Mapping[str, str], *, retry_policy: RetryPolicy | None = None
@@ -31,15 +31,15 @@ class Sqs:
         """Sends one message.
 
         Raises:
-            AwsError: it was not taken.
+            AwsError: it was not accepted.
         """
         self._service.call("SendMessage", {"QueueUrl": queue_url, "MessageBody": body})
 
     def send_all(self, queue_url: str, bodies: Sequence[str]) -> None:
-        """Sends messages, ten to a request; each of a few bytes.
+        """Sends messages of a few bytes each, ten to a request.
 
         Raises:
-            AwsError: some were not taken; others may have been.
+            AwsError: some were not accepted; others may have been.
         """
         for start in range(0, len(bodies), _MAX_ENTRIES):
             entries: list[dict[str, Any]] = [
@@ -53,10 +53,10 @@ class Sqs:
                 raise AwsError(failed["Code"], str(failed.get("Message", "")))
 
     def defer(self, queue_url: str, receipt_handle: str, seconds: int) -> None:
-        """Has a message that was received come again after that many seconds.
+        """Has a received message delivered again after that many seconds.
 
         Raises:
-            AwsError: it comes again when its visibility timeout is over.
+            AwsError: it was not deferred; it is redelivered when its visibility timeout ends.
         """
         self._service.call(
             "ChangeMessageVisibility",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.auth.api_keys import Scope
-from sendtrail.console.draft_form import FIELDS, Drafted, drafted, entered, fault_of
+from sendtrail.console.draft_form import FIELDS, Drafted, drafted, entered, faults_of
 from sendtrail.console.previews import framed, nothing_to_show
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
 from sendtrail.console.templating import render
@@ -92,7 +93,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         try:
             prepared = submission.preview(_only(made.draft, context), _request(context))
         except (InvalidInputError, NotFoundError) as error:
-            return nothing_to_show(context, fault_of(error, made)[1].rstrip("."))
+            return nothing_to_show(context, _first(faults_of(error, made)))
         (rendered,) = prepared.rendered
         return framed(rendered.html, rendered.text)
 
@@ -123,13 +124,17 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         )
 
     def _refused(context: RequestContext, made: Drafted, error: Any) -> Response[Any]:
-        field, fault = fault_of(error, made)
-        return _form(context, replace(made, faults={field: fault}))
+        return _form(context, replace(made, faults=faults_of(error, made)))
 
 
 def _request(context: RequestContext, idempotency_key: str | None = None) -> Request:
     caller = context.caller.key_id if context.caller else ""
     return Request(caller, now(), idempotency_key)
+
+
+def _first(faults: Mapping[str, Sequence[str]]) -> str:
+    """One fault of a draft that cannot be shown, without its full stop."""
+    return next(iter(faults.values()))[0].rstrip(".")
 
 
 def _chosen(context: RequestContext, count: int) -> int:

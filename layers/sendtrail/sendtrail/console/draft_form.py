@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,12 +16,11 @@ from sendtrail.errors import (
     InvalidInputError,
     InvalidTemplateError,
     NotFoundError,
-    SendtrailError,
 )
 from sendtrail.mail.addresses import checked_address
 from sendtrail.sending.submission import Draft
 
-__all__ = ["FIELDS", "Drafted", "drafted", "entered", "fault_of"]
+__all__ = ["FIELDS", "Drafted", "drafted", "entered", "faults_of"]
 
 FIELDS: Final = {
     "name": "",
@@ -42,8 +42,6 @@ _MAX_NAME: Final = 200
 _MAX_SUBJECT: Final = 1000
 _MAX_COPIES: Final = 10
 _KIND = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ADDRESSES = re.compile(r"(reply_to|copy_to): (.*)", re.DOTALL)
-_RECIPIENT = re.compile(r"recipients\[(\d+)\](?:\.\w+)?(?: \(([^)]*)\))?: (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,13 @@ class Drafted:
 
     Attributes:
         entered: the fields, as they were filled in.
-        faults: field → what is wrong with it.
+        faults: field → what is wrong with it; of the empty field, with the whole.
         draft: None if something is wrong.
         lines: of each of its recipients, the line of the table.
     """
 
     entered: Mapping[str, str]
-    faults: Mapping[str, str]
+    faults: Mapping[str, Sequence[str]]
     draft: Draft | None = None
     lines: Sequence[int] = field(default_factory=list)
 
@@ -81,14 +79,14 @@ def drafted(context: RequestContext, *, most: int) -> Drafted:
     Args:
         most: how many recipients there may be.
     """
-    faults: dict[str, str] = {}
+    faults: dict[str, list[str]] = defaultdict(list)
     try:
         found = entered(context)
     except InvalidInputError as error:
         found = {name: context.form.get(name, "").strip() for name in FIELDS}
-        return Drafted(found, {"recipients": _sentence(error)})
+        return Drafted(found, {"recipients": [_sentence(error)]})
     for name, fault in _faults(found):
-        faults.setdefault(name, fault)
+        faults[name].append(fault)
     listed: list[ListedRecipient] = []
     copies: list[str] = []
 
@@ -96,7 +94,7 @@ def drafted(context: RequestContext, *, most: int) -> Drafted:
         try:
             do()
         except InvalidInputError as error:
-            faults.setdefault(name, _sentence(error))
+            faults[name] += map(_sentence, error.problems)
 
     tried("recipients", lambda: listed.extend(read_recipients(found["recipients"], most=most)))
     tried("copy_to", lambda: copies.extend(_copies(found["copy_to"])))
@@ -117,22 +115,23 @@ def drafted(context: RequestContext, *, most: int) -> Drafted:
     return Drafted(found, {}, draft, [each.line for each in listed])
 
 
-def fault_of(error: SendtrailError, made: Drafted) -> tuple[str, str]:
-    """Which field is at fault where a draft cannot be taken, and why; the field is empty where it
-    is none.
+def faults_of(error: InvalidInputError | NotFoundError, made: Drafted) -> dict[str, list[str]]:
+    """Which fields are at fault where a draft cannot be taken, and why; the field is empty where it
+    is none of them.
     """
     if isinstance(error, NotFoundError):
-        return "template_id", _sentence(error)
-    if isinstance(error, InvalidTemplateError):
-        return ("template_id" if made.entered["template_id"] else error.part), _sentence(error)
-    named = _RECIPIENT.fullmatch(str(error))
-    if named:
-        who = f" ({named[2]})" if named[2] else ""
-        return "recipients", f"Line {made.lines[int(named[1])]}{who}: {named[3]}."
-    named = _ADDRESSES.fullmatch(str(error))
-    if named:
-        return named[1], f"{named[2][:1].upper()}{named[2][1:].rstrip('.')}."
-    return ("recipients" if str(error).startswith("recipients") else ""), _sentence(error)
+        return {"template_id": [_sentence(error)]}
+    faults: dict[str, list[str]] = defaultdict(list)
+    for each in error.problems:
+        if isinstance(each, InvalidTemplateError):
+            of_template = bool(made.entered["template_id"])
+            faults["template_id" if of_template else each.part].append(_sentence(each))
+        elif each.index is not None:
+            who = f" ({each.who})" if each.who else ""
+            faults["recipients"].append(f"Line {made.lines[each.index]}{who}: {each.message}.")
+        else:
+            faults[each.field].append(_sentence(each.message))
+    return faults
 
 
 def _faults(found: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -194,6 +193,6 @@ def _copies(text: str) -> list[str]:
     return [checked_address(each) for each in found]
 
 
-def _sentence(error: Exception) -> str:
-    said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."
+def _sentence(said: object) -> str:
+    text = str(said).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."

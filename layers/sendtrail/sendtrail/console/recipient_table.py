@@ -14,7 +14,8 @@ from io import StringIO
 from typing import Any, Final
 
 from sendtrail.domain.ids import ID_RULE, is_participant_id
-from sendtrail.errors import InvalidInputError
+from sendtrail.errors import InvalidInputError, InvalidRequestError
+from sendtrail.mail.addresses import MAX_ADDRESS
 from sendtrail.sending.submission import Addressee
 
 __all__ = ["ListedRecipient", "read_recipients", "decoded"]
@@ -24,7 +25,6 @@ _ADDRESS: Final = "address"
 _SEPARATORS: Final = ",;\t"
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _MAX_COLUMNS: Final = 100
-_MAX_ADDRESS: Final = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,20 @@ def read_recipients(text: str, *, most: int) -> list[ListedRecipient]:
         raise InvalidInputError("there is nobody yet; paste a table, or choose a file")
     columns = _columns(*head)
     found: list[ListedRecipient] = []
+    problems: list[InvalidInputError] = []
     lines: dict[str, int] = {}
     for line, cells in rows:
-        if len(cells) != len(columns):
-            raise InvalidInputError(
-                f"line {line} has {len(cells)} fields, and the first line names {len(columns)}"
-            )
-        addressee = _addressee(line, dict(zip(columns, cells, strict=True)))
+        try:
+            addressee = _addressee(line, columns, cells)
+        except InvalidInputError as error:
+            problems.append(error)
+            continue
         before = lines.setdefault(addressee.participant_id, line)
         if before != line:
-            raise InvalidInputError(
-                f"line {line}: {addressee.participant_id} is in line {before} already"
-            )
+            said = f"line {line}: {addressee.participant_id} is in line {before} already"
+            problems.append(InvalidInputError(said, line=line))
         found.append(ListedRecipient(line, addressee))
+    InvalidRequestError.raise_if_any(problems)
     if not found:
         raise InvalidInputError("there is nobody below the line that names the columns")
     if len(found) > most:
@@ -125,14 +126,23 @@ def _columns(line: int, cells: list[str]) -> list[str]:
     return cells
 
 
-def _addressee(line: int, row: dict[str, str]) -> Addressee:
+def _addressee(line: int, columns: list[str], cells: list[str]) -> Addressee:
+    if len(cells) != len(columns):
+        raise InvalidInputError(
+            f"line {line} has {len(cells)} fields, and the first line names {len(columns)}",
+            line=line,
+        )
+    row = dict(zip(columns, cells, strict=True))
     participant_id, address = row.pop(_ID), row.pop(_ADDRESS, "")
     if not is_participant_id(participant_id):
         raise InvalidInputError(
-            f"line {line}: {participant_id!r:.40} is no participant’s id; one is {ID_RULE}"
+            f"line {line}: {participant_id!r:.40} is no participant’s id; one is {ID_RULE}",
+            line=line,
         )
-    if len(address) > _MAX_ADDRESS:
-        raise InvalidInputError(f"line {line}: an address of more than {_MAX_ADDRESS} characters")
+    if len(address) > MAX_ADDRESS:
+        raise InvalidInputError(
+            f"line {line}: an address of more than {MAX_ADDRESS} characters", line=line
+        )
     return Addressee(participant_id, address or None, _data(row))
 
 

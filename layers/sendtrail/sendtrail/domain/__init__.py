@@ -1,1 +1,1 @@
-"""What the words mean: pure values and rules, without any AWS library."""
+"""The domain model: pure values and rules, without any AWS library."""

@@ -1,4 +1,4 @@
-"""What SES's bounces and complaints mean.
+"""How SES's bounces and complaints are interpreted.
 
 Sources: the SES developer guide, "Contents of event data that Amazon SES publishes to Amazon SNS"
 (bounce object, bounce types, complaint object).
@@ -43,14 +43,14 @@ _STATUS_IN_DIAGNOSTIC = re.compile(r"(?<![\d.])5\.7\.\d{1,3}(?![\d.])")
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """A bounce of one recipient.
+    """A bounce for one recipient.
 
     Attributes:
         type: Permanent, Transient or Undetermined.
         subtype: SES's ``bounceSubType``.
         at: when the bounce was reported.
         status: the enhanced status code (RFC 3463), such as ``5.1.1``.
-        diagnostic: what the receiving server said, its first 300 characters.
+        diagnostic: the receiving server's response, its first 300 characters.
     """
 
     type: str
@@ -61,12 +61,12 @@ class Bounce:
 
     @property
     def is_permanent(self) -> bool:
-        """Whether the address will not work again; only this suppresses it."""
+        """Whether the bounce is permanent; only then is the address suppressed."""
         return self.type == PERMANENT
 
     @property
     def rank(self) -> tuple[bool, str, str, str, str, str]:
-        """Which of two bounces of one message is shown: the permanent one, else the later."""
+        """Orders the bounces of one message; the greatest is shown: permanent first, then later."""
         return (
             self.is_permanent,
             self.at,
@@ -78,7 +78,7 @@ class Bounce:
 
     @classmethod
     def of_detail(cls, detail: Mapping[str, Any], at: Timestamp) -> Bounce:
-        """Reads the detail of a Bounce event."""
+        """The bounce in the detail of a Bounce event that happened at `at`."""
         diagnostic = detail.get("diagnostic")
         return cls(
             type=detail.get("type") or "Undetermined",
@@ -90,26 +90,28 @@ class Bounce:
 
 
 def never_tried(detail: Mapping[str, Any]) -> bool:
-    """Whether a Bounce event means that SES kept the message back."""
+    """Whether a Bounce event means that SES did not attempt delivery (see `NEVER_TRIED`)."""
     return detail.get("subtype") in NEVER_TRIED
 
 
 def complaint_is_a_drop(detail: Mapping[str, Any]) -> bool:
-    """Whether a Complaint event means that SES kept the message back (``On…SuppressionList``)."""
+    """Whether a Complaint event means that SES did not attempt delivery: its subtype is
+    ``On…SuppressionList``.
+    """
     subtype = detail.get("subtype") or ""
     return subtype.startswith("On") and subtype.endswith("SuppressionList")
 
 
 def complaint_is_welcome(detail: Mapping[str, Any]) -> bool:
-    """Whether a Complaint event is the opposite of one: somebody said that it is *not* spam."""
+    """Whether a Complaint event reports the opposite: the recipient marked it as *not* spam."""
     return detail.get("feedback_type") == "not-spam"
 
 
 def is_provider_refusal(bounce: Bounce) -> bool:
-    """Whether a mailbox provider refused the message for what it is or whence it comes.
+    """Whether a mailbox provider blocked the message for its content or its sender.
 
-    Enhanced status codes 5.7.x (RFC 3463: security or policy status), or content or attachment
-    rejected.
+    That is: an enhanced status code 5.7.x (RFC 3463: security or policy status), or a subtype that
+    says that the content or an attachment was rejected.
     """
     if bounce.subtype in _REFUSED:
         return True

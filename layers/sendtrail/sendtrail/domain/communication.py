@@ -1,8 +1,9 @@
-"""A communication's figures: the sum of what each of its messages contributes.
+"""A communication's figures: the sum of its messages' counters.
 
-A message contributes a `Tally`: counts by name. A change of a message changes the figures by the
-new image's tally less the old one's, so that nothing has to be read or counted again. Tallies add
-up in any order, and so do the rows that keep them.
+Each message contributes `Counters`: counts by name. When a message changes, its communication's
+counters change by the difference between those of the new and the old image, so that nothing is
+counted twice or read again. Addition is commutative: neither the order of changes nor their
+distribution over counter shards matters.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ COUNTER_NAMES: Final = (
     "failed",
     "blocked",
 )
-"""Every counter of a communication. Past tense counts messages, each once; `opens` and `clicks`
-count hits."""
+"""Every counter of a communication. Those in the past tense count messages, each once; those that
+end in `opens` or `clicks` count hits."""
 
 _BY_PROVIDER: Final = (
     "recipients",
@@ -83,14 +84,14 @@ _BY_AGE: Final = ("opens", "human_opens", "clicks", "human_clicks")
 
 @dataclass(frozen=True, slots=True)
 class CommunicationDefinition:
-    """What a communication is, as opposed to how it did.
+    """A communication's name, kind and template, without its figures.
 
     Attributes:
-        name: the sender's; the id itself where the communication is known by events alone.
-        created_at: when it was posted; where known by events alone, when its first message was
-            sent.
-        posted: whether it was created over HTTP.
-        counter_shards: the numbers of the rows that keep its counters.
+        name: as given by the sender; the id where the communication is known from events alone.
+        created_at: when it was posted; where it is known from events alone, when its first message
+            was sent.
+        posted: whether it was created through the API.
+        counter_shards: the numbers of the counter shards that exist.
     """
 
     communication_id: str
@@ -103,7 +104,7 @@ class CommunicationDefinition:
     counter_shards: frozenset[str] = field(default_factory=frozenset)
 
     def as_posted(self, event: Event) -> CommunicationDefinition:
-        """The communication once its posting is known; the same, however often that is folded."""
+        """The definition with a CommunicationPosted event applied; idempotent."""
         detail = event.detail
         return replace(
             self,
@@ -116,27 +117,27 @@ class CommunicationDefinition:
         )
 
     def with_messages(
-        self, first_sent_at: Timestamp, kind: str | None, row: str
+        self, first_sent_at: Timestamp, kind: str | None, shard: str
     ) -> CommunicationDefinition:
-        """The communication once messages of it have been counted in `row`."""
+        """The definition once counter shard number `shard` counts messages of the communication."""
         created_at = self.created_at if self.posted else earliest(self.created_at, first_sent_at)
         return replace(
             self,
             created_at=created_at,
             kind=min(filter(None, (self.kind, kind)), default=None),
-            counter_shards=self.counter_shards | {row},
+            counter_shards=self.counter_shards | {shard},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Counts that add up.
+    """Counts by name, which can be added and subtracted.
 
     Attributes:
-        counts: name → number, never 0. Names are those of `COUNTERS`, ``dropped/<reason>``,
+        counts: name → number, never 0. Names are those of `COUNTER_NAMES`, ``dropped/<reason>``,
             ``provider/<provider>/<counter>``, ``link/<key>/<clicks or human_clicks>`` and
             ``age/<age>/<opens, human_opens, clicks or human_clicks>``.
-        urls: link key → URL, for the links that are kept apart.
+        urls: link key → URL, for the links that are counted individually.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -150,7 +151,7 @@ class Counters:
 
     @classmethod
     def sum(cls, all_counters: Iterable[Counters]) -> Counters:
-        """All of them together."""
+        """The sum of all of them."""
         total = cls()
         for counters in all_counters:
             total = total + counters
@@ -162,7 +163,7 @@ class Counters:
             counts[name] += sign * number
         urls = {**self.urls, **other.urls}
         keep = kept(urls)
-        # A link that is no longer kept apart counts among the others, also for what comes later.
+        # A link past the limit joins the others for good: `kept` never lets it back in.
         for name in [name for name in counts if name.startswith(_LINK)]:
             key = name.split("/")[1]
             if key != OTHER_LINKS and key not in keep:
@@ -176,12 +177,12 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class CounterShard:
-    """One of the rows that keep a communication's counters; a reader sums them.
+    """One of the rows over which a communication's counters are sharded; readers sum them.
 
     Attributes:
-        first_sent_at: the time of sending of the earliest message counted here.
-        kind: what the messages counted here are.
-        epoch: the rebuild whose messages are counted here, and no others.
+        first_sent_at: when the earliest message counted here was sent.
+        kind: the kind of the messages counted here.
+        epoch: the rebuild whose messages are counted here; no others are.
     """
 
     counters: Counters = field(default_factory=Counters)
@@ -190,16 +191,16 @@ class CounterShard:
     epoch: Timestamp | None = None
 
     def changed(self, old: Message | None, new: Message) -> CounterShard:
-        """The counters once a message has gone from `old` to `new`.
+        """The shard after a message has changed from `old` to `new`.
 
-        A rebuild gives every message a new epoch, and each is counted in full when it comes
-        into that, once. The first that does begins the counters anew. What changes in a message
-        that has yet to come is left out: it comes with the message.
+        A rebuild moves every message into a new epoch. A message is counted in full when it enters
+        the epoch; the first to do so resets the counters. Changes of messages that have yet to
+        enter are ignored: they are counted when the message enters.
         """
-        known, told = self.epoch or "", new.epoch or ""
-        if told < known:
+        current, incoming = self.epoch or "", new.epoch or ""
+        if incoming < current:
             return self
-        counted = self if told == known else CounterShard(epoch=new.epoch)
+        counted = self if incoming == current else CounterShard(epoch=new.epoch)
         before = old if old and old.epoch == new.epoch else None
         return replace(
             counted,
@@ -210,19 +211,19 @@ class CounterShard:
 
     @classmethod
     def total(cls, rows: Iterable[CounterShard]) -> Counters:
-        """What all rows of a communication count together. Rows that a rebuild has not come to are
-        left out: what they count is counted anew in the others.
+        """The sum of a communication's shards. Shards of an earlier epoch than the latest are left
+        out: their messages are counted again by the rebuild.
         """
-        known = list(rows)
-        latest = max((row.epoch or "" for row in known), default="")
-        return Counters.sum(row.counters for row in known if (row.epoch or "") == latest)
+        shards = list(rows)
+        latest = max((shard.epoch or "" for shard in shards), default="")
+        return Counters.sum(shard.counters for shard in shards if (shard.epoch or "") == latest)
 
 
 def counters_of(message: Message | None) -> Counters:
-    """What one message contributes to the figures of its communication.
+    """What one message contributes to the counters of its communication.
 
-    A message without an address is what SES told of a mail to several without saying of whom: its
-    hits count, but it is no further recipient, and no further mail.
+    A message without an address holds what SES reported about a mail to several recipients without
+    naming one: its hits count, but it is neither another recipient nor another mail sent.
     """
     if message is None:
         return Counters()
@@ -267,15 +268,15 @@ def counters_of(message: Message | None) -> Counters:
 
 
 def figures(counters: Counters) -> dict[str, Any]:
-    """The figures of a communication as they are answered.
+    """The figures of a communication, as the API returns them.
 
     Returns:
-        every counter of `COUNTERS`; `dropped_by_reason` {reason: messages}; the four rates, as
+        every counter of `COUNTER_NAMES`; `dropped_by_reason` {reason: messages}; the four rates, as
         fractions of `sent` rounded to 4 places, or None where nothing was sent; `links`, most
         clicked first, each with `url` (None for the sum of all others), `clicks` and
         `human_clicks`; `providers`, largest first, each with `provider` and its counters;
-        `hits_by_age`, youngest first, for each age of its message at which anything was opened or
-        clicked, with `from_hours`, `until_hours` (None: for ever) and the number of hits.
+        `hits_by_age`, by time since send, only buckets with hits, each with `from_hours`,
+        `until_hours` (None for the last, open-ended one) and the number of hits.
     """
     counts = counters.counts
     answer: dict[str, Any] = {name: counts.get(name, 0) for name in COUNTER_NAMES}

@@ -1,4 +1,4 @@
-"""Refusals: whom we do not mail, decided at the moment of sending."""
+"""Eligibility: whether a participant may be mailed at an address, decided when sending."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _OF_SUPPRESSION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ineligible:
-    """Why a message is dropped, and what shows it.
+    """Why a message is dropped, with the evidence.
 
     Attributes:
-        evidence: of a suppression ``at``, ``message_id``, ``participant_id``, ``diagnostic``; of a
-            participant's choice or silence ``at``; of an address that is none, ``diagnostic``.
+        evidence: for a suppression ``at``, ``message_id``, ``participant_id``, ``diagnostic``; for
+            a participant who unsubscribed ``at``; for an inactive one ``at`` and
+            ``last_active_at``; for an invalid address ``diagnostic``.
     """
 
     reason: DropReason
@@ -44,14 +45,15 @@ def check_eligibility(
     suppression: Suppression | None,
     of_communication: bool,
 ) -> Ineligible | None:
-    """Why this participant is not mailed at this address, if there is a reason.
+    """Why this participant must not be mailed at this address; None if they may be.
 
-    What stands against the address holds for all mail. That somebody unsubscribed or is inactive
-    stops communications, and not what is meant for them alone.
+    A suppression of the address applies to all mail. Having unsubscribed or being inactive applies
+    to communications only, not to direct messages.
 
     Args:
-        participant: joined with what is known of the address.
-        suppression: of the address.
+        participant: joined with the placeholder participant of the address.
+        suppression: the address's, if there is one.
+        of_communication: whether the message belongs to a communication.
     """
     if suppression and suppression.reason and suppression.standing:
         standing = suppression.standing

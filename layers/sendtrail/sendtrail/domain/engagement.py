@@ -1,9 +1,9 @@
-"""Opens and clicks: was it a person, or a machine?
+"""Engagement: whether a person or a machine opened a message or clicked a link.
 
-A pure function of the hit and the time of sending. Facts stay in the log and the verdict is drawn
-when they are folded, so that better rules can be applied to an old log.
+The verdict is a pure function of the hit and the time of sending. The log keeps only the facts;
+the verdict is drawn when they are projected, so that a rebuild applies better rules to old events.
 
-The order of the rules matters: the first that fits decides.
+The rules apply in this order; the first that matches decides.
 
 1. Within 5 seconds of sending: no person reads that fast; a gateway scans the message.
 2. No user agent at all: machine. Every mail program and browser sends one.
@@ -36,14 +36,14 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who it was, and the rule that says so."""
+    """Who acted, and the name of the rule that decided it."""
 
     actor: Actor
     reason: str
 
     @property
     def is_human(self) -> bool:
-        """Whether a person is taken to have acted."""
+        """Whether the hit counts as a person's."""
         return self.actor is Actor.HUMAN
 
 
@@ -75,20 +75,20 @@ _MACHINES: Final = {
 }
 _HUMAN_RULES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in _HUMAN_PROXIES.items()]
 _MACHINE_RULES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in _MACHINES.items()]
-_MAX_LOOKED_AT: Final = 1024
+_MAX_USER_AGENT: Final = 1024
 
 
 def classify(*, hit_at: Timestamp, sent_at: Timestamp, user_agent: str | None) -> Verdict:
-    """Labels one open or click.
+    """Classifies one open or click.
 
     Args:
         hit_at: when the pixel was loaded or the link followed.
         sent_at: when the message was sent.
-        user_agent: the ``User-Agent`` of the request, as it was sent.
+        user_agent: the request's ``User-Agent`` header, unchanged.
     """
     if epoch_ms(hit_at) - epoch_ms(sent_at) < SCAN_SECONDS * 1000:
         return Verdict(Actor.MACHINE, "within_5_seconds_of_sending")
-    agent = (user_agent or "").strip()[:_MAX_LOOKED_AT]
+    agent = (user_agent or "").strip()[:_MAX_USER_AGENT]
     if not agent:
         return Verdict(Actor.MACHINE, "no_user_agent")
     for name, rule in _HUMAN_RULES:

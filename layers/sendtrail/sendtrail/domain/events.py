@@ -1,7 +1,7 @@
-"""Events: what happened, as the log keeps it.
+"""Events: the immutable facts of the log.
 
-An event's key is a pure function of what happened, and so is its content: no arrival time and no
-random part. Writing the same event twice therefore changes nothing, by whichever route it came.
+An event's key and content are a pure function of what happened, without arrival time or random
+part. Writing an event is therefore idempotent, by whichever route it arrives.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Event", "EventType", "Recipient", "Source", "SuppressionReason", "ev
 
 
 class EventType(StrEnum):
-    """The names of events: SES's own first, then ours."""
+    """The event types: SES's first, then our own."""
 
     SEND = "Send"
     RENDERING_FAILURE = "RenderingFailure"
@@ -39,9 +39,9 @@ class EventType(StrEnum):
     CLICK = "Click"
 
     ACCEPTED = "Accepted"
-    """We took the message for sending."""
+    """We accepted the message for sending."""
     DROPPED = "Dropped"
-    """We chose not to send it."""
+    """We decided not to send it."""
     UNKNOWN = "Unknown"
     """SES sent a type that this version does not know; kept whole in ``detail["raw"]``."""
 
@@ -50,9 +50,9 @@ class EventType(StrEnum):
     INTERACTION = "Interaction"
     """The organisation recorded a transaction of a participant."""
     ADDRESS_REGISTERED = "AddressRegistered"
-    """The organisation told us an address of a participant."""
+    """The organisation registered an address of a participant."""
     INACTIVATED = "Inactivated"
-    """A participant had been silent for so long that they get no communications."""
+    """A participant was silent for so long that they get no more communications."""
     SUPPRESSED = "Suppressed"
     """Staff put an address on the suppression list."""
     SUPPRESSION_LIFTED = "SuppressionLifted"
@@ -60,7 +60,7 @@ class EventType(StrEnum):
 
 
 class SuppressionReason(StrEnum):
-    """The standing reasons not to mail an address, the gravest first."""
+    """The reasons not to mail an address, the most severe first."""
 
     SPAMMED = "spammed"
     BOUNCED = "bounced"
@@ -68,7 +68,7 @@ class SuppressionReason(StrEnum):
 
 
 class Source(StrEnum):
-    """Who saw it: SES, or Sendtrail itself."""
+    """Who observed an event: SES, or Sendtrail itself."""
 
     SES = "ses"
     OWN = "own"
@@ -76,10 +76,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A message and whom it is for, as its events name them.
+    """A message and its recipient, as events identify them.
 
     Attributes:
-        address: as written; None where only the message's links are known.
+        address: as written; None where only a token in the message's links is known.
     """
 
     message_id: str
@@ -93,21 +93,21 @@ class Event:
     """One thing that happened to one message (or one participant, or one address).
 
     Attributes:
-        message_id: the partition of the log: a message's ULID, ``participant:<id>`` for what
-            happened to a participant and to no message, ``address:<address>``, or
+        message_id: the trail, and partition of the log: a message's ULID, ``participant:<id>`` for
+            what concerns a participant and no message, ``address:<address>``, or
             ``communication:<id>``.
         type: what happened.
         at: when it happened.
-        identity: the digest that tells this event from others of the same message, time and type.
+        identity: the digest that distinguishes events of the same message, time and type.
         participant_id: whom it concerns; empty for a decision about an address, and for the
             definition of a communication.
         communication_id: the mailing it belongs to, if any.
         address: the recipient, as written.
-        kind: the sender's own word for the kind of message (newsletter, invoice, …).
-        subject: the message's subject, where the event tells it.
+        kind: the sender's name for the kind of message (newsletter, invoice, …).
+        subject: the message's subject, where the event has it.
         sent_at: SES's ``mail.timestamp``; None for events that are not SES's.
-        source: who saw it.
-        detail: the facts of this type; the names are in `docs/events.md`.
+        source: who observed it.
+        detail: the facts particular to the type; `docs/events.md` lists them.
     """
 
     message_id: str
@@ -130,7 +130,7 @@ class Event:
 
     @property
     def is_of_message(self) -> bool:
-        """Whether it belongs to a message's trail."""
+        """Whether it belongs to the trail of a message."""
         return is_message_id(self.message_id)
 
     @classmethod
@@ -144,11 +144,11 @@ class Event:
         subject: str | None,
         detail: Mapping[str, Any],
     ) -> Event:
-        """What we did about one message: took it, dropped it, or could not have it sent.
+        """What we did with one message: accepted it, dropped it, or failed to send it.
 
         Args:
-            at: the time of acceptance, also of what came of it later, so that whoever does it
-                again writes the same event.
+            at: the time of acceptance, also for what happened later, so that a retry writes the
+                same event.
         """
         return cls(
             message_id=recipient.message_id,
@@ -173,10 +173,10 @@ class Event:
         request_id: str,
         detail: Mapping[str, Any],
     ) -> Event:
-        """What a recipient did on one of our public routes.
+        """What a recipient did through one of our public routes.
 
         Args:
-            request_id: API Gateway's; the same request is the same event.
+            request_id: API Gateway's; it identifies the event.
         """
         return cls(
             message_id=recipient.message_id,
@@ -193,7 +193,7 @@ class Event:
     def communication_posted(
         cls, communication_id: str, at: Timestamp, detail: Mapping[str, Any]
     ) -> Event:
-        """A communication was posted; the detail is its definition."""
+        """A communication was posted; `detail` is its definition."""
         return cls(
             message_id=communication_trail(communication_id),
             type=EventType.COMMUNICATION_POSTED,
@@ -219,7 +219,7 @@ class Event:
 
     @classmethod
     def interaction(cls, participant_id: str, at: Timestamp, reference: str, kind: str) -> Event:
-        """A transaction that the organisation recorded; the same reference is the same event."""
+        """The organisation recorded a transaction; kind and reference identify it."""
         return cls(
             message_id=participant_trail(participant_id),
             type=EventType.INTERACTION,
@@ -245,7 +245,7 @@ class Event:
 
     @classmethod
     def address_registered(cls, participant_id: str, at: Timestamp, address: str) -> Event:
-        """An address of a participant became known."""
+        """The organisation registered an address of a participant."""
         return cls(
             message_id=participant_trail(participant_id),
             type=EventType.ADDRESS_REGISTERED,
@@ -258,7 +258,7 @@ class Event:
 
     @classmethod
     def suppressed(cls, address: str, at: Timestamp, note: str) -> Event:
-        """Staff put an address on the suppression list, with a note that says why."""
+        """Staff put an address on the suppression list; `note` says why."""
         return cls(
             message_id=address_trail(address),
             type=EventType.SUPPRESSED,

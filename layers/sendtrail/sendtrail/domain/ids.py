@@ -1,6 +1,7 @@
 """Identifiers: message ids (ULIDs), participants, communications, addresses.
 
-Every id here is a pure function of what it names, so that the same fact met twice has the same id.
+All but fresh message ids are pure functions of what they name, so that the same fact always has
+the same id.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ __all__ = [
 
 ID_RULE: Final = "1 to 128 of the characters A-Z a-z 0-9 _ -"
 ADDRESS_PARTICIPANT: Final = "address-"
-"""How the participant begins that stands for an address nobody has told us the owner of."""
+"""Prefix of a placeholder participant: it stands for an address whose owner is not known."""
 
 UNATTRIBUTED: Final = "mail-"
-"""How the participant begins that stands for nobody in particular of a mail to several."""
+"""Prefix of the participant that stands for an unnamed recipient of a mail to several."""
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -48,22 +49,22 @@ _LATEST_ULID_TIME: Final = "76EZ91ZPZZ"  # the end of the year 9999; the alphabe
 
 
 def digest(*parts: str, length: int = 20) -> str:
-    """`length` hex characters (4 bits each) of the SHA-256 of the parts, each told apart."""
+    """`length` hex characters (4 bits each) of the SHA-256 of the parts, joined by a separator."""
     return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 def is_participant_id(value: object) -> bool:
-    """Whether `value` may name a participant: `[A-Za-z0-9_-]{1,128}`."""
+    """Whether `value` is a valid participant id: `[A-Za-z0-9_-]{1,128}`."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def is_communication_id(value: object) -> bool:
-    """Whether `value` may name a communication: the same rule as for participants."""
+    """Whether `value` is a valid communication id: the same rule as for participants."""
     return is_participant_id(value)
 
 
 def is_message_id(value: object) -> bool:
-    """Whether `value` is a ULID, in capitals, of a time up to the year 9999."""
+    """Whether `value` is a ULID in upper case whose time is not after the year 9999."""
     return (
         isinstance(value, str)
         and _ULID.fullmatch(value) is not None
@@ -72,29 +73,29 @@ def is_message_id(value: object) -> bool:
 
 
 def new_message_id(at: Timestamp) -> str:
-    """A fresh message id for a message sent at `at`."""
+    """A fresh message id (ULID) for a message accepted at `at`."""
     return _ulid(epoch_ms(at), urandom(10))
 
 
 def derived_message_id(sent_at: Timestamp, ses_message_id: str, address: str) -> str:
-    """The id of a message that something else sent: one for each recipient.
+    """The id of a message that was not sent by Sendtrail: one for each recipient.
 
     Args:
         sent_at: SES's ``mail.timestamp``.
         ses_message_id: SES's ``mail.messageId``.
-        address: the recipient; empty for what SES does not say the recipient of.
+        address: the recipient; empty where SES does not name one.
     """
     name = f"{ses_message_id}\x1f{normal_address(address)}".encode("utf-8", "surrogatepass")
     return _ulid(epoch_ms(sent_at), sha256(name).digest()[:10])
 
 
 def sent_time(message_id: str) -> Timestamp:
-    """The time of sending that a message id carries."""
+    """The time encoded in a message id: of acceptance, or of sending for others' mail."""
     return from_epoch_ms(_ulid_ms(message_id))
 
 
 def message_id_bounds(since: Timestamp | None, until: Timestamp | None) -> tuple[str, str]:
-    """The smallest and the greatest message id sent from `since` to `until`, both included."""
+    """The least and the greatest message id of the times from `since` to `until`, inclusive."""
     low = _ulid(epoch_ms(since), bytes(10)) if since else "0" * 26
     high = _ulid(epoch_ms(until), b"\xff" * 10) if until else "7" + "Z" * 25
     return low, high
@@ -109,32 +110,32 @@ def bare_address(text: str) -> str:
 
 
 def normal_address(address: str) -> str:
-    """The address as it is compared: without a display name, lower-cased."""
+    """The normalised address, for comparison: without a display name, lower-cased."""
     return bare_address(address).lower()
 
 
 def participant_of_address(address: str) -> str:
-    """The participant that stands for an address: ``address-`` and 32 hex characters."""
+    """The placeholder participant of an address: ``address-`` and 32 hex characters."""
     return ADDRESS_PARTICIPANT + digest(normal_address(address), length=32)
 
 
 def unattributed_participant(ses_message_id: str) -> str:
-    """The participant of what happened to a mail of several recipients, SES not saying to whom."""
+    """The participant of events of a mail to several recipients where SES does not name one."""
     return UNATTRIBUTED + digest(ses_message_id, length=32)
 
 
 def participant_trail(participant_id: str) -> str:
-    """The partition of the log that holds what happened to a participant and to no message."""
+    """The partition of the log for what concerns a participant and no message."""
     return f"participant:{participant_id}"
 
 
 def communication_trail(communication_id: str) -> str:
-    """The partition of the log that holds what a communication is."""
+    """The partition of the log for a communication's definition."""
     return f"communication:{communication_id}"
 
 
 def address_trail(address: str) -> str:
-    """The partition of the log that holds what staff decided about an address."""
+    """The partition of the log for staff's decisions about an address."""
     return f"address:{normal_address(address)}"
 
 

@@ -1,8 +1,8 @@
-"""A message: one email to one participant, as a fold of its events.
+"""A message: one email to one participant, the fold of its events.
 
-`fold` is pure and free of order: first dates are minima, last dates are maxima, counts add, and of
-facts that can be had only once the gravest, then the latest, then the greatest is kept. What is
-*said* of the message (status, which counts hold) is derived from those facts when it is asked for.
+`fold` is pure and independent of order: first dates are minima, last dates are maxima, counts add,
+and of facts that a message can have only one of, the one of greatest rank is kept. What is shown
+(the status, which source's hits count) is derived from those facts when it is read.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class Status(StrEnum):
-    """What became of a message: the highest fact present, highest first."""
+    """A message's status: the highest-ranking fact present; highest first."""
 
     SPAMMED = "spammed"
     UNSUBSCRIBED = "unsubscribed"
@@ -87,27 +87,27 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Why and when a message was kept back, by us or by SES."""
+    """Why and when a message was not sent, by our decision or by SES's."""
 
     reason: str
     at: Timestamp
 
     @property
     def rank(self) -> tuple[str, str]:
-        """The earliest drop is the one that counts."""
+        """Orders drops; the least, the earliest, is kept."""
         return (self.at, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionChange:
-    """The participant's latest choice by way of this message: to unsubscribe, or to undo it."""
+    """A participant's choice: to unsubscribe, or to subscribe again."""
 
     at: Timestamp
     unsubscribed: bool
 
     @property
     def rank(self) -> tuple[str, bool]:
-        """The latest choice holds; of two at once, the wish not to be mailed."""
+        """Orders changes; the greatest holds: the latest, of simultaneous ones the unsubscribe."""
         return (self.at, self.unsubscribed)
 
 
@@ -133,12 +133,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Engagement:
-    """The opens and clicks of one message, as one source saw them.
+    """The opens and clicks of one message, as observed by one source.
 
     Attributes:
-        by_age: how many hits of which kind at which age of the message: ``<age>/<counter>`` →
-            number, the ages being those of `sendtrail.domain.time_since_send` and the counters
-            ``opens``, ``human_opens``, ``clicks`` and ``human_clicks``.
+        by_age: hits by time since send: ``<age>/<counter>`` → number, where the age is one of
+            `sendtrail.domain.time_since_send.TIME_BUCKETS` and the counter is ``opens``,
+            ``human_opens``, ``clicks`` or ``human_clicks``.
     """
 
     open_count: int = 0
@@ -153,7 +153,7 @@ class Engagement:
     by_age: Mapping[str, int] = field(default_factory=dict)
 
     def with_open(self, at: Timestamp, verdict: Verdict, age: str) -> Engagement:
-        """One more open, at that age of the message."""
+        """One more open, in the time bucket `age`."""
         return replace(
             self,
             open_count=self.open_count + 1,
@@ -164,7 +164,7 @@ class Engagement:
         )
 
     def with_click(self, at: Timestamp, verdict: Verdict, url: str, age: str) -> Engagement:
-        """One more click on `url`, at that age of the message."""
+        """One more click on `url`, in the time bucket `age`."""
         human = int(verdict.is_human)
         return replace(
             self,
@@ -182,15 +182,15 @@ NO_ENGAGEMENT: Final = Engagement()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The folded facts of one message.
+    """The state of one message, projected from its events.
 
     Attributes:
-        accepted_at: when we took it for sending; None for mail that something else sent.
-        plan_id: where what it said is kept; None for mail that something else sent.
-        sent_at: when SES took it, or None.
-        epoch: the rebuild of the log that the row is of, by the time at which that began;
-            None if there was none yet.
-        own, ses: the hits that our own routes saw, and those that SES published.
+        accepted_at: when we accepted it for sending; None for mail not sent by Sendtrail.
+        plan_id: the plan that holds its content; None for mail not sent by Sendtrail.
+        sent_at: when SES accepted it, or None.
+        epoch: the rebuild that the row belongs to, named by the time at which it began; None if
+            there has been none.
+        own, ses: the hits on our own routes, and those that SES published.
     """
 
     participant_id: str
@@ -219,16 +219,16 @@ class Message:
 
     @property
     def engagement(self) -> Engagement:
-        """The hits that count: ours where we sent the message, else SES's."""
+        """The hits that count: those on our routes if we sent the message, else SES's."""
         return self.own if self.accepted_at else self.ses
 
     def counts(self, source: Source) -> bool:
-        """Whether an open or click that `source` saw is in this message's figures."""
+        """Whether opens and clicks observed by `source` count in this message's figures."""
         return (source is Source.OWN) == (self.accepted_at is not None)
 
     @property
     def unsubscribed_at(self) -> Timestamp | None:
-        """When the participant unsubscribed by way of this message, unless they undid it."""
+        """When the participant unsubscribed through this message, unless they undid it."""
         return (
             self.subscription_change.at
             if self.subscription_change and self.subscription_change.unsubscribed
@@ -249,7 +249,7 @@ class Message:
 
     @property
     def is_bounced(self) -> bool:
-        """Bounced for good, or transiently with no evidence of arrival.
+        """Whether it bounced: permanently, or without evidence of arrival.
 
         An out-of-office reply is a Transient bounce of a message that was delivered.
         """
@@ -257,7 +257,7 @@ class Message:
 
     @property
     def status(self) -> Status:
-        """The highest fact present."""
+        """The status of the highest-ranking fact present."""
         engagement = self.engagement
         facts: tuple[tuple[object, Status], ...] = (
             (self.spammed_at, Status.SPAMMED),
@@ -277,7 +277,7 @@ class Message:
 
 
 def verdict_of(event: Event) -> Verdict:
-    """Whether a person or a machine is behind an Open or Click event."""
+    """Whether a person or a machine caused an Open or Click event."""
     return classify(
         hit_at=event.at, sent_at=_sent_at(event), user_agent=event.detail.get("user_agent")
     )
@@ -286,16 +286,16 @@ def verdict_of(event: Event) -> Verdict:
 def _sent_at(event: Event) -> Timestamp:
     """When the message of an Open or Click event was sent.
 
-    It is told by the event: by the token of our own pixel or link, or by SES. The time in the
-    message's id is when we took it for sending, which may be well before.
+    The event has it, from the token in our pixel or link, or from SES. The time in the message's
+    id is that of acceptance, which may be much earlier.
     """
     return event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id)
 
 
 def fold(message: Message, event: Event) -> Message:
-    """The message once `event` is known too.
+    """The message with `event` applied.
 
-    Free of order; not of repetition, since counts add: the caller folds each event once.
+    Commutative, but not idempotent, since counts add: the caller applies each event once.
     """
     changed = replace(
         message,
@@ -358,7 +358,7 @@ def _dropped(message: Message, event: Event) -> Message:
     return _with_drop(message, Drop(event.detail.get("reason") or DropReason.MANUAL, event.at))
 
 
-def _chosen(message: Message, event: Event) -> Message:
+def _subscription_changed(message: Message, event: Event) -> Message:
     subscription_change = SubscriptionChange(event.at, unsubscribes(event.detail))
     if message.subscription_change and message.subscription_change.rank >= subscription_change.rank:
         return message
@@ -391,7 +391,7 @@ _EFFECTS: Final[dict[EventType, Callable[[Message, Event], Message]]] = {
     EventType.RENDERING_FAILURE: _failed,
     EventType.BOUNCE: _bounced,
     EventType.COMPLAINT: _complained,
-    EventType.SUBSCRIPTION: _chosen,
+    EventType.SUBSCRIPTION: _subscription_changed,
     EventType.OPEN: _opened,
     EventType.CLICK: _clicked,
 }
@@ -399,7 +399,7 @@ _EFFECTS: Final[dict[EventType, Callable[[Message, Event], Message]]] = {
 _NOT_EVIDENCE_OF_SENDING: Final = frozenset(
     {EventType.REJECT, EventType.RENDERING_FAILURE, EventType.UNKNOWN}
 )
-"""Every other event of SES presupposes that SES took the message: legacy notifications have no
+"""Every other event of SES implies that SES accepted the message: legacy notifications have no
 Send, and a Send may come last."""
 
 
@@ -436,8 +436,8 @@ def _with_link(links: Mapping[str, Link], key: str, link: Link) -> dict[str, Lin
     return merged
 
 
-def _agreed(known: Any, told: Any) -> Any:
-    """What events that ought to agree say; if they do not, the least, whatever their order."""
-    if told is None or told == "":
-        return known
-    return told if known is None else min(known, told)
+def _agreed(current: Any, incoming: Any) -> Any:
+    """The value on which a message's events ought to agree; if they do not, the least of them."""
+    if incoming is None or incoming == "":
+        return current
+    return incoming if current is None else min(current, incoming)

@@ -1,8 +1,7 @@
 """A participant: whether they want mail, when they last interacted, and their addresses.
 
-Everything here is a join: dates are minima or maxima and the latest choice holds, so folding is
-free of order *and* of repetition, and two halves of what is known can be put together at any
-time.
+Everything here is a join (dates are minima or maxima, and the latest choice holds): applying events
+is commutative *and* idempotent, and two partial states can be merged at any time.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Inactivity:
-    """That a participant was found to have been silent for the years that make one inactive.
+    """The sweep's finding that a participant has been silent for long enough to be inactive.
 
     Attributes:
-        since: when those years were over.
-        last_active_at: the activity from which they were counted; a later one ends it, whenever
-            word of it comes.
+        since: when that time was over.
+        last_active_at: the activity from which it was counted; later activity ends the
+            inactivity, even if it becomes known only afterwards.
     """
 
     since: Timestamp
@@ -42,7 +41,7 @@ class Inactivity:
 
     @property
     def rank(self) -> tuple[str, str]:
-        """The latest finding is the one that is kept."""
+        """Orders findings; the greatest, the latest, is kept."""
         return (self.last_active_at, self.since)
 
 
@@ -51,15 +50,15 @@ class Participant:
     """What is known of a participant.
 
     Attributes:
-        first_seen_at: the first event that names them.
-        measured_since: when they were first sent a message whose opens and clicks can be seen
-            (we tracked it, or one was seen); without one, their silence means nothing.
-        last_interaction_at: the last click or open of a person, transaction or change of
+        first_seen_at: the time of the first event that names them.
+        measured_since: when they were first sent a message whose opens and clicks can be observed
+            (it was tracked, or a hit was observed); without one, their silence means nothing.
+        last_interaction_at: the last open or click by a person, transaction or change of
             subscription.
-        choice: the latest change of subscription.
-        inactivity: what the sweep found; holds only until the next interaction.
-        linked_to: for the participant that stands for an address: the participants it was
-            registered to, who are credited with what happens there.
+        subscription_change: the latest change of subscription.
+        inactivity: the sweep's latest finding; holds only until the next interaction.
+        linked_to: of a placeholder participant, the participants to whom its address is
+            registered; they are credited with what happens there.
     """
 
     participant_id: str
@@ -72,30 +71,30 @@ class Participant:
 
     @property
     def subscribed(self) -> bool:
-        """Whether they get communications: they do unless they said otherwise."""
+        """Whether they want communications: yes, unless they have unsubscribed."""
         return not (self.subscription_change and self.subscription_change.unsubscribed)
 
     @property
     def inactive_since(self) -> Timestamp | None:
-        """Since when they are inactive; None for who is not, or has interacted since."""
-        found = self.inactivity
-        if found is None or (self.active_at or "") > found.last_active_at:
+        """Since when they are inactive; None if they are not, or have interacted since."""
+        inactivity = self.inactivity
+        if inactivity is None or (self.active_at or "") > inactivity.last_active_at:
             return None
-        return found.since
+        return inactivity.since
 
     @property
     def active_at(self) -> Timestamp | None:
-        """From when inactivity is counted; None where silence means nothing."""
+        """The time from which silence is counted; None where silence means nothing."""
         if self.measured_since is None:
             return None
         return latest(self.measured_since, self.last_interaction_at)
 
     def with_owners(self, owners: frozenset[str]) -> Participant:
-        """This placeholder for an address, registered to these participants too."""
+        """This placeholder participant, its address registered to these participants too."""
         return replace(self, linked_to=frozenset(sorted(self.linked_to | owners)[:MAX_OWNERS]))
 
     def joined(self, other: Participant) -> Participant:
-        """This participant, credited with what is known of `other`."""
+        """This participant, merged with what is known of `other`."""
         return replace(
             self,
             first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
@@ -112,8 +111,8 @@ class AddressUse:
 
     Attributes:
         address: as written.
-        first_used_at, last_used_at: the first and the last message sent to it.
-        registered_at: when the organisation last told us that it is theirs.
+        first_used_at, last_used_at: when the first and the last message was sent to it.
+        registered_at: when the organisation last registered it to the participant.
     """
 
     participant_id: str
@@ -123,7 +122,7 @@ class AddressUse:
     registered_at: Timestamp | None = None
 
     def joined(self, other: AddressUse) -> AddressUse:
-        """This use, with what is known of the same address elsewhere."""
+        """This use, merged with another participant's use of the same address."""
         return replace(
             self,
             first_used_at=earliest(self.first_used_at, other.first_used_at),
@@ -132,20 +131,20 @@ class AddressUse:
 
     @property
     def normal(self) -> str:
-        """The address as it is compared."""
+        """The normalised address."""
         return normal_address(self.address)
 
 
 MAX_OWNERS: Final = 50
 """How many participants an address may be registered to; each is credited with all that happens
-there. Of more, the least by id are kept, whatever the order of their registration."""
+there. Of more, those with the least ids are kept, whatever the order of registration."""
 
 _INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION})
 _HITS: Final = frozenset({EventType.OPEN, EventType.CLICK})
 
 
 def fold_participant(participant: Participant, event: Event) -> Participant:
-    """The participant once `event` is known too."""
+    """The participant with `event` applied."""
     changed = replace(
         participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or event.at)
     )
@@ -169,7 +168,7 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
 
 
 def fold_address(use: AddressUse, event: Event) -> AddressUse:
-    """The address's history once `event`, which names it, is known too."""
+    """The address use with `event`, which names the address, applied."""
     written = min(use.address, event.address) if event.address else use.address
     if event.type is EventType.ADDRESS_REGISTERED:
         return replace(use, address=written, registered_at=latest(use.registered_at, event.at))

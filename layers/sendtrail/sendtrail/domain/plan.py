@@ -1,5 +1,5 @@
-"""A plan: what is to be sent to whom, as it was taken. It is written once and never changed; all
-that is sent, dropped and shown of it follows from it.
+"""A plan: an accepted send job, immutable once written. What is sent, dropped and shown of it is
+derived from it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ COPY: Final = "copy"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sent: a version of a template by its name, or a body of its own.
+    """The content to send: a reference to a version of a template, or inline sources.
 
     Attributes:
-        subject, html, text: sources in Liquid; all None where a template is named.
+        subject, html, text: sources in Liquid; all None where a template is referenced.
     """
 
     template_id: str | None = None
@@ -34,11 +34,11 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class SpamReport:
-    """How it looks to a spam filter.
+    """The content's spam score.
 
     Attributes:
-        findings: of each rule that found something: ``rule``, ``points``, ``what``.
-        likely: whether it is not sent for that.
+        findings: for each rule that matched: ``rule``, ``points``, ``what``.
+        likely: whether it is likely spam and therefore not sent.
     """
 
     points: float
@@ -64,16 +64,16 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was taken for sending by one request.
+    """What one request asked to send, as accepted.
 
     Attributes:
-        plan_id: also the communication's id, if it is one.
-        accepted_at: when it was taken: the time in the ids of its messages.
-        request: a digest of the request, by which the same one told again is known.
+        plan_id: also the communication's id, if it is a communication.
+        accepted_at: when it was accepted: the time in the ids of its messages.
+        request: a digest of the request, by which a repeated request is recognised.
         communication_id: None for a direct message.
-        tracked: whether it has a pixel and links of ours.
+        tracked: whether its messages have our pixel and links.
         messages: the messages, in the order of the request.
-        copies: the sender's own copies, sent without tracking, in no figure.
+        copies: the sender's confirmation copies: not tracked, and not in the figures.
     """
 
     plan_id: str
@@ -91,20 +91,20 @@ class Plan:
 
     @property
     def all_messages(self) -> list[PlannedMessage]:
-        """The messages and then the copies: what a number in the queue counts."""
+        """The messages, then the copies; a message's number is its position here."""
         return [*self.messages, *self.copies]
 
     def message(self, number: int) -> PlannedMessage:
-        """The message of that number."""
+        """The message with that number (see `all_messages`)."""
         among_copies = number - len(self.messages)
         return self.messages[number] if among_copies < 0 else self.copies[among_copies]
 
     def is_copy(self, number: int) -> bool:
-        """Whether the message of that number is a copy."""
+        """Whether the message with that number is a copy."""
         return number >= len(self.messages)
 
     def recipient(self, number: int) -> Recipient:
-        """Whom a message is for, as its events name them; a copy belongs to no communication."""
+        """A message's recipient, as its events identify it; a copy belongs to no communication."""
         message = self.message(number)
         return Recipient(
             message.message_id,
@@ -114,7 +114,7 @@ class Plan:
         )
 
     def event(self, event_type: EventType, number: int, detail: Mapping[str, Any]) -> Event:
-        """What we did about a message."""
+        """An event about what we did with a message."""
         return Event.of_sending(
             event_type,
             self.recipient(number),
@@ -129,33 +129,33 @@ class Plan:
         return COPY if self.is_copy(number) else self.kind
 
     def accepted(self) -> list[Event]:
-        """That each message was taken for sending."""
-        told = self._with_template(plan_id=self.plan_id)
+        """An Accepted event for each message and copy."""
+        detail = self._with_template(plan_id=self.plan_id)
         return [
-            self.event(EventType.ACCEPTED, number, told)
+            self.event(EventType.ACCEPTED, number, detail)
             for number in range(len(self.messages) + len(self.copies))
         ]
 
     def posted(self) -> Event | None:
-        """The definition of the communication, if it is one."""
+        """The CommunicationPosted event; None for a direct message."""
         if self.communication_id is None:
             return None
-        told = self._with_template(name=self.name, kind=self.kind)
-        return Event.communication_posted(self.communication_id, self.accepted_at, told)
+        definition = self._with_template(name=self.name, kind=self.kind)
+        return Event.communication_posted(self.communication_id, self.accepted_at, definition)
 
     def _with_template(self, **detail: Any) -> dict[str, Any]:
-        """A detail that also names the template, if it is one."""
+        """The detail, with the template if one is referenced; without what is None."""
         detail["template_id"] = self.content.template_id
         detail["template_version"] = self.content.template_version
         return {name: value for name, value in detail.items() if value is not None}
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain values."""
+        """The plan as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Plan:
-        """The plan that `to_json` gave."""
+        """The plan that `to_json` turned into `value`."""
         return cls(
             **{
                 **value,

@@ -1,7 +1,7 @@
 """Mailbox providers, by the domain of the address.
 
-Only the domain is looked at: the figures need no lookup on the way in, and an address has the same
-provider for ever. Domains that are not listed count as ``other``.
+Only the domain of the address decides, without a DNS lookup, so that an address always has the same
+provider. Domains that are not listed count as ``other``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
     "naver": ("naver.com",),
     "ses-simulator": ("simulator.amazonses.com",),
 }
-"""Provider → its domains. A name without a dot stands for that name under every country's ending
-(``yahoo`` is ``yahoo.com``, ``yahoo.co.uk``, …)."""
+"""Provider → its domains. A name without a dot matches under every country's suffix (``yahoo`` is
+``yahoo.com``, ``yahoo.co.uk``, …)."""
 
 _BY_DOMAIN = {domain: name for name, domains in PROVIDERS.items() for domain in domains}
 
@@ -63,8 +63,8 @@ def provider_of(address: str) -> str:
     domain = normal_address(address).rpartition("@")[2]
     found = _BY_DOMAIN.get(domain)
     if found is None:
-        name, _, ending = domain.partition(".")
-        # A country's ending: `com`, `fr`, `co.uk`, `com.br`; never a longer name of somebody else.
-        if ending and all(len(part) <= 3 for part in ending.split(".")) and ending.count(".") <= 1:
+        name, _, suffix = domain.partition(".")
+        # A country's suffix: `com`, `fr`, `co.uk`, `com.br`; never somebody else's longer name.
+        if suffix and all(len(part) <= 3 for part in suffix.split(".")) and suffix.count(".") <= 1:
             found = _BY_DOMAIN.get(name)
     return found or OTHER

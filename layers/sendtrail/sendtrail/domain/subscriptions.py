@@ -11,9 +11,9 @@ __all__ = ["unsubscribes"]
 def unsubscribes(detail: Mapping[str, Any]) -> bool:
     """Whether the event leaves the participant unsubscribed from communications.
 
-    Ours say so (``subscribed``). SES's says which topics of a contact list are opted out of:
-    somebody is unsubscribed who opted out of everything, be it by ``unsubscribeAll`` or topic by
-    topic. Opting out of some topics leaves them subscribed.
+    Our own events say so directly (``subscribed``). SES's list the topics of a contact list: a
+    participant who opted out of all of them, by ``unsubscribeAll`` or one by one, is unsubscribed;
+    one who opted out of some remains subscribed.
     """
     if "subscribed" in detail:
         return not detail["subscribed"]

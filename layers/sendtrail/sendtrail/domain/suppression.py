@@ -1,8 +1,8 @@
-"""A suppression: a standing reason not to mail an address, with its evidence.
+"""A suppression: why an address must not be mailed, with the evidence.
 
-Like a participant it is a join. For each reason the latest evidence is kept, and the latest time at
-which staff lifted the suppression; evidence from before that no longer holds. So an event that is
-delivered again after staff lifted a suppression does not bring it back.
+Like a participant it is a join: it keeps the latest evidence for each reason, and the latest time
+at which staff lifted the suppression. Earlier evidence no longer holds, so that an event that is
+redelivered after a lift does not reinstate the suppression.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ _MAX_DIAGNOSTIC: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why an address is not to be mailed.
+    """The event for which an address is suppressed.
 
     Attributes:
         at: when it happened.
-        message_id, participant_id: the message that shows it, if one does.
-        diagnostic: what the receiving server said, or the type of complaint, or staff's note.
+        message_id, participant_id: of the message that bounced or was complained about; None for a
+            decision of staff.
+        diagnostic: the receiving server's response, the type of complaint, or staff's note.
     """
 
     at: Timestamp
@@ -42,16 +43,16 @@ class Evidence:
 
     @property
     def rank(self) -> tuple[str, str, str, str]:
-        """The latest evidence is the one that is kept."""
+        """Orders evidence; the greatest, the latest, is kept."""
         return (self.at, self.message_id or "", self.participant_id or "", self.diagnostic or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What is known against mailing an address.
+    """The evidence for and against suppressing an address.
 
     Attributes:
-        address: lower-cased.
+        address: normalised.
         evidence: reason → the latest evidence for it.
         lifted_at: when staff last lifted the suppression.
     """
@@ -62,7 +63,7 @@ class Suppression:
 
     @property
     def reason(self) -> SuppressionReason | None:
-        """The gravest reason that still holds, or None: the address may be mailed."""
+        """The most severe reason that still holds; None if the address may be mailed."""
         for reason in SuppressionReason:
             evidence = self.evidence.get(reason)
             if evidence and (self.lifted_at is None or evidence.at > self.lifted_at):
@@ -76,27 +77,27 @@ class Suppression:
 
 
 def bears_on_suppression(event: Event) -> bool:
-    """Whether the event says anything about mailing its address."""
+    """Whether the event suppresses its address, or lifts its suppression."""
     return _reason(event) is not None or event.type is EventType.SUPPRESSION_LIFTED
 
 
 def fold_suppression(suppression: Suppression, event: Event) -> Suppression:
-    """What is known of the address once `event` is known too."""
+    """The suppression with `event` applied."""
     if event.type is EventType.SUPPRESSION_LIFTED:
         return replace(suppression, lifted_at=latest(suppression.lifted_at, event.at))
     reason = _reason(event)
     if reason is None:
         return suppression
-    found = Evidence(
+    evidence = Evidence(
         at=event.at,
         message_id=event.message_id if event.is_of_message else None,
         participant_id=event.participant_id or None,
         diagnostic=_diagnostic(event.detail),
     )
-    known = suppression.evidence.get(reason)
-    if known and known.rank >= found.rank:
+    current = suppression.evidence.get(reason)
+    if current and current.rank >= evidence.rank:
         return suppression
-    return replace(suppression, evidence={**suppression.evidence, reason: found})
+    return replace(suppression, evidence={**suppression.evidence, reason: evidence})
 
 
 def _reason(event: Event) -> SuppressionReason | None:
@@ -112,7 +113,7 @@ def _reason(event: Event) -> SuppressionReason | None:
 
 
 def _diagnostic(detail: Mapping[str, Any]) -> str | None:
-    said = detail.get("diagnostic") or detail.get("feedback_type") or detail.get("note")
-    if not said and detail.get("type"):
-        said = f"{detail['type']}/{detail.get('subtype')}"
-    return said[:_MAX_DIAGNOSTIC] if said else None
+    text = detail.get("diagnostic") or detail.get("feedback_type") or detail.get("note")
+    if not text and detail.get("type"):
+        text = f"{detail['type']}/{detail.get('subtype')}"
+    return text[:_MAX_DIAGNOSTIC] if text else None

@@ -1,10 +1,9 @@
-"""How long after its sending a message was opened or clicked: 54 classes, and no more.
+"""Time since send: how long after sending a message was opened or clicked, in 54 buckets.
 
-A plot of hits over time wants a count for each stretch of time. Stretches of the calendar would be
-as many as there are days on which anybody opens an old mail; stretches of a message's *age* are
-fixed. Each hit falls into one by its own time and its message's time of sending, and by nothing
-else, so that counts of them are free of order, exact, and of a bounded size. They also mean the
-same for a mailing sent in a minute and for one sent over weeks.
+Buckets of calendar time would grow without bound, since old mail is still opened; the number of
+buckets of a message's *age* is fixed. A hit's bucket depends only on its own time and its message's
+time of sending, so that counts by bucket are exact, bounded and independent of order. They also
+mean the same for a mailing sent within a minute and for one sent over weeks.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from sendtrail.domain.times import Timestamp, epoch_ms
 __all__ = ["TIME_BUCKETS", "DAYS", "HOURS", "LATER", "time_since_send", "hours_of"]
 
 HOURS: Final = 24
-"""The first day is counted by the hour."""
+"""The first day is divided into hours."""
 DAYS: Final = 30
-"""After it, days are counted up to this one."""
+"""After it there are days, up to this one."""
 LATER: Final = "later"
-"""Everything from then on."""
+"""The bucket of everything later."""
 
 _HOUR_MS: Final = 3_600_000
 
@@ -29,13 +28,13 @@ TIME_BUCKETS: Final = (
     *(f"d{day:02}" for day in range(1, DAYS)),
     LATER,
 )
-"""Every age, youngest first: hours ``h00`` to ``h23``, days ``d01`` to ``d29``, ``later``."""
+"""Every bucket, youngest first: hours ``h00`` to ``h23``, days ``d01`` to ``d29``, ``later``."""
 
 
 def time_since_send(at: Timestamp, sent_at: Timestamp) -> str:
-    """The age at which something happened: one of `AGES`.
+    """The bucket of a hit at `at`: one of `TIME_BUCKETS`.
 
-    What seems to have happened before the sending (clocks differ) is of the first hour.
+    A hit that seems to precede the sending (clocks differ) belongs to the first hour.
     """
     hours = max(0, (epoch_ms(at) - epoch_ms(sent_at)) // _HOUR_MS)
     if hours < HOURS:
@@ -44,7 +43,7 @@ def time_since_send(at: Timestamp, sent_at: Timestamp) -> str:
 
 
 def hours_of(age: str) -> tuple[int, int | None]:
-    """From how many hours after sending an age is, and until how many; None: for ever."""
+    """The hours after sending at which a bucket begins and ends; None for the open end."""
     if age == LATER:
         return DAYS * 24, None
     number = int(age[1:])

@@ -1,7 +1,6 @@
-"""Times as Sendtrail writes them: UTC, milliseconds, ISO 8601 with Z, as text.
+"""Timestamps: ISO 8601 text in UTC with milliseconds and Z, such as ``2026-11-24T09:30:00.000Z``.
 
-``2026-11-24T09:30:00.000Z``: always 24 characters, so that the order of the texts is the order of
-the times, and a time can be part of a sort key.
+They always have 24 characters, so that they sort as text and can be part of a sort key.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ _LONGEST = 40
 
 
 def parse(value: object) -> Timestamp:
-    """Reads a time in any form that SES is known to write.
+    """Parses a time in any format that SES is known to use.
 
     SES writes ``2016-01-27T14:59:38.237Z``; legacy notifications also ``2018-10-08T14:05:45 +0000``
     (the developer guide's own example), and EventBridge ``2016-01-27T14:59:38Z``.
 
     Raises:
-        ValueError: the value is not text, or not a time with an offset, or not in the years
+        ValueError: the value is not text, or not a time with an offset, or not within the years
             1970 to 9999 of UTC.
     """
     if not isinstance(value, str) or len(value) > _LONGEST:
@@ -46,7 +45,7 @@ def parse(value: object) -> Timestamp:
         value = value.replace(" +", "+").replace(" -", "-")
     moment = datetime.fromisoformat(value)
     if _WRITTEN.fullmatch(value) and moment.year >= 1970:
-        return value  # as we write it, too: nearly all are
+        return value  # already in our format, as nearly all are
     if moment.tzinfo is None:
         raise ValueError(f"a time without an offset from UTC: {value!r}")
     try:
@@ -56,7 +55,7 @@ def parse(value: object) -> Timestamp:
 
 
 def from_epoch_ms(milliseconds: int) -> Timestamp:
-    """The time that many milliseconds after 1970-01-01T00:00:00Z.
+    """The time `milliseconds` after 1970-01-01T00:00:00Z.
 
     Raises:
         ValueError: before 1970 or after the year 9999.
@@ -73,13 +72,13 @@ def epoch_ms(at: Timestamp) -> int:
 
 
 def now() -> Timestamp:
-    """The time it is. Never part of anything that the log keeps about an SES event."""
+    """The current time. It never becomes part of an event from SES."""
     return _write(datetime.now(UTC))
 
 
 def years_after(at: Timestamp, years: int) -> Timestamp:
-    """The same day and time `years` years later (earlier, if negative); of the 29th of February,
-    the 28th.
+    """The same day and time `years` years later (earlier, if negative); for 29 February, 28
+    February where the year has no 29th.
 
     Raises:
         ValueError: before 1970 or after the year 9999.
@@ -93,14 +92,14 @@ def years_after(at: Timestamp, years: int) -> Timestamp:
 
 
 def earliest(one: Timestamp | None, other: Timestamp | None) -> Timestamp | None:
-    """The earlier of the two; None is "not yet"."""
+    """The earlier of the two; None means "not yet"."""
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
 
 
 def latest(one: Timestamp | None, other: Timestamp | None) -> Timestamp | None:
-    """The later of the two; None is "not yet"."""
+    """The later of the two; None means "not yet"."""
     if one is None or other is None:
         return other if one is None else one
     return max(one, other)

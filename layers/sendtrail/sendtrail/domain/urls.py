@@ -1,4 +1,4 @@
-"""URLs as they travel."""
+"""URLs in HTTP headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def in_a_header(url: str) -> str:
-    """The URL as it is, but for what a header cannot hold: that is percent-encoded, as a browser
-    does (WHATWG URL standard, "percent-encode sets").
+    """The URL, with what a header cannot hold percent-encoded as browsers do (WHATWG URL standard,
+    "percent-encode sets").
     """
     return quote(url, safe=_VISIBLE)

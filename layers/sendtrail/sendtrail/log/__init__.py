@@ -1,1 +1,1 @@
-"""The event log: events as items and as text, appending, the write fallback, and recovery."""
+"""The event log: items, serialization, appending, the write fallback and recovery."""

@@ -1,4 +1,4 @@
-"""The log: a set of events, appended and never changed."""
+"""The event log: an append-only set of events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["EventLog"]
 
 
 class EventLog:
-    """Appends events. To append an event that is there already changes nothing."""
+    """Appends and reads events. Appending is idempotent."""
 
     def __init__(self, db: DynamoDB, table: str, *, retention_days: int) -> None:
         self._db = db
@@ -22,10 +22,10 @@ class EventLog:
         self._retention_days = retention_days
 
     def append(self, events: Iterable[Event]) -> None:
-        """Writes events, in any order and any number.
+        """Appends any number of events, in any order; idempotent.
 
         Raises:
-            AwsError: some may have been written; to append them again is harmless.
+            AwsError: some may have been written; appending them again is safe.
         """
         items: dict[tuple[str, str], dict[str, Any]] = {}
         for event in events:
@@ -34,10 +34,11 @@ class EventLog:
         self._db.put_all(self._table, list(items.values()))
 
     def append_once(self, event: Event) -> bool:
-        """Writes an event whose content could come out otherwise if it were made again.
+        """Appends an event whose content may differ between attempts, unless one with its key
+        exists.
 
         Returns:
-            whether it was written; an event of its key that is there already stays as it is.
+            whether it was written; an existing event is not overwritten.
 
         Raises:
             AwsError: it may have been written.
@@ -54,7 +55,7 @@ class EventLog:
         return True
 
     def trail(self, message_id: str) -> Iterator[Event]:
-        """All events of a message, as the log has them now, page by page."""
+        """All events of a trail, oldest first, strongly consistently, page by page."""
         start: dict[str, Any] | None = None
         while True:
             items, start = self._db.query(self._table, ("message_id", message_id), start=start)
@@ -63,6 +64,6 @@ class EventLog:
                 return
 
     def beginning(self, message_id: str) -> list[Event]:
-        """The first events of a message, one page of them, as the log has them now."""
+        """The first page of a trail's events, oldest first, strongly consistently."""
         items, _ = self._db.query(self._table, ("message_id", message_id))
         return [event_from_item(item) for item in items]

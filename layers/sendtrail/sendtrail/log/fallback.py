@@ -1,8 +1,8 @@
-"""Keeping an event whatever happens: in the log; else in the ingest queue, from which it gets there
-later; else in a line that can be read back in.
+"""Write fallback: an event goes to the log; if that fails, to the ingest queue, from which it gets
+there later; if that fails too, to a line of the function's own log, from which it can be recovered.
 
-For the public routes: whoever loads a pixel or follows a link does not wait for a database that is
-down, and what they did is not lost.
+It serves the public routes: whoever loads a pixel or follows a link does not wait for a database
+that is down, and the event is not lost.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from sendtrail.log.serialization import serialize
 __all__ = ["UNSAVED", "FallbackWriter", "WrittenTo", "write_line"]
 
 UNSAVED: Final = "event not saved"
-"""The message of the line that holds an event, in its field ``event``; `sendtrail recover` reads
-it back in.
+"""The message of a log line that holds an event in its field ``event``; `sendtrail recover`
+recovers it.
 """
 
 
 class WrittenTo(StrEnum):
-    """Where an event was kept."""
+    """Where an event was written."""
 
     LOG = "Log"
     QUEUE = "Queue"
@@ -33,19 +33,19 @@ class WrittenTo(StrEnum):
 
 
 class Logs(Protocol):
-    """As much of Powertools' Logger as is used here."""
+    """The part of Powertools' Logger that is used here."""
 
     def error(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Writes one line."""
+        """Logs one line at level ERROR."""
 
 
 def write_line(logger: Logs, text: str) -> None:
-    """The last resort: the event in a line of the function's log."""
+    """Writes a serialized event as a line of the function's log: the last resort."""
     logger.error(UNSAVED, extra={"event": text})
 
 
 class FallbackWriter:
-    """Keeps events, in the first place that takes them."""
+    """Writes events to the first destination that accepts them."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class FallbackWriter:
         to_queue: Callable[[str], None],
         to_line: Callable[[str], None],
     ) -> None:
-        """Takes the three places.
+        """Writes to the given destinations, in their order.
 
         Args:
-            log: one whose calls end within the time that somebody can be made to wait.
-            to_queue: sends a text to the ingest queue; AwsError if it cannot.
-            to_line: writes a text into the function's own log; never fails.
+            log: with a retry policy that suits somebody who waits.
+            to_queue: sends a text to the ingest queue; raises AwsError if it cannot.
+            to_line: writes a text to the function's own log; never raises.
         """
         self._log = log
         self._to_queue = to_queue
         self._to_line = to_line
 
     def write(self, event: Event) -> WrittenTo:
-        """Keeps an event; nothing is raised."""
+        """Writes an event; raises nothing."""
         try:
             self._log.append([event])
         except AwsError:

@@ -1,5 +1,7 @@
-"""Events as items of the log. Apart from the other items, because functions that only write to the
-log start faster without them.
+"""Events as items of the log.
+
+They are apart from the other items because functions that only write to the log start faster
+without those.
 """
 
 from __future__ import annotations
@@ -16,11 +18,10 @@ Item = dict[str, Any]
 
 
 def event_to_item(event: Event, retention_days: int) -> Item:
-    """The event in the log.
+    """The event as an item of the log.
 
     Args:
-        retention_days: what happened to a message expires that long after it happened; what the
-            organisation recorded about a participant or an address stays.
+        retention_days: how long after it happened an event of a message expires; others do not.
     """
     item: Item = {
         "message_id": event.message_id,
@@ -39,10 +40,10 @@ def event_to_item(event: Event, retention_days: int) -> Item:
 
 
 def event_from_item(item: Mapping[str, Any]) -> Event:
-    """The event that an item of the log is.
+    """The event in an item of the log.
 
     Raises:
-        KeyError, ValueError: it is none.
+        KeyError, ValueError: the item is not a valid event.
     """
     key = item["event_key"]
     at, event_type, identity = key.split("#", 2)

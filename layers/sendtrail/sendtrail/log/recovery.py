@@ -1,4 +1,4 @@
-"""Recovery: events that could be kept nowhere but in a line of a function's log."""
+"""Recovery: events that the write fallback left in a line of a function's log."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ __all__ = ["unsaved"]
 
 
 def unsaved(lines: Iterable[str]) -> Iterator[str]:
-    """The events in lines of a log, as they go into the ingest queue.
+    """The serialized events in lines of a log, ready for the ingest queue; others are skipped.
 
     Args:
-        lines: as a function wrote them, alone or behind a time, as CloudWatch exports them to S3;
-            or of the answer of ``aws logs filter-log-events``, of which each event is on lines of
-            its own.
+        lines: as the function wrote them; with a timestamp in front, as CloudWatch exports them to
+            S3; or of the output of ``aws logs filter-log-events``.
     """
     for line in lines:
         if UNSAVED not in line:
@@ -42,7 +41,7 @@ def _event(entry: Any) -> str | None:
 
 
 def _decoded(line: str) -> Any:
-    """The line's JSON object; of a line ``"message": "<JSON>"``, the one in the text."""
+    """The JSON object in a line; in a line ``"message": "<JSON>"``, that in the string."""
     beginning = line.find("{")
     if line.lstrip().startswith('"message":'):
         value = line.split(":", 1)[1].strip().rstrip(",")

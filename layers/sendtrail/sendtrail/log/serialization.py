@@ -1,5 +1,5 @@
-"""Our own events as text: how one waits in the ingest queue, or in a line of a log, until it can be
-written.
+"""Event serialization: our own events as text, for the ingest queue and for log lines, where they
+wait until they can be written to the log.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ __all__ = ["serialize", "is_serialized_event", "deserialize"]
 
 _NAME: Final = "sendtrail_event"
 _BEGINNING: Final = f'{{"{_NAME}":'
-_MAX_TEXT: Final = 100_000  # bytes; a header or a URL is no longer
+_MAX_TEXT: Final = 100_000  # bytes; no header or URL is longer
 _OF_REQUESTS: Final = frozenset({EventType.OPEN, EventType.CLICK, EventType.SUBSCRIPTION})
 _IDENTITY: Final = re.compile(r"[0-9a-f]{20}")
 
 
 def serialize(event: Event) -> str:
-    """The event as text."""
+    """The event as text; `deserialize` reads it."""
     item = event_to_item(event, retention_days=0)
-    item.pop("expires_at", None)  # whoever writes it knows how long it is kept
+    item.pop("expires_at", None)  # set by whoever writes it to the log
     return _BEGINNING + json.dumps(item) + "}"
 
 
 def is_serialized_event(text: object) -> bool:
-    """Whether a text is an event of ours, and nothing that SES says."""
+    """Whether the text is an event serialized by us, rather than an SES notification."""
     return isinstance(text, str) and text.startswith(_BEGINNING)
 
 
 def deserialize(text: str) -> Event:
-    """The event that a text carries.
+    """The event in a text that `serialize` made.
 
     Raises:
-        RejectedRecordError: it is none that we wrote.
+        RejectedRecordError: the text is not one that `serialize` makes of an event of a request.
     """
     try:
         item = json.loads(text)[_NAME]
@@ -53,7 +53,7 @@ def deserialize(text: str) -> Event:
 
 
 def _is_of_a_request(event: Event) -> bool:
-    """Whether `Event.of_request` could have made it: what is in the log can be folded.
+    """Whether `Event.of_request` could have made the event, so that it can be projected.
 
     Raises:
         ValueError, TypeError: it could not.
@@ -81,10 +81,10 @@ def _is_of_a_request(event: Event) -> bool:
 
 
 def _is_fact(name: str, value: Any) -> bool:
-    """Whether a detail can have this value: each is a text, but for a few.
+    """Whether an event's detail may have this name and value; most values are text.
 
     Raises:
-        ValueError, TypeError: it cannot.
+        ValueError, TypeError: it may not.
     """
     if name == "sent_at":
         return bool(parse(value) == value)

@@ -536,7 +536,9 @@ class Part:
             paths = list(_paths_to(error.holder, data))
             field = ".".join((*(paths[0] if len(paths) == 1 else ()), error.name))
             where = _place(self._name, error.token)[0]
-            raise MissingFieldError(f"{where}: the data have no {field!r}", field=field) from None
+            raise MissingFieldError(
+                f"{where}: the data have no {field!r}", merge_field=field
+            ) from None
         except _FAILURES as error:
             where = _place(self._name, getattr(error, "token", None) or context.at)[0]
             raise InvalidInputError(f"{where}: {getattr(error, 'message', error)}") from None

@@ -16,7 +16,15 @@ from sendtrail.aws.dynamodb import from_attributes
 from sendtrail.errors import ConfigurationError, RefusedError
 from sendtrail.projections.checkpoints import Checkpoint
 
-__all__ = ["EVERY_CHANGE", "INSERTS", "Batch", "Record", "Unreadable", "consume", "read_batch"]
+__all__ = [
+    "EVERY_CHANGE",
+    "INSERTS",
+    "Batch",
+    "Record",
+    "QuarantinedRecord",
+    "consume",
+    "read_batch",
+]
 
 T = TypeVar("T")
 Item = dict[str, Any]
@@ -44,7 +52,7 @@ class Record(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class QuarantinedRecord:
     """A record that cannot be folded, to be quarantined whole."""
 
     record: Mapping[str, Any]
@@ -60,7 +68,7 @@ class Batch(Generic[T]):
     """The records of one shard, in order."""
 
     records: tuple[Record[T], ...]
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[QuarantinedRecord, ...]
 
 
 def read_batch(
@@ -78,7 +86,7 @@ def read_batch(
             the records is not known and counting them exactly is not possible.
     """
     records: list[Record[T]] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[QuarantinedRecord] = []
     raw = event.get("Records") or []
     shard = event.get("shardId")
     if raw and not shard:
@@ -105,7 +113,7 @@ def read_batch(
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
-            unreadable.append(Unreadable(entry, repr(error)))
+            unreadable.append(QuarantinedRecord(entry, repr(error)))
     return Batch(tuple(records), tuple(unreadable))
 
 
@@ -145,7 +153,7 @@ def consume(
             try:
                 rows += apply([record])
             except RefusedError as error:
-                aside.append(Unreadable(record.raw, str(error)))
+                aside.append(QuarantinedRecord(record.raw, str(error)))
     for each in aside:
         quarantine(each.to_json())
     return rows, len(aside)

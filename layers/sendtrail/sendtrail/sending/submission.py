@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -19,7 +19,12 @@ from sendtrail.domain.ids import (
 from sendtrail.domain.participant import current_address
 from sendtrail.domain.plan import Content, Plan, PlannedMessage, SpamReport
 from sendtrail.domain.times import Timestamp, epoch_ms
-from sendtrail.errors import InvalidInputError, MissingFieldError, NotFoundError
+from sendtrail.errors import (
+    InvalidInputError,
+    InvalidRequestError,
+    MissingFieldError,
+    NotFoundError,
+)
 from sendtrail.log.event_log import EventLog
 from sendtrail.mail.addresses import canonical_address, sendable_address
 from sendtrail.mail.spam import score
@@ -153,7 +158,6 @@ class Submission:
             NotFoundError: there is no such template.
             AwsError: it may have been taken; with an ``Idempotency-Key`` it can be asked for again.
         """
-        self._check(draft)
         known = self._plans.find(_plan_id(draft, request)) if request.idempotency_key else None
         plan = known or self._plans.put(self.prepare(draft, request).plan)
         if plan.request != _digest(draft):
@@ -177,7 +181,6 @@ class Submission:
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `submit`.
         """
-        self._check(draft)
         prepared = self.prepare(draft, request)
         messages = prepared.plan.messages
         ineligible = self._eligibility.of(
@@ -194,25 +197,36 @@ class Submission:
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `submit`.
         """
+        problems = self._problems(draft)
         content = self._content(draft.content)
-        self._renderer.template(content)  # its own faults are no recipient's
-        messages = [
-            PlannedMessage(
-                message_id=new_message_id(request.at),
-                participant_id=addressee.participant_id,
-                address=address,
-                subject="",
-                data=addressee.data,
-            )
-            for addressee, address in zip(
-                draft.recipients, _addresses(draft.recipients, self._directory), strict=True
-            )
-        ]
-        scored = set(range(0, len(messages), -(-len(messages) // _SCORED)))
-        rendered = [
-            self._rendered(content, message, number, make_text=number in scored)
-            for number, message in enumerate(messages)
-        ]
+        try:
+            template = self._renderer.template(content)  # its own faults are no recipient's
+        except InvalidInputError as error:
+            raise InvalidRequestError([*problems, error]) if problems else error from None
+        unsound = {problem.index for problem in problems}
+        messages: list[PlannedMessage] = []
+        rendered: list[Rendered] = []
+        step = -(-len(draft.recipients) // _SCORED)
+        for number, found in enumerate(self._addresses(draft.recipients)):
+            if isinstance(found, InvalidInputError):
+                problems.append(found)
+            elif number not in unsound and len(problems) <= InvalidRequestError.MAX_PROBLEMS:
+                addressee = draft.recipients[number]
+                message = PlannedMessage(
+                    message_id=new_message_id(request.at),
+                    participant_id=addressee.participant_id,
+                    address=found,
+                    subject="",
+                    data=addressee.data,
+                )
+                try:
+                    rendered.append(
+                        self._rendered(content, message, number, make_text=number % step == 0)
+                    )
+                except InvalidInputError as error:
+                    problems.append(error)
+                messages.append(message)
+        InvalidRequestError.raise_if_any(problems)
         messages = [
             replace(message, subject=each.subject)
             for message, each in zip(messages, rendered, strict=True)
@@ -226,8 +240,8 @@ class Submission:
             content=content,
             spam=self._spam(
                 draft,
-                [each for number, each in enumerate(rendered) if number in scored],
-                text_was_given=self._renderer.template(content).has_text,
+                rendered[::step],
+                text_was_given=template.has_text,
             ),
             messages=messages,
             communication_id=plan_id if draft.is_communication else None,
@@ -246,31 +260,30 @@ class Submission:
         )
         return Prepared(plan, rendered)
 
-    def _check(self, draft: Draft) -> None:
-        for name, addresses in (("reply_to", [draft.reply_to]), ("copy_to", draft.copy_to)):
-            _check_addresses(name, [each for each in addresses if each is not None])
+    def _problems(self, draft: Draft) -> list[InvalidInputError]:
+        """What is wrong with a draft by itself.
+
+        Raises:
+            InvalidInputError: there are too many recipients to look at each.
+        """
+        problems = [
+            *_address_problems("reply_to", [draft.reply_to] if draft.reply_to else []),
+            *_address_problems("copy_to", draft.copy_to),
+        ]
         count = len(draft.recipients)
         if count > self.max_recipients:
-            raise InvalidInputError(
-                f"recipients: {count}; at most {self.max_recipients} are allowed"
-            )
+            said = f"{count}; at most {self.max_recipients} are allowed"
+            problems.append(InvalidInputError(said, path=("recipients",)))
+            InvalidRequestError.raise_if_any(problems)
         first: dict[str, int] = {}
         for number, addressee in enumerate(draft.recipients):
             same = first.setdefault(addressee.participant_id, number)
             if same != number:
-                raise InvalidInputError(
-                    f"recipients[{number}]: {addressee.participant_id} is recipients[{same}] "
-                    "already"
-                )
-            if _depth(addressee.data) > _MAX_DEPTH:
-                raise InvalidInputError(
-                    f"recipients[{number}].data: nested deeper than {_MAX_DEPTH}"
-                )
-            size = len(json.dumps(addressee.data).encode())
-            if size > _MAX_DATA:
-                raise InvalidInputError(
-                    f"recipients[{number}].data: {size} bytes; at most {_MAX_DATA} are allowed"
-                )
+                said = f"{addressee.participant_id} is recipients[{same}] already"
+                problems.append(InvalidInputError(said, path=("recipients", number)))
+            elif fault := _data_problem(addressee.data):
+                problems.append(InvalidInputError(fault, path=("recipients", number, "data")))
+        return problems
 
     def _content(self, content: Content) -> Content:
         """The content with the version that holds now."""
@@ -288,13 +301,34 @@ class Submission:
             return self._renderer.checked(content, message, make_text=make_text)
         except MissingFieldError as error:
             raise MissingFieldError(
-                f"recipients[{number}].data ({message.participant_id}): {error.field} is missing",
-                field=error.field,
+                f"{error.merge_field} is missing",
+                merge_field=error.merge_field,
+                path=("recipients", number, "data"),
+                who=message.participant_id,
             ) from None
         except InvalidInputError as error:
             raise InvalidInputError(
-                f"recipients[{number}] ({message.participant_id}): {error}"
+                str(error), path=("recipients", number), who=message.participant_id
             ) from None
+
+    def _addresses(self, recipients: Sequence[Addressee]) -> list[str | InvalidInputError]:
+        """The address of each recipient, looked up where it is not given; or that none is known."""
+
+        def address(number_and_addressee: tuple[int, Addressee]) -> str | InvalidInputError:
+            number, addressee = number_and_addressee
+            if addressee.address is not None:
+                return canonical_address(addressee.address)
+            _, uses = self._directory.participant(addressee.participant_id)
+            use = current_address(uses)
+            if use is None:
+                return InvalidInputError(
+                    f"none is known of {addressee.participant_id}; give one, or register it",
+                    path=("recipients", number, "address"),
+                )
+            return use.address
+
+        with ThreadPoolExecutor(max_workers=_READERS) as readers:
+            return list(readers.map(address, enumerate(recipients)))
 
     def _spam(
         self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
@@ -323,14 +357,22 @@ def _plan_id(draft: Draft, request: Request) -> str:
     return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
 
 
-def _check_addresses(name: str, addresses: Sequence[str]) -> None:
+def _address_problems(name: str, addresses: Sequence[str]) -> Iterator[InvalidInputError]:
     for address in addresses:
         try:
             sendable_address(address)
         except ValueError as error:
-            raise InvalidInputError(f"{name}: {address!r:.80}: {error}") from None
+            yield InvalidInputError(f"{address!r:.80}: {error}", path=(name,))
     if len({normal_address(address) for address in addresses}) < len(addresses):
-        raise InvalidInputError(f"{name}: an address twice")
+        yield InvalidInputError("an address twice", path=(name,))
+
+
+def _data_problem(data: Mapping[str, Any]) -> str | None:
+    """What is wrong with a recipient's data, if anything is."""
+    if _depth(data) > _MAX_DEPTH:
+        return f"nested deeper than {_MAX_DEPTH}"
+    size = len(json.dumps(data).encode())
+    return f"{size} bytes; at most {_MAX_DATA} are allowed" if size > _MAX_DATA else None
 
 
 def _depth(value: Any) -> int:
@@ -349,23 +391,3 @@ def _depth(value: Any) -> int:
 
 def _digest(draft: Draft) -> str:
     return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
-
-
-def _addresses(recipients: Sequence[Addressee], directory: Directory) -> list[str]:
-    """The address of each recipient, looked up where it is not given."""
-
-    def address(number_and_addressee: tuple[int, Addressee]) -> str:
-        number, addressee = number_and_addressee
-        if addressee.address is not None:
-            return canonical_address(addressee.address)
-        _, uses = directory.participant(addressee.participant_id)
-        use = current_address(uses)
-        if use is None:
-            raise InvalidInputError(
-                f"recipients[{number}].address: none is known of {addressee.participant_id}; "
-                "give one, or register it"
-            )
-        return use.address
-
-    with ThreadPoolExecutor(max_workers=_READERS) as readers:
-        return list(readers.map(address, enumerate(recipients)))

@@ -20,7 +20,7 @@ from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.staff.ses_suppression_list import SesSuppressionList
 
-__all__ = ["MAX_REGISTERED", "Lifted", "StaffCommands"]
+__all__ = ["MAX_REGISTERED", "LiftResult", "StaffCommands"]
 
 MAX_REGISTERED: Final = 20
 """How many addresses may be registered to a participant: their history is read from as many
@@ -30,7 +30,7 @@ _MAX_SPELLINGS: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Lifted:
+class LiftResult:
     """Which lists an address was taken off: ours, and SES's of the account."""
 
     lifted: bool
@@ -94,7 +94,7 @@ class StaffCommands:
         """
         self._record(Event.suppressed(checked_address(address), at, note))
 
-    def lift(self, address: str, at: Timestamp) -> Lifted:
+    def lift(self, address: str, at: Timestamp) -> LiftResult:
         """Takes an address off the suppression list, whatever the reason; and off SES's own list
         of the account, so that mail to it is tried again.
 
@@ -111,7 +111,7 @@ class StaffCommands:
             raise NotFoundError(f"{address} is not suppressed, here or by SES")
         if here:
             self._record(Event.suppression_lifted(address, at))
-        return Lifted(lifted=here, removed_from_ses=there)
+        return LiftResult(lifted=here, removed_from_ses=there)
 
     def _record(self, event: Event) -> None:
         self._log.append([event])

@@ -1,4 +1,4 @@
-"""Tracking: a pixel that was loaded, a link that was followed."""
+"""HitRecorder: a pixel that was loaded, a link that was followed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.times import Timestamp
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
 
-__all__ = ["PublicRequest", "Tracking", "shortened"]
+__all__ = ["PublicRequest", "HitRecorder", "shortened"]
 
 _MAX_AGENT: Final = 1_000
 _KEPT_BITS: Final = {4: 24, 6: 48}
@@ -33,7 +33,7 @@ class PublicRequest:
     user_agent: str
 
 
-class Tracking:
+class HitRecorder:
     """Turns hits into events."""
 
     def __init__(self, writer: FallbackWriter, *, whole_ip_addresses: bool) -> None:

@@ -14,10 +14,10 @@ from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.tracking.hits import PublicRequest
 
-__all__ = ["By", "Preferences"]
+__all__ = ["ChangedBy", "Preferences"]
 
 
-class By(StrEnum):
+class ChangedBy(StrEnum):
     """How a choice was made."""
 
     ONE_CLICK = "one-click"
@@ -53,7 +53,7 @@ class Preferences:
         return known.subscribed
 
     def choose(
-        self, recipient: Recipient, request: PublicRequest, *, subscribed: bool, by: By
+        self, recipient: Recipient, request: PublicRequest, *, subscribed: bool, by: ChangedBy
     ) -> WrittenTo:
         """Keeps a choice, whatever happens; and folds it at once, if that is possible."""
         detail = {"subscribed": subscribed, "by": by.value}
