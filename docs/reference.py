@@ -12,11 +12,11 @@ from samcli.yamlhelper import yaml_parse
 
 from local.paths import TEMPLATE
 from sendtrail import config
-from sendtrail.cli.main import parser
 from sendtrail.domain.event_details import BY_OURSELVES, BY_SES, Details
 from sendtrail.domain.events import EventType
 from sendtrail.mail.spam import RULES
 from sendtrail.metrics import METRICS
+from sendtrail_cli.main import parser
 
 __all__ = [
     "commands",

@@ -44,9 +44,9 @@ from local.functions import Functions
 from local.stack import Options, Parts, parts
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.service import RetryPolicy
-from sendtrail.cli import rebuild as cli
-from sendtrail.cli.target import Target
 from sendtrail.domain.communication import figures
+from sendtrail_cli import rebuild as cli
+from sendtrail_cli.target import Target
 from tests.faults.chaos import Chaos, Killer, Redelivering, SpoiltDatabase
 from tests.faults.letters import Letters
 from tests.faults.weather import Weather, weather

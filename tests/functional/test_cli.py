@@ -11,15 +11,15 @@ import boto3
 import pytest
 
 from local.notifications import Mail
-from sendtrail.cli.keys import list_keys, make_key, remove_key
-from sendtrail.cli.main import main
-from sendtrail.cli.target import Target
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.errors import NotFoundError
 from sendtrail.intake.parser import events_of
 from sendtrail.log.fallback import UNSAVED
 from sendtrail.log.serialization import serialize
+from sendtrail_cli.keys import list_keys, make_key, remove_key
+from sendtrail_cli.main import main
+from sendtrail_cli.target import Target
 from tests.functional.conftest import Backend
 from tests.functional.world import World
 

@@ -38,7 +38,7 @@ class Stack:
 
     def sendtrail(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs `sendtrail …`."""
-        return self._run("sendtrail.cli.main", *arguments, check=check)
+        return self._run("sendtrail_cli.main", *arguments, check=check)
 
     def _run(self, module: str, *arguments: str, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

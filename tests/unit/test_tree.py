@@ -55,6 +55,7 @@ def modules() -> Iterator[tuple[str, Path]]:
         part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if part != "__init__":
             yield part, path
+    yield from (("cli", path) for path in (ROOT / "sendtrail_cli").glob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.aws.service import RetryPolicy
-from sendtrail.cli.progress import progress_bar
-from sendtrail.cli.target import Target
 from sendtrail.projections.rebuild import Rebuild, Tables
+from sendtrail_cli.progress import progress_bar
+from sendtrail_cli.target import Target
 
 __all__ = ["WAIT_SECONDS", "rebuild"]
 

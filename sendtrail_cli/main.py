@@ -12,11 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sendtrail import __version__
 from sendtrail.auth.api_keys import Scope
-from sendtrail.cli.keys import list_keys, make_key, remove_key
-from sendtrail.cli.queues import recover, redrive
-from sendtrail.cli.rebuild import WAIT_SECONDS, rebuild
-from sendtrail.cli.target import Target
 from sendtrail.errors import InvalidInputError, SendtrailError
+from sendtrail_cli.keys import list_keys, make_key, remove_key
+from sendtrail_cli.queues import recover, redrive
+from sendtrail_cli.rebuild import WAIT_SECONDS, rebuild
+from sendtrail_cli.target import Target
 
 __all__ = ["main", "parser"]
 

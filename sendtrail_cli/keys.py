@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from sendtrail.auth.api_keys import Scope, key_id, new_key
-from sendtrail.cli.target import Target
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
+from sendtrail_cli.target import Target
 
 __all__ = ["list_keys", "make_key", "remove_key"]
 

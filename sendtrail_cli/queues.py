@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sendtrail.cli.target import Target
 from sendtrail.errors import InvalidInputError
 from sendtrail.log.recovery import unsaved
+from sendtrail_cli.target import Target
 
 __all__ = ["recover", "redrive"]
 

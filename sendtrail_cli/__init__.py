@@ -1,0 +1,1 @@
+"""The command `sendtrail`, for operators: one module a command."""
