@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sendtrail.auth.api_keys import Scope, new_key
+from sendtrail.auth.api_keys import Scope, key_id, new_key
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
 from sendtrail_cli.target import Target
 
 __all__ = ["list_keys", "make_key", "remove_key"]
-
-_ID_LENGTH = 16
-"""Of an id: the beginning of the key's hash, as the access logs name it."""
 
 
 def make_key(target: Target, scope: str, name: str) -> str:
@@ -30,7 +27,7 @@ def list_keys(target: Target) -> list[dict[str, str]]:
     """
     return [
         {
-            "id": entry["sha256"][:_ID_LENGTH],
+            "id": key_id(entry["sha256"]),
             "name": entry["name"],
             "scope": entry["scope"],
             "created_at": entry["created_at"],
@@ -39,16 +36,16 @@ def list_keys(target: Target) -> list[dict[str, str]]:
     ]
 
 
-def remove_key(target: Target, key_id: str) -> None:
+def remove_key(target: Target, unwanted: str) -> None:
     """Removes a key; it stops working within a minute, and whatever API Gateway caches.
 
     Raises:
         NotFoundError: no key has this id.
     """
     content = _read(target)
-    left = [entry for entry in content["keys"] if entry["sha256"][:_ID_LENGTH] != key_id]
+    left = [entry for entry in content["keys"] if key_id(entry["sha256"]) != unwanted]
     if len(left) == len(content["keys"]):
-        raise NotFoundError(f"no key has the id {key_id}; `sendtrail key list` shows them")
+        raise NotFoundError(f"no key has the id {unwanted}; `sendtrail key list` shows them")
     _write(target, {**content, "keys": left})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sendtrail import __version__
 from sendtrail.auth.api_keys import Scope
-from sendtrail.errors import SendtrailError
+from sendtrail.errors import InvalidInputError, SendtrailError
 from sendtrail_cli.keys import list_keys, make_key, remove_key
 from sendtrail_cli.queues import recover, redrive
 from sendtrail_cli.rebuild import WAIT_SECONDS, rebuild
@@ -24,11 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        the exit status: 0 if it was done, 1 if not; argparse exits with 2 on a usage error.
+        the exit status: 0 if it was done, 1 if not, 2 if it was called wrongly.
+
+    Raises:
+        SystemExit: with 2, what argparse itself finds wrong.
     """
     options = parser().parse_args(arguments)
     try:
         options.run(Target.of(options.aws), options)
+    except InvalidInputError as error:
+        print(f"sendtrail: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("sendtrail: interrupted; it can be done again", file=sys.stderr)
+        return 1
     except (SendtrailError, BotoCoreError, ClientError, OSError) as error:
         print(f"sendtrail: {error}", file=sys.stderr)
         return 1
@@ -39,12 +49,18 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands, from which docs/commands.md is generated."""
     top = argparse.ArgumentParser(
         prog="sendtrail",
-        description="Operates a Sendtrail stack: the local one, or one in AWS by --aws STACK.",
+        description="Operates a Sendtrail stack: the local one of this folder, or with --aws STACK "
+        "one in AWS, by your own credentials.",
+        epilog="Exit status: 0 if it was done, 1 if not, 2 if it was called wrongly.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
-    key = commands.add_parser("key", help="make, list and remove API keys")
+    key = commands.add_parser(
+        "key",
+        help="make, list and remove API keys",
+        description="API keys: who may call the private routes and sign in to the console.",
+    )
     keys = key.add_subparsers(required=True, metavar="COMMAND", title="commands")
     make = _command(
         keys,
@@ -92,7 +108,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         nargs="*",
-        help="logs as CloudWatch exports them, also .gz; the local stack's own if none",
+        help="logs as CloudWatch exports them, also .gz; needed with --aws, else the local stack's "
+        "own if none",
     )
     recovery.set_defaults(run=_recover)
 
@@ -112,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
     rebuilding.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=WAIT_SECONDS,
         help="for batches that are under way (%(default).0f: longer than a function runs)",
     )
@@ -132,6 +149,17 @@ def _command(
         "--aws", metavar="STACK", help="the CloudFormation stack of that name, not the local one"
     )
     return made
+
+
+def _seconds(text: str) -> float:
+    """Seconds on the command line."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError
+    return value
+
+
+_seconds.__name__ = "number of seconds"  # as argparse's message names it
 
 
 def _make_key(target: Target, options: argparse.Namespace) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from sendtrail.errors import InvalidInputError
 from sendtrail.log.recovery import unsaved
 from sendtrail_cli.target import Target
 
@@ -37,8 +39,9 @@ def redrive(target: Target) -> int:
 def _move(sqs: Any, dead: str, alive: str) -> int:
     moved = 0
     while True:
+        # Only a long poll asks all of SQS's servers: a short one may find nothing though there is.
         found = sqs.receive_message(
-            QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=30
+            QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=30, WaitTimeSeconds=1
         ).get("Messages", [])
         if not found:
             return moved
@@ -57,13 +60,24 @@ def recover(target: Target, files: Sequence[Path]) -> int:
 
     Returns:
         how many events were sent.
+
+    Raises:
+        InvalidInputError: a stack in AWS was named, and no file.
+        OSError: a file cannot be read, or not to its end.
     """
+    if not files and target.is_in_aws:
+        raise InvalidInputError(
+            "name the FILEs: the logs of a stack in AWS are not on this machine"
+        )
     url, sqs = target.resource("IngestQueue"), target.client("sqs")
     sent = 0
     for path in files or sorted(_LOGS.glob("*.log")):
         open_file = gzip.open if path.suffix == ".gz" else open
-        with open_file(path, "rt", encoding="utf-8", errors="replace") as lines:
-            for text in unsaved(lines):
-                sqs.send_message(QueueUrl=url, MessageBody=text)
-                sent += 1
+        try:
+            with open_file(path, "rt", encoding="utf-8", errors="replace") as lines:
+                for text in unsaved(lines):
+                    sqs.send_message(QueueUrl=url, MessageBody=text)
+                    sent += 1
+        except (EOFError, zlib.error) as error:
+            raise gzip.BadGzipFile(f"{path} is no whole gzip file: {error}") from error
     return sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any, Final
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.aws.service import RetryPolicy
 from sendtrail.projections.rebuild import Rebuild, Tables
+from sendtrail_cli.progress import progress_bar
 from sendtrail_cli.target import Target
 
 __all__ = ["WAIT_SECONDS", "rebuild"]
@@ -50,15 +52,48 @@ def rebuild(
         resume=resume,
     )
     report(f"epoch {run.epoch}: waiting {wait:.0f} s for batches that are under way")
-    time.sleep(wait)
+    _wait(wait)
     scanner = target.client("dynamodb")
     for table, apply in ((tables.events, run.apply_log), (tables.messages, run.apply_rest)):
-        with ThreadPoolExecutor(max_workers=_SEGMENTS) as workers:
-            scans = [_pages(scanner, table, segment) for segment in range(_SEGMENTS)]
-            list(workers.map(lambda pages, do=apply: [do(page) for page in pages], scans))
+        _scan(scanner, table, apply)
         counts = ", ".join(f"{number:,} {what}" for what, number in sorted(run.done.items()))
         report(f"read {table}: {counts or 'nothing'}")
     return run
+
+
+def _wait(seconds: float) -> None:
+    with progress_bar("waiting", seconds) as advance:
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            time.sleep(min(left, 1.0))
+            advance(min(left, 1.0))
+
+
+def _scan(scanner: Any, table: str, apply: Callable[[Page], None]) -> None:
+    """Applies all items of a table, page by page, its segments at the same time. If a page fails,
+    or somebody interrupts, no further pages are read.
+    """
+    stopping = threading.Event()
+    total = scanner.describe_table(TableName=table)["Table"]["ItemCount"]  # of some hours ago
+    with progress_bar(table, total) as advance:
+
+        def take(segment: int) -> None:
+            try:
+                for page in _pages(scanner, table, segment):
+                    if stopping.is_set():
+                        return
+                    apply(page)
+                    advance(len(page))
+            except BaseException:
+                stopping.set()
+                raise
+
+        with ThreadPoolExecutor(max_workers=_SEGMENTS) as workers:
+            try:
+                list(workers.map(take, range(_SEGMENTS)))
+            except BaseException:
+                stopping.set()
+                raise
 
 
 def _pages(scanner: Any, table: str, segment: int) -> Iterator[Page]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import boto3
 
-from sendtrail.errors import NotFoundError
+from sendtrail.errors import ConfigurationError, NotFoundError
 
 __all__ = ["Target"]
 
@@ -42,7 +42,8 @@ class Target:
         the local stack of this folder.
 
         Raises:
-            NotFoundError: there is no such stack, or none runs here.
+            NotFoundError: none runs here, or the stack in AWS is not Sendtrail's.
+            ConfigurationError: the local stack's file cannot be read.
         """
         return cls._in_aws(aws_stack) if aws_stack else cls._here()
 
@@ -55,6 +56,8 @@ class Target:
                 f"no local stack runs in {Path.cwd()} (there is no {_STACK_FILE}): start one by "
                 "`make run`, or name a stack in AWS by --aws STACK"
             ) from None
+        except ValueError as error:
+            raise ConfigurationError(f"{_STACK_FILE} is not JSON: {error}") from error
         session = boto3.Session(
             region_name=state["region"],
             aws_access_key_id="local",
@@ -79,7 +82,14 @@ class Target:
         parameters = {
             each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())
         }
+        if "RetentionDays" not in parameters:
+            raise NotFoundError(f"the stack {name} is not one of Sendtrail: no RetentionDays")
         return cls(session, resources, int(parameters["RetentionDays"]), {})
+
+    @property
+    def is_in_aws(self) -> bool:
+        """Whether the stack is not the local one."""
+        return not self.endpoints
 
     def client(self, service: str) -> Any:
         """A boto3 client."""

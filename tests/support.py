@@ -8,11 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
 import pytest
+
+from sendtrail.domain.event_details import BY_OURSELVES, BY_SES
+from sendtrail.domain.events import Event, Source
 
 __all__ = [
     "HOSTILE_INPUTS",
@@ -22,6 +26,7 @@ __all__ = [
     "load_event",
     "load_function",
     "missing",
+    "undocumented",
     "works",
 ]
 
@@ -53,6 +58,17 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("SENDTRAIL_TEST_ALL") == "1":
         pytest.fail(f"SENDTRAIL_TEST_ALL is set, and this machine lacks {what}")
     pytest.skip(f"this machine lacks {what}")
+
+
+def undocumented(events: Iterable[Event]) -> set[str]:
+    """Details of events that no table of docs/events.md has, as ``source Type.detail``."""
+    tables = {Source.SES: BY_SES, Source.OWN: BY_OURSELVES}
+    return {
+        f"{event.source} {event.type}.{name}"
+        for event in events
+        for name in event.detail
+        if name not in tables[event.source].get(event.type, {})
+    }
 
 
 def copy_of_tree(to: Path) -> Path:

@@ -20,9 +20,11 @@ import pytest
 from local import aws
 from local.functions import free_ports
 from local.template import Resources, load
-from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.aws.dynamodb import DynamoDB, from_attributes
+from sendtrail.domain.events import Event
+from sendtrail.log.items import event_from_item
 from tests.functional.world import Api, World
-from tests.support import ROOT, missing
+from tests.support import ROOT, missing, undocumented
 
 JAR = "DynamoDBLocal.jar"
 IN_TREE = ROOT / ".local/npm/node_modules/amplify-dynamodb-simulator/emulator"
@@ -54,6 +56,12 @@ class Backend:
     def database(self, *, count_capacity: bool = False) -> DynamoDB:
         """A client of ours."""
         return DynamoDB(self.environment, count_capacity=count_capacity)
+
+    def logged(self) -> list[Event]:
+        """All events in the log."""
+        scan = self.endpoints.client("dynamodb").get_paginator("scan")
+        pages = scan.paginate(TableName=self.table("Events"))
+        return [event_from_item(from_attributes(item)) for page in pages for item in page["Items"]]
 
     def variables(self, function: str) -> dict[str, str]:
         """The environment of a function."""
@@ -129,9 +137,10 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture
-def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Everything, empty."""
-    return World(backend, monkeypatch)
+def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Everything, empty; afterwards, each event that was logged has details that are documented."""
+    yield World(backend, monkeypatch)
+    assert undocumented(backend.logged()) == set()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from sendtrail.domain.times import Timestamp
 
-__all__ = ["ApiKeys", "Caller", "Scope", "fingerprint", "new_key"]
+__all__ = ["ApiKeys", "Caller", "Scope", "fingerprint", "key_id", "new_key"]
 
 _PREFIX: Final = "st_"
 _ID_LENGTH: Final = 16
@@ -76,7 +76,7 @@ class ApiKeys:
         return cls(
             {
                 entry["sha256"]: Caller(
-                    entry["name"], Scope(entry["scope"]), entry["sha256"][:_ID_LENGTH]
+                    entry["name"], Scope(entry["scope"]), key_id(entry["sha256"])
                 )
                 for entry in entries
             }
@@ -108,3 +108,8 @@ def new_key(scope: Scope, name: str, at: Timestamp) -> tuple[str, dict[str, Any]
 def fingerprint(key: str) -> str:
     """The SHA-256 of a key, in hex: what is stored of it, and identifies it."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key_id(fingerprint: str) -> str:
+    """What tells a key from others, and may be shown: the beginning of its fingerprint."""
+    return fingerprint[:_ID_LENGTH]

@@ -22,7 +22,7 @@ from typing import Final
 
 from sendtrail.domain.times import Timestamp, epoch_ms
 
-__all__ = ["SCAN_SECONDS", "Actor", "Verdict", "classify"]
+__all__ = ["SCAN_SECONDS", "Actor", "Reason", "Verdict", "classify"]
 
 SCAN_SECONDS: Final = 5
 
@@ -34,12 +34,26 @@ class Actor(StrEnum):
     MACHINE = "machine"
 
 
+class Reason(StrEnum):
+    """The rules, by which verdicts are explained; in the order in which they are tried."""
+
+    WITHIN_5_SECONDS_OF_SENDING = "within_5_seconds_of_sending"
+    NO_USER_AGENT = "no_user_agent"
+    GMAIL_IMAGE_PROXY = "gmail_image_proxy"
+    YAHOO_IMAGE_PROXY = "yahoo_image_proxy"
+    APPLE_PRIVACY_PROXY = "apple_privacy_proxy"
+    SECURITY_SCANNER = "security_scanner"
+    LINK_PREVIEW = "link_preview"
+    ROBOT = "robot"
+    MAIL_PROGRAM_OR_BROWSER = "mail_program_or_browser"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Who acted, and the name of the rule that decided it."""
 
     actor: Actor
-    reason: str
+    reason: Reason
 
     @property
     def is_human(self) -> bool:
@@ -48,25 +62,25 @@ class Verdict:
 
 
 _HUMAN_PROXIES: Final = {
-    "gmail_image_proxy": r"GoogleImageProxy",
-    "yahoo_image_proxy": r"YahooMailProxy",
+    Reason.GMAIL_IMAGE_PROXY: r"GoogleImageProxy",
+    Reason.YAHOO_IMAGE_PROXY: r"YahooMailProxy",
 }
 _MACHINES: Final = {
     # Apple's proxies send the bare product token and nothing else.
-    "apple_privacy_proxy": r"^Mozilla/5\.0$",
-    "security_scanner": (
+    Reason.APPLE_PRIVACY_PROXY: r"^Mozilla/5\.0$",
+    Reason.SECURITY_SCANNER: (
         r"Barracuda|Mimecast|Proofpoint|urldefense|FireEye|Forcepoint|IronPort|Sophos|Trend ?Micro|"
         r"Symantec|MessageLabs|BitDefender|Kaspersky|Fortinet|Fortiguard|Zscaler|Cloudmark|"
         r"Check ?Point|CUDA ?Mail|SafeLinks|Microsoft-?ATP|Cisco ?Umbrella|Hornetsecurity|"
         r"Vade ?Secure|Virus ?Total|Netcraft|PhishTank|\bESET\b|scann?er"
     ),
-    "link_preview": (
+    Reason.LINK_PREVIEW: (
         r"BingPreview|Slackbot|Slack-ImgProxy|facebookexternalhit|Facebot|Twitterbot|LinkedInBot|"
         r"WhatsApp|TelegramBot|Discordbot|SkypeUriPreview|MicrosoftPreview|Iframely|Embedly|"
         r"redditbot|Pinterestbot|Line-?Preview|Google-PageRenderer|Chrome-Lighthouse|"
         r"Applebot|link-?preview|url-?preview|unfurl"
     ),
-    "robot": (
+    Reason.ROBOT: (
         r"\bbot\b|bot/|robot|crawl|spider|slurp|headless|phantomjs|puppeteer|playwright|selenium|"
         r"^curl/|^wget/|python-requests|python-urllib|python-httpx|aiohttp|^Java/|Apache-HttpClient|"
         r"^axios/|^node-fetch|^undici|^Go-http-client|libwww-perl|^Ruby|^PHP/|"
@@ -87,14 +101,14 @@ def classify(*, hit_at: Timestamp, sent_at: Timestamp, user_agent: str | None) -
         user_agent: the request's ``User-Agent`` header, unchanged.
     """
     if epoch_ms(hit_at) - epoch_ms(sent_at) < SCAN_SECONDS * 1000:
-        return Verdict(Actor.MACHINE, "within_5_seconds_of_sending")
+        return Verdict(Actor.MACHINE, Reason.WITHIN_5_SECONDS_OF_SENDING)
     agent = (user_agent or "").strip()[:_MAX_USER_AGENT]
     if not agent:
-        return Verdict(Actor.MACHINE, "no_user_agent")
+        return Verdict(Actor.MACHINE, Reason.NO_USER_AGENT)
     for name, rule in _HUMAN_RULES:
         if rule.search(agent):
             return Verdict(Actor.HUMAN, name)
     for name, rule in _MACHINE_RULES:
         if rule.search(agent):
             return Verdict(Actor.MACHINE, name)
-    return Verdict(Actor.HUMAN, "mail_program_or_browser")
+    return Verdict(Actor.HUMAN, Reason.MAIL_PROGRAM_OR_BROWSER)
