@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -19,7 +19,14 @@ from sendtrail.domain.ids import (
 from sendtrail.domain.participant import current_address
 from sendtrail.domain.plan import Content, Plan, PlannedMessage, SpamReport
 from sendtrail.domain.times import Timestamp, epoch_ms
-from sendtrail.errors import InvalidInputError, MissingFieldError, NotFoundError
+from sendtrail.errors import (
+    InvalidInputError,
+    InvalidTemplateError,
+    MissingFieldError,
+    NotFoundError,
+    Problem,
+    Problems,
+)
 from sendtrail.log.event_log import EventLog
 from sendtrail.mail.addresses import canonical_address, sendable_address
 from sendtrail.mail.spam import score
@@ -42,6 +49,8 @@ _SCORED: Final = 5
 _QUEUED_AGAIN: Final = timedelta(days=1)
 """How long a repeated request also queues its plan again; after that, what it asks for has long
 been done, or is in a dead-letter queue."""
+_NOTHING: Final = Rendered("", None, "")
+"""What a message comes to that cannot be rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +158,17 @@ class Submission:
         request with the same key, after whatever failure, goes on with the first one's plan.
 
         Raises:
-            InvalidInputError: something in it is not allowed or missing; the message says where.
+            InvalidInputError: something in it is not allowed or missing: all of that, each with
+                its place.
             NotFoundError: there is no such template.
             AwsError: it may have been taken; with an ``Idempotency-Key`` it can be asked for again.
         """
-        self._check(draft)
-        known = self._plans.find(_plan_id(draft, request)) if request.idempotency_key else None
-        plan = known or self._plans.put(self.prepare(draft, request).plan)
+        problems = Problems()
+        unfit = self._check(draft, problems)
+        known = None
+        if request.idempotency_key and not problems:
+            known = self._plans.find(_plan_id(draft, request))
+        plan = known or self._plans.put(self._prepare(draft, request, problems, unfit).plan)
         if plan.request != _digest(draft):
             raise InvalidInputError(
                 "this Idempotency-Key was used before, with another body; use a new one"
@@ -177,8 +190,9 @@ class Submission:
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `submit`.
         """
-        self._check(draft)
-        prepared = self.prepare(draft, request)
+        problems = Problems()
+        unfit = self._check(draft, problems)
+        prepared = self._prepare(draft, request, problems, unfit)
         messages = prepared.plan.messages
         ineligible = self._eligibility.of(
             [(message.participant_id, message.address) for message in messages],
@@ -188,35 +202,50 @@ class Submission:
         rendered = [*prepared.rendered[:number], read, *prepared.rendered[number + 1 :]]
         return replace(prepared, rendered=rendered, ineligible=ineligible)
 
-    def prepare(self, draft: Draft, request: Request) -> Prepared:
-        """The plan of a draft whose parts are as they should be, rendered to see that they fit.
+    def _prepare(
+        self, draft: Draft, request: Request, problems: Problems, unfit: Set[int]
+    ) -> Prepared:
+        """The plan of a draft, rendered to see that its parts fit each other.
+
+        Args:
+            problems: what `_check` found; what is found here is told with it.
+            unfit: the recipients who need not be rendered.
 
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `submit`.
         """
-        content = self._content(draft.content)
-        self._renderer.template(content)  # its own faults are no recipient's
-        messages = [
-            PlannedMessage(
+        content = self._content(draft, problems)
+        recipients = self._recipients(draft)
+        scored = set(range(0, len(recipients), -(-len(recipients) // _SCORED) or 1))
+        messages: list[PlannedMessage] = []
+        rendered: list[Rendered] = []
+        for number, (addressee, address) in enumerate(
+            zip(recipients, self._addresses(recipients), strict=True)
+        ):
+            who = addressee.participant_id
+            if address is None:
+                said = f"none is known of {who}; give one, or register it"
+                problems.add(_of_recipient(draft, number, said, "address"))
+            message = PlannedMessage(
                 message_id=new_message_id(request.at),
-                participant_id=addressee.participant_id,
-                address=address,
+                participant_id=who,
+                address=address or "",
                 subject="",
                 data=addressee.data,
             )
-            for addressee, address in zip(
-                draft.recipients, _addresses(draft.recipients, self._directory), strict=True
-            )
-        ]
-        scored = set(range(0, len(messages), -(-len(messages) // _SCORED)))
-        rendered = [
-            self._rendered(content, message, number, make_text=number in scored)
-            for number, message in enumerate(messages)
-        ]
-        messages = [
-            replace(message, subject=each.subject)
-            for message, each in zip(messages, rendered, strict=True)
-        ]
+            each = _NOTHING
+            if content is not None and number not in unfit:
+                try:
+                    each = self._renderer.checked(content, message, make_text=number in scored)
+                except MissingFieldError as error:
+                    said = f"{error.field} is missing"
+                    problems.add(_of_recipient(draft, number, said, "data", who))
+                except InvalidInputError as error:
+                    problems.add(_of_recipient(draft, number, str(error), None, who))
+            messages.append(replace(message, subject=each.subject))
+            rendered.append(each)
+        if problems or content is None:
+            raise problems.error()
         plan_id = _plan_id(draft, request)
         plan = Plan(
             plan_id=plan_id,
@@ -246,34 +275,66 @@ class Submission:
         )
         return Prepared(plan, rendered)
 
-    def _check(self, draft: Draft) -> None:
-        for name, addresses in (("reply_to", [draft.reply_to]), ("copy_to", draft.copy_to)):
-            _check_addresses(name, [each for each in addresses if each is not None])
-        count = len(draft.recipients)
-        if count > self.max_recipients:
-            raise InvalidInputError(
-                f"recipients: {count}; at most {self.max_recipients} are allowed"
-            )
-        first: dict[str, int] = {}
-        for number, addressee in enumerate(draft.recipients):
-            same = first.setdefault(addressee.participant_id, number)
-            if same != number:
-                raise InvalidInputError(
-                    f"recipients[{number}]: {addressee.participant_id} is recipients[{same}] "
-                    "already"
-                )
-            if _depth(addressee.data) > _MAX_DEPTH:
-                raise InvalidInputError(
-                    f"recipients[{number}].data: nested deeper than {_MAX_DEPTH}"
-                )
-            size = len(json.dumps(addressee.data).encode())
-            if size > _MAX_DATA:
-                raise InvalidInputError(
-                    f"recipients[{number}].data: {size} bytes; at most {_MAX_DATA} are allowed"
-                )
+    def _check(self, draft: Draft, problems: Problems) -> set[int]:
+        """Looks at what can be seen without reading anything.
 
-    def _content(self, content: Content) -> Content:
-        """The content with the version that holds now."""
+        Returns:
+            the recipients whose data are not for rendering.
+        """
+        if draft.reply_to is not None:
+            _check_address(draft.reply_to, problems, "reply_to")
+        for number, address in enumerate(draft.copy_to):
+            _check_address(address, problems, "copy_to", number)
+        if len({normal_address(address) for address in draft.copy_to}) < len(draft.copy_to):
+            problems.add(Problem("an address twice", field="copy_to"))
+        count = len(draft.recipients)
+        if not 0 < count <= self.max_recipients:
+            said = f"{count}; at least 1 and at most {self.max_recipients} are allowed"
+            problems.add(Problem(said, field="recipients"))
+        unfit: set[int] = set()
+        first: dict[str, int] = {}
+        for number, addressee in enumerate(self._recipients(draft)):
+            who = addressee.participant_id
+            same = first.setdefault(who, number)
+            if same != number:
+                said = f"{who} is recipients[{same}] already"
+                problems.add(_of_recipient(draft, number, said))
+            if _depth(addressee.data) > _MAX_DEPTH:
+                said = f"nested deeper than {_MAX_DEPTH}"
+            elif (size := len(json.dumps(addressee.data).encode())) > _MAX_DATA:
+                said = f"{size} bytes; at most {_MAX_DATA} are allowed"
+            else:
+                continue
+            unfit.add(number)
+            problems.add(_of_recipient(draft, number, said, "data", who))
+        return unfit
+
+    def _recipients(self, draft: Draft) -> Sequence[Addressee]:
+        """Those to look at one by one: nobody, where there are too many."""
+        return draft.recipients if len(draft.recipients) <= self.max_recipients else ()
+
+    def _content(self, draft: Draft, problems: Problems) -> Content | None:
+        """The content with the version that holds now; None if it cannot be rendered.
+
+        Raises:
+            NotFoundError: there is no such template, and no other problem.
+        """
+        own = draft.content.template_id is None
+        try:
+            content = self._newest(draft.content)
+            self._renderer.template(content)
+        except NotFoundError as error:
+            if not problems:
+                raise
+            problems.add(Problem(str(error), field="template_id"))
+        except InvalidTemplateError as error:
+            for each in error.problems:
+                problems.add(each if own else Problem(str(each), field="template_id"))
+        else:
+            return content
+        return None
+
+    def _newest(self, content: Content) -> Content:
         if content.template_id is None or content.template_version is not None:
             return content
         newest = self._templates.get(content.template_id)
@@ -281,20 +342,18 @@ class Submission:
             raise NotFoundError(f"there is no template {content.template_id}")
         return replace(content, template_version=newest.version)
 
-    def _rendered(
-        self, content: Content, message: PlannedMessage, number: int, *, make_text: bool
-    ) -> Rendered:
-        try:
-            return self._renderer.checked(content, message, make_text=make_text)
-        except MissingFieldError as error:
-            raise MissingFieldError(
-                f"recipients[{number}].data ({message.participant_id}): {error.field} is missing",
-                field=error.field,
-            ) from None
-        except InvalidInputError as error:
-            raise InvalidInputError(
-                f"recipients[{number}] ({message.participant_id}): {error}"
-            ) from None
+    def _addresses(self, recipients: Sequence[Addressee]) -> list[str | None]:
+        """The address of each recipient, looked up where it is not given; None if none is known."""
+
+        def address(addressee: Addressee) -> str | None:
+            if addressee.address is not None:
+                return canonical_address(addressee.address)
+            _, uses = self._directory.participant(addressee.participant_id)
+            use = current_address(uses)
+            return use.address if use else None
+
+        with ThreadPoolExecutor(max_workers=_READERS) as readers:
+            return list(readers.map(address, recipients))
 
     def _spam(
         self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
@@ -323,14 +382,24 @@ def _plan_id(draft: Draft, request: Request) -> str:
     return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
 
 
-def _check_addresses(name: str, addresses: Sequence[str]) -> None:
-    for address in addresses:
-        try:
-            sendable_address(address)
-        except ValueError as error:
-            raise InvalidInputError(f"{name}: {address!r:.80}: {error}") from None
-    if len({normal_address(address) for address in addresses}) < len(addresses):
-        raise InvalidInputError(f"{name}: an address twice")
+def _check_address(
+    address: str, problems: Problems, field_name: str, index: int | None = None
+) -> None:
+    try:
+        sendable_address(address)
+    except ValueError as error:
+        problems.add(Problem(f"{address!r:.80}: {error}", field=field_name, index=index))
+
+
+def _of_recipient(
+    draft: Draft, number: int, said: str, subfield: str | None = None, who: str | None = None
+) -> Problem:
+    """A problem of a recipient. A direct message's has fields of its own, and is in no list."""
+    if draft.is_communication:
+        return Problem(
+            said, field="recipients", index=number, subfield=subfield, participant_id=who
+        )
+    return Problem(said, field=subfield)
 
 
 def _depth(value: Any) -> int:
@@ -349,23 +418,3 @@ def _depth(value: Any) -> int:
 
 def _digest(draft: Draft) -> str:
     return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
-
-
-def _addresses(recipients: Sequence[Addressee], directory: Directory) -> list[str]:
-    """The address of each recipient, looked up where it is not given."""
-
-    def address(number_and_addressee: tuple[int, Addressee]) -> str:
-        number, addressee = number_and_addressee
-        if addressee.address is not None:
-            return canonical_address(addressee.address)
-        _, uses = directory.participant(addressee.participant_id)
-        use = current_address(uses)
-        if use is None:
-            raise InvalidInputError(
-                f"recipients[{number}].address: none is known of {addressee.participant_id}; "
-                "give one, or register it"
-            )
-        return use.address
-
-    with ThreadPoolExecutor(max_workers=_READERS) as readers:
-        return list(readers.map(address, enumerate(recipients)))
