@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sendtrail.auth.api_keys import Scope
+from sendtrail.domain.ids import ID_RULE
 from sendtrail.sending import template_store
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, outbox
@@ -59,10 +60,18 @@ def hidden(page: dict[str, Any]) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in found if name != "form_secret"}
 
 
+def told(page: dict[str, Any]) -> dict[str, list[str]]:
+    """Field → all that the page says is wrong with it."""
+    found = re.findall(r'<(p|ul) class="fault" id="fault-(\w*)">(.*?)</\1>', page["body"])
+    return {
+        name: [html.unescape(each) for each in re.findall(r"(?:^|<li>)([^<]+)", said)]
+        for _, name, said in found
+    }
+
+
 def faults(page: dict[str, Any]) -> dict[str, str]:
     """Field → what the page says is wrong with it."""
-    found = re.findall(r'<p class="fault" id="fault-(\w*)">([^<]*)</p>', page["body"])
-    return {name: html.unescape(said) for name, said in found}
+    return {name: " ".join(said) for name, said in told(page).items()}
 
 
 def test_a_mailing_is_looked_at_and_sent(world: World, post: Post, sender: Visitor) -> None:
@@ -214,6 +223,60 @@ def test_what_cannot_be_sent_is_said_at_its_field(
     assert f'aria-describedby="fault-{field} help-{field}"' in page["body"]
     assert html.escape((DRAFT | more)["kind"]) in page["body"]
     assert sender.post(f"{PAGE}/send", **DRAFT | more, once="x" * 32)["statusCode"] == 422
+
+
+@pytest.mark.parametrize("reply_to", ["nobody", "a@b"])
+@pytest.mark.parametrize("step", ["look", "send"])
+def test_everything_that_is_wrong_is_told_at_once(
+    sender: Visitor, reply_to: str, step: str
+) -> None:
+    """What the form can see, and what only sending can: the lines of the table are in order."""
+    rows = [f"ann,{GOOD}", "cat,", "no id,", f"bob,{GOOD}"]
+    own = {
+        "subject": "Hello {{ participant_id }}",
+        "text": "{% if address != '' %}{{ x }}{% endif %}",
+    }
+    draft = OWN | own | {"reply_to": reply_to, "name": ""}
+    draft["recipients"] = "participant_id,address\n" + "\n".join(rows)
+    page = sender.post(f"{PAGE}/{step}", **draft, once="x" * 32)
+    assert page["statusCode"] == 422
+    assert list(told(page)) == ["name", "recipients", "reply_to"]
+    assert told(page)["recipients"] == [
+        "Line 2 (ann): x is missing.",
+        "Line 3: none is known of cat; give one, or register it.",
+        f"Line 4: 'no id' is no participant’s id; one is {ID_RULE}.",
+        "Line 5 (bob): x is missing.",
+    ]
+    for field in ("name", "recipients", "reply_to"):
+        assert f'aria-describedby="fault-{field} help-{field}"' in page["body"]
+        assert page["body"].count(f'<a href="#{field}">') == 1
+
+
+def test_both_parts_of_a_mail_are_told_of_beside_an_empty_table(sender: Visitor) -> None:
+    """Each with the line of its own text."""
+    draft = OWN | {"recipients": "", "subject": "{{ x", "text": "a\n{% if %}", "copy_to": "b c"}
+    page = sender.post(f"{PAGE}/look", **draft)
+    assert list(told(page)) == ["subject", "text", "recipients", "copy_to"]
+    assert faults(page)["text"].startswith("Line 2, column 1: ")
+    assert [said[:23] for said in told(page)["copy_to"]] == ["Not an email address: '"] * 2
+
+
+def test_of_very_many_bad_lines_the_first_are_told_and_the_others_counted(sender: Visitor) -> None:
+    """Whoever finds them."""
+    rows = "".join(f"p{number},\nno id {number},\n" for number in range(60))
+    page = sender.post(f"{PAGE}/look", **DRAFT | {"recipients": "participant_id,address\n" + rows})
+    said = told(page)["recipients"]
+    assert len(said) == 51
+    assert (said[0][:7], said[49][:8], said[50]) == ("Line 2:", "Line 34:", "And 130 more.")
+
+
+def test_a_message_is_never_taken_for_a_place(sender: Visitor) -> None:
+    """What people write may look as if it named a field."""
+    bad = "recipients[0].data (ann): reply_to: x"
+    page = sender.post(f"{PAGE}/look", **DRAFT | {"copy_to": "recipients:@reply_to:", "name": bad})
+    assert list(faults(page)) == ["copy_to"]
+    page = sender.post(f"{PAGE}/look", **OWN | {"subject": f"{{% if %}}{bad}", "text": "x"})
+    assert list(faults(page)) == ["subject"]
 
 
 def test_what_looks_like_spam_is_sent_only_if_that_is_allowed(

@@ -270,6 +270,66 @@ def test_nothing_is_sent_of_what_is_not_right_as_a_whole(
     assert post.api("/v1/communications")["json"]["items"] == []
 
 
+def named(answer: dict[str, Any]) -> dict[str, str]:
+    """The place of each error of a request → what is wrong there."""
+    assert answer["statusCode"] == 422
+    assert {each["in"] for each in answer["json"]["errors"]} == {"body"}
+    return {each["name"]: each["message"] for each in answer["json"]["errors"]}
+
+
+def test_everything_that_is_wrong_is_told_at_once_with_its_place(post: Post) -> None:
+    """Named as the errors of a body's form are; the detail says all of it."""
+    recipients: list[dict[str, Any]] = [
+        *people("a@b.example"),
+        {"participant_id": "q", "data": {"name": "Q"}},
+        {"participant_id": "r", "address": "r@b.example"},
+    ]
+    draft = {"name": "News", **NEWS, "reply_to": "a@b", "recipients": recipients}
+    answer = post.api("/v1/communications", "POST", draft)
+    errors = named(answer)
+    assert list(errors) == ["reply_to", "recipients.1.address", "recipients.2.data"]
+    assert errors["recipients.2.data"] == "name is missing"
+    for said in ("reply_to: 'a@b': ", "recipients[1].address: ", "recipients[2].data (r): "):
+        assert said in answer["json"]["detail"]
+    del recipients[1]["data"]
+    both = named(post.api("/v1/communications", "POST", draft))
+    assert {"recipients.1.address", "recipients.1.data"} < both.keys()
+
+
+def test_every_kind_of_problem_is_told_beside_the_others(post: Post) -> None:
+    """Copies, people named twice, data that are too large, a template that is none, two parts."""
+    recipients = [*people("a@b.example") * 2, *people("c@b.example", x="y" * 20_000)]
+    recipients[2]["participant_id"] = "q"
+    draft = {"name": "News", "recipients": recipients, "copy_to": ["a@b.example", "nobody"]}
+    found = named(post.api("/v1/communications", "POST", draft | {"template_id": "none"}))
+    assert list(found) == ["copy_to.1", "recipients.1", "recipients.2.data", "template_id"]
+    found = named(
+        post.api("/v1/communications", "POST", draft | {"subject": "{{", "text": "a\n{% if %}"})
+    )
+    assert {"copy_to.1", "recipients.1", "subject", "text"} < found.keys()
+    assert found["text"].startswith("line 2, column 1: ")
+    assert post.jobs() == []
+
+
+def test_a_direct_message_names_its_own_fields(post: Post) -> None:
+    """It has no list of recipients."""
+    draft = {"participant_id": "q", "reply_to": "a@b", **NEWS}
+    assert list(named(post.api("/v1/messages", "POST", draft))) == ["reply_to", "address", "data"]
+
+
+@pytest.mark.parametrize("recipient", [{"participant_id": "p0"}, {"participant_id": "no id"}])
+def test_of_very_many_problems_the_first_are_told_and_the_others_counted(
+    post: Post, recipient: dict[str, Any]
+) -> None:
+    """Both of those of the body's form, and of what is in it."""
+    draft = {"name": "News", "subject": "s", "text": "t", "recipients": [recipient] * 60}
+    if recipient["participant_id"] == "p0":
+        draft["recipients"] = [{"participant_id": f"p{number}"} for number in range(60)]
+    answer = post.api("/v1/communications", "POST", draft | {"reply_to": "a@b.example"})
+    assert len(named(answer)) == 50
+    assert answer["json"]["detail"].endswith("; and 10 more")
+
+
 def test_a_letter_says_the_same_whenever_it_is_rendered(post: Post) -> None:
     """A template cannot tell whether it is checked, sent or looked at."""
     text = "{{ unsubscribe_url }} {{ unsubscribe_url | url_encode }}"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendtrail.console.recipient_table import decoded, read_recipients
-from sendtrail.errors import InvalidInputError
+from sendtrail.console.recipient_table import ListedRecipient, decoded, read_recipients
+from sendtrail.errors import MAX_TOLD, InvalidInputError, Problems
 from sendtrail.sending.submission import Addressee
 
 IDS = st.text(
@@ -19,6 +19,15 @@ IDS = st.text(
     max_size=20,
 )
 CELLS = st.text(st.characters(exclude_characters="\r\0", codec="utf-8"), max_size=20).map(str.strip)
+
+
+def read(text: str, *, most: int) -> list[ListedRecipient]:
+    """The recipients of a table that is right as a whole."""
+    problems = Problems()
+    found = read_recipients(text, most=most, problems=problems)
+    if problems:
+        raise problems.error()
+    return found
 
 
 @given(
@@ -37,7 +46,7 @@ def test_what_a_spreadsheet_writes_is_read_back(
     writer.writerow(["participant_id", "first_name", "gift.what"])
     writer.writerows([name, *cells] for name, cells in people.items())
     content = file.getvalue().encode("utf-8-sig" if mark else "utf-8")
-    found = read_recipients(decoded(content), most=12)
+    found = read(decoded(content), most=12)
     assert [each.addressee for each in found] == [
         Addressee(name, None, {"first_name": first, "gift": {"what": what}})
         for name, (first, what) in people.items()
@@ -49,7 +58,7 @@ def test_anything_is_read_or_refused(text: str, most: int) -> None:
     """Nothing else can come of a text."""
     for given_text in (text, f"participant_id,a\n{text}", f'participant_id\n"{text}'):
         try:
-            assert len(read_recipients(given_text, most=most)) <= most
+            assert len(read(given_text, most=most)) <= most
         except InvalidInputError:
             continue
 
@@ -94,8 +103,34 @@ HEAD = "participant_id,address,name\n"
 def test_what_is_wrong_is_said_with_its_line(text: str, said: str) -> None:
     """Counted as a spreadsheet or an editor does."""
     with pytest.raises(InvalidInputError) as refused:
-        read_recipients(text, most=3)
+        read(text, most=3)
     assert said in str(refused.value)
+
+
+def test_every_bad_line_is_told_at_once_and_the_others_are_read() -> None:
+    """In their order, each with its number."""
+    problems = Problems()
+    text = HEAD + "a,,A\nb c,,B\nd,,D,too many\ne,,E\na,,A"
+    found = read_recipients(text, most=3, problems=problems)
+    assert [(each.line, each.addressee.participant_id) for each in found] == [(2, "a"), (5, "e")]
+    assert [each.line for each in problems.told] == [3, 4, 6]
+    assert [each.message.partition(" ")[2][:1] for each in problems.told] == ["3", "4", "6"]
+
+
+def test_every_bad_column_is_told_at_once() -> None:
+    """Without them no line can be read."""
+    with pytest.raises(InvalidInputError) as refused:
+        read("participant_id,First name,a,a,b,b.c\nx,y", most=3)
+    assert [each.line for each in refused.value.problems] == [1, 1, 1]
+
+
+def test_of_very_many_bad_lines_the_first_are_told_and_the_others_counted() -> None:
+    """So that neither memory nor the page gets as long as the table."""
+    with pytest.raises(InvalidInputError) as refused:
+        read(HEAD + "no id,,\n" * (MAX_TOLD + 7), most=3)
+    assert [each.line for each in refused.value.problems] == list(range(2, MAX_TOLD + 2))
+    assert refused.value.more == 7
+    assert str(refused.value).endswith("; and 7 more")
 
 
 def test_a_file_of_another_encoding_is_refused() -> None:
@@ -106,7 +141,7 @@ def test_a_file_of_another_encoding_is_refused() -> None:
 
 def test_an_address_may_be_left_out() -> None:
     """By the column, or by its cell: they are written to at the one that is known."""
-    found = read_recipients(f"{HEAD}a,a@example.com,A\nb, ,B", most=3)
+    found = read(f"{HEAD}a,a@example.com,A\nb, ,B", most=3)
     assert [each.addressee.address for each in found] == ["a@example.com", None]
     assert [each.line for each in found] == [2, 3]
-    assert read_recipients("participant_id\na", most=3)[0].addressee == Addressee("a")
+    assert read("participant_id\na", most=3)[0].addressee == Addressee("a")

@@ -21,9 +21,11 @@ SendtrailError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 __all__ = [
+    "MAX_TOLD",
     "AwsError",
     "BusyError",
     "ConditionFailedError",
@@ -36,12 +38,89 @@ __all__ = [
     "InvalidTokenError",
     "MissingFieldError",
     "NotFoundError",
+    "Problem",
+    "Problems",
     "RefusedError",
     "RejectedRecordError",
     "SendtrailError",
     "ThrottledError",
     "UnreachableError",
 ]
+
+MAX_TOLD: Final = 50
+"""How many members of a list, or lines of a table, are told of; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input, and where it is.
+
+    Attributes:
+        message: what is wrong. Without a field, it also says where.
+        field: the name that the caller gave it; None where it is no one field's fault.
+        index: of the member, from 0, where the field is a list.
+        subfield: of that member.
+        line, column: from 1, where the fault is in a text.
+        participant_id: whom it concerns.
+    """
+
+    message: str
+    field: str | None = None
+    index: int | None = None
+    subfield: str | None = None
+    line: int | None = None
+    column: int | None = None
+    participant_id: str | None = None
+
+    @property
+    def position(self) -> str:
+        """Line and column in words; empty where there is no line."""
+        if self.line is None:
+            return ""
+        return f"line {self.line}" + (f", column {self.column}" if self.column else "")
+
+    def __str__(self) -> str:
+        if self.field is None:
+            return self.message
+        where = self.field
+        where += f"[{self.index}]" if self.index is not None else ""
+        where += f".{self.subfield}" if self.subfield else ""
+        where += f", {self.position}" if self.position else ""
+        where += f" ({self.participant_id})" if self.participant_id else ""
+        return f"{where}: {self.message}"
+
+
+class Problems:
+    """Collects what is wrong with an input, so that all of it is told at once.
+
+    Attributes:
+        told: in the order in which they were found: all that are of a field as a whole, and the
+            first `MAX_TOLD` that are of a member or a line.
+        more: how many were only counted.
+    """
+
+    __slots__ = ("_members", "more", "told")
+
+    def __init__(self) -> None:
+        self.told: list[Problem] = []
+        self.more = 0
+        self._members = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.told)
+
+    def add(self, problem: Problem) -> None:
+        """Adds one."""
+        if problem.index is not None or problem.line is not None:
+            self._members += 1
+            if self._members > MAX_TOLD:
+                self.more += 1
+                return
+        self.told.append(problem)
+
+    def error(self) -> InvalidInputError:
+        """The error that tells them all."""
+        return InvalidInputError(*self.told, more=self.more)
 
 
 class SendtrailError(Exception):
@@ -53,75 +132,18 @@ class ConfigurationError(SendtrailError):
 
 
 class InvalidInputError(SendtrailError):
-    """A value from outside is not allowed; the message says what is.
+    """Values from outside are not allowed; the message says what is.
 
     Attributes:
-        message: what is wrong and what is allowed, without the place.
-        path: where in the request it is, such as ``("recipients", 3, "data")``; empty where it is
-            the whole.
-        who: the participant whom it concerns, if it is one of several.
-        line: of a table or a text, from 1; None where it has none.
+        problems: each, with its place.
+        more: how many there are besides.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: tuple[str | int, ...] = (),
-        who: str = "",
-        line: int | None = None,
-    ) -> None:
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-        place = place.removeprefix(".") + (f" ({who})" if who else "")
-        super().__init__(f"{place}: {message}" if place else message)
-        self.message = message
-        self.path = path
-        self.who = who
-        self.line = line
-
-    @property
-    def field(self) -> str:
-        """The field of the request that it is in; empty where it is the whole."""
-        return str(self.path[0]) if self.path else ""
-
-    @property
-    def index(self) -> int | None:
-        """Which element of the field it is in, from 0; None where it is no list."""
-        return next((part for part in self.path if isinstance(part, int)), None)
-
-    @property
-    def problems(self) -> tuple[InvalidInputError, ...]:
-        """Everything that is wrong, one by one."""
-        return (self,)
-
-
-class InvalidRequestError(InvalidInputError):
-    """Several values of one request are not allowed; `problems` has them all, at most 50."""
-
-    MAX_PROBLEMS = 50
-
-    def __init__(self, problems: Sequence[InvalidInputError]) -> None:
-        shown = problems[: self.MAX_PROBLEMS]
-        more = ("and more",) if len(problems) > len(shown) else ()
-        super().__init__("; ".join((*map(str, shown), *more)))
-        self._problems = tuple(shown)
-
-    @property
-    def problems(self) -> tuple[InvalidInputError, ...]:
-        """Everything that is wrong, one by one."""
-        return self._problems
-
-    @staticmethod
-    def raise_if_any(problems: Sequence[InvalidInputError]) -> None:
-        """Raises the one problem that there is, or all of them together; or does nothing.
-
-        Raises:
-            InvalidInputError: there is any.
-        """
-        if len(problems) == 1:
-            raise problems[0]
-        if problems:
-            raise InvalidRequestError(problems)
+    def __init__(self, *problems: Problem | str, more: int = 0) -> None:
+        self.problems = tuple(Problem(each) if isinstance(each, str) else each for each in problems)
+        self.more = more
+        said = [str(each) for each in self.problems]
+        super().__init__("; ".join([*said, f"and {more} more"] if more else said))
 
 
 class InvalidCursorError(InvalidInputError):
@@ -131,16 +153,23 @@ class InvalidCursorError(InvalidInputError):
 class InvalidTemplateError(InvalidInputError):
     """A template is not well formed, or does what templates may not.
 
-    Attributes:
-        part: ``subject``, ``html`` or ``text``.
-        line, column: of that part, from 1; None where it is no one place's fault.
+    Each problem's field is the part: ``subject``, ``html`` or ``text``.
     """
 
-    def __init__(self, message: str, *, part: str, line: int | None, column: int | None) -> None:
-        super().__init__(message, line=line)
-        self.path = (part,)
-        self.part = part
-        self.column = column
+    @property
+    def part(self) -> str | None:
+        """Of the first problem."""
+        return self.problems[0].field
+
+    @property
+    def line(self) -> int | None:
+        """Of the first problem, in that part; None where it is no one line's fault."""
+        return self.problems[0].line
+
+    @property
+    def column(self) -> int | None:
+        """Of the first problem, in that line."""
+        return self.problems[0].column
 
 
 class MissingFieldError(InvalidInputError):
@@ -150,16 +179,9 @@ class MissingFieldError(InvalidInputError):
         merge_field: its name, dotted where it is part of another.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        merge_field: str,
-        path: tuple[str | int, ...] = (),
-        who: str = "",
-    ) -> None:
-        super().__init__(message, path=path, who=who)
-        self.merge_field = merge_field
+    def __init__(self, problem: Problem, *, field: str) -> None:
+        super().__init__(problem)
+        self.field = field
 
 
 class InvalidTokenError(SendtrailError):

@@ -14,6 +14,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from sendtrail.api.scopes import check_scope
 from sendtrail.errors import (
+    MAX_TOLD,
     AwsError,
     ForbiddenError,
     InvalidCursorError,
@@ -22,6 +23,7 @@ from sendtrail.errors import (
     InvalidTemplateError,
     MissingFieldError,
     NotFoundError,
+    Problem,
 )
 
 __all__ = ["PROBLEM_JSON", "problem", "register"]
@@ -72,7 +74,9 @@ def register(app: APIGatewayHttpResolver, logger: Logger) -> None:
     """Has the app answer every error with a problem."""
 
     def ours(error: Exception) -> Response[str]:
-        return problem(_STATUS[type(error)], str(error), errors=_places(error))
+        problems = error.problems if isinstance(error, InvalidInputError) else ()
+        errors = [_named(each) for each in problems if each.field is not None]
+        return problem(_STATUS[type(error)], str(error), errors=errors)
 
     for kind in _STATUS:
         app.exception_handler(kind)(ours)
@@ -83,10 +87,15 @@ def register(app: APIGatewayHttpResolver, logger: Logger) -> None:
             check_scope(app)  # what is wrong with a request is told to those who may make it
         except ForbiddenError as forbidden:
             return ours(forbidden)
-        errors = [_error(entry) for entry in error.errors()]
-        said = "; ".join(f"{each['name']}: {each['message']}" for each in errors)
+        entries = error.errors()
+        errors = [_error(entry) for entry in entries[:MAX_TOLD]]
+        said = [f"{each['name']}: {each['message']}" for each in errors]
+        if len(entries) > MAX_TOLD:
+            said.append(f"and {len(entries) - MAX_TOLD} more")
         return problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, said or "the request is not valid", errors=errors
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "; ".join(said) or "the request is not valid",
+            errors=errors,
         )
 
     @app.exception_handler([AwsError, PynamoDBException])
@@ -120,15 +129,12 @@ def _methods(app: APIGatewayHttpResolver, path: str) -> list[str]:
     return sorted({route.method for route in routes if route.rule.match(path)})
 
 
-def _places(error: Exception) -> list[dict[str, Any]]:
-    """What is wrong with a body, place by place, in the form of `_error`."""
-    if not isinstance(error, InvalidInputError):
-        return []
-    return [
-        {"in": "body", "name": ".".join(map(str, each.path)), "message": each.message}
-        for each in error.problems
-        if each.path
-    ]
+def _named(found: Problem) -> dict[str, Any]:
+    """A problem of our own finding, named as those that `_error` tells."""
+    names = [found.field, found.index, found.subfield]
+    name = ".".join(str(each) for each in names if each is not None)
+    position = f"{found.position}: " if found.position else ""
+    return {"in": "body", "name": name, "message": position + found.message}
 
 
 def _error(entry: dict[str, Any]) -> dict[str, Any]:

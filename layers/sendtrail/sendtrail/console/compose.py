@@ -14,13 +14,13 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.auth.api_keys import Scope
-from sendtrail.console.draft_form import FIELDS, Drafted, drafted, entered, faults_of
+from sendtrail.console.draft_form import FIELDS, Drafted, drafted, entered
 from sendtrail.console.previews import framed, nothing_to_show
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
 from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.sending.submission import Draft, Request
+from sendtrail.sending.submission import Request
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
@@ -38,12 +38,12 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @app.get(_PATH)
     @access.needs(Scope.SEND)
     def write(context: RequestContext) -> Response[Any]:
-        return _form(context, Drafted(FIELDS, {}), status=200)
+        return _form(context, FIELDS, {}, status=200)
 
     @app.post(_PATH)
     @access.needs(Scope.SEND, most=_MAX)
     def change(context: RequestContext) -> Response[Any]:
-        return _form(context, Drafted(entered(context), {}), status=200)
+        return _form(context, entered(context), {}, status=200)
 
     @app.get(f"{_PATH}/<_step>")
     @access.needs(Scope.SEND)
@@ -53,14 +53,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @app.post(f"{_PATH}/look")
     @access.needs(Scope.SEND, most=_MAX)
     def look(context: RequestContext) -> Response[Any]:
-        made = drafted(context, most=submission.max_recipients)
-        if made.draft is None:
-            return _form(context, made)
+        made = _checked(context)
+        if made.found:
+            return _refused(context, made)
         number = _chosen(context, len(made.draft.recipients))
         try:
             prepared = submission.preview(made.draft, _request(context), number)
         except (InvalidInputError, NotFoundError) as error:
-            return _refused(context, made, error)
+            return _refused(context, made.refused(error))
         plan = prepared.plan
         refused = [
             (message, ineligible)
@@ -88,12 +88,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @access.needs(Scope.SEND, most=_MAX)
     def preview(context: RequestContext) -> Response[Any]:
         made = drafted(context, most=submission.max_recipients)
-        if made.draft is None:
+        if made.found:
             return nothing_to_show(context, "the draft is not whole")
+        made = _only(made, context)
         try:
-            prepared = submission.preview(_only(made.draft, context), _request(context))
+            prepared = submission.preview(made.draft, _request(context))
         except (InvalidInputError, NotFoundError) as error:
-            return nothing_to_show(context, _first(faults_of(error, made)))
+            said = made.refused(error).found[0].said
+            return nothing_to_show(context, said.rstrip("."))
         (rendered,) = prepared.rendered
         return framed(rendered.html, rendered.text)
 
@@ -103,28 +105,44 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         once = context.form.get("once", "")
         if not _ONCE.fullmatch(once):
             raise InvalidInputError("this form is not whole; go back, and look at the mail again")
-        made = drafted(context, most=submission.max_recipients)
-        if made.draft is None:
-            return _form(context, made)
+        made = _checked(context)
+        if made.found:
+            return _refused(context, made)
         try:
             plan = submission.submit(made.draft, _request(context, f"console-{once}"))
         except (InvalidInputError, NotFoundError) as error:
-            return _refused(context, made, error)
+            return _refused(context, made.refused(error))
         return redirect(f"{ROOT}/communications/{plan.communication_id}?done=sent")
 
-    def _form(context: RequestContext, made: Drafted, *, status: int = 422) -> Response[Any]:
+    def _checked(context: RequestContext) -> Drafted:
+        """The draft; where the form has faults, with those that sending the rest would have."""
+        made = drafted(context, most=submission.max_recipients)
+        if made.found:
+            try:
+                submission.preview(made.draft, _request(context))
+            except (InvalidInputError, NotFoundError) as error:
+                return made.refused(error)
+        return made
+
+    def _form(
+        context: RequestContext,
+        fields: Mapping[str, str],
+        faults: Mapping[str, Sequence[str]],
+        *,
+        status: int,
+    ) -> Response[Any]:
         return render(
             "compose",
             context,
             status=status,
-            fields=made.entered,
-            faults=made.faults,
+            fields=fields,
+            faults=faults,
             templates=wiring.templates.names(),
             most=submission.max_recipients,
         )
 
-    def _refused(context: RequestContext, made: Drafted, error: Any) -> Response[Any]:
-        return _form(context, replace(made, faults=faults_of(error, made)))
+    def _refused(context: RequestContext, made: Drafted) -> Response[Any]:
+        return _form(context, made.entered, made.faults, status=422)
 
 
 def _request(context: RequestContext, idempotency_key: str | None = None) -> Request:
@@ -146,9 +164,10 @@ def _chosen(context: RequestContext, count: int) -> int:
     return 0
 
 
-def _only(draft: Draft, context: RequestContext) -> Draft:
+def _only(made: Drafted, context: RequestContext) -> Drafted:
     """The draft, to the recipient alone who is to be seen."""
     given = context.form.get("recipient", "")
     number = int(given) if given.isdecimal() and len(given) < 10 else 0
-    chosen = draft.recipients[min(number, len(draft.recipients) - 1)]
-    return replace(draft, recipients=[chosen])
+    number = min(number, len(made.lines) - 1)
+    draft = replace(made.draft, recipients=[made.draft.recipients[number]])
+    return replace(made, draft=draft, lines=[made.lines[number]])

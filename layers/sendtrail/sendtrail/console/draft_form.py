@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sendtrail.console.recipient_table import ListedRecipient, decoded, read_recipients
 from sendtrail.console.request_context import RequestContext
 from sendtrail.domain.ids import ID_RULE, is_participant_id
 from sendtrail.domain.plan import Content
-from sendtrail.errors import (
-    InvalidInputError,
-    InvalidTemplateError,
-    NotFoundError,
-)
+from sendtrail.errors import MAX_TOLD, InvalidInputError, NotFoundError, Problem, Problems
 from sendtrail.mail.addresses import checked_address
 from sendtrail.sending.submission import Draft
 
-__all__ = ["FIELDS", "Drafted", "drafted", "entered", "faults_of"]
+__all__ = ["FIELDS", "Drafted", "Fault", "drafted", "entered"]
 
 FIELDS: Final = {
     "name": "",
@@ -38,10 +33,27 @@ FIELDS: Final = {
 }
 """Field → what it holds in a new form."""
 
+_CONTENT: Final = ("template_id", "subject", "html", "text")
 _MAX_NAME: Final = 200
 _MAX_SUBJECT: Final = 1000
 _MAX_COPIES: Final = 10
 _KIND = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_STAND_IN: Final = Content(subject="-", text="-")
+"""What stands for a mail that cannot be one, so that the rest of its draft can be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a field, in a sentence.
+
+    Attributes:
+        field: empty where it is no one field's.
+        line: of the table of recipients, if it is in one; else 0.
+    """
+
+    field: str
+    said: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +62,52 @@ class Drafted:
 
     Attributes:
         entered: the fields, as they were filled in.
-        faults: field → what is wrong with it; of the empty field, with the whole.
-        draft: None if something is wrong.
+        draft: what is sound of it. It may be sent only if there are no faults.
         lines: of each of its recipients, the line of the table.
+        found: what is wrong with it.
+        more: how many faults of lines there are besides.
     """
 
     entered: Mapping[str, str]
-    faults: Mapping[str, Sequence[str]]
-    draft: Draft | None = None
-    lines: Sequence[int] = field(default_factory=list)
+    draft: Draft
+    lines: Sequence[int]
+    found: Sequence[Fault] = ()
+    more: int = 0
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        """Field → what is wrong with it; the lines of the table in order, and no more than
+        `MAX_TOLD` of them.
+        """
+        faults: dict[str, list[str]] = {}
+        lines = sorted((each for each in self.found if each.line), key=lambda each: each.line)
+        for each in [each for each in self.found if not each.line] + lines[:MAX_TOLD]:
+            faults.setdefault(each.field, []).append(each.said)
+        more = self.more + len(lines[MAX_TOLD:])
+        if more:
+            faults["recipients"].append(f"And {more} more.")
+        return faults
+
+    def refused(self, error: InvalidInputError | NotFoundError) -> Drafted:
+        """The same, with what else is wrong, as sending it would say.
+
+        A field that has a fault already was left out of the draft, and gets no other for that.
+        """
+        if isinstance(error, NotFoundError):
+            told, more = [Fault("template_id", _sentence(str(error)))], 0
+        else:
+            told, more = [self._fault(each) for each in error.problems], error.more
+        known = {each.field for each in self.found}
+        new = [each for each in told if each.line or each.field not in known]
+        return replace(self, found=[*self.found, *new], more=self.more + more)
+
+    def _fault(self, problem: Problem) -> Fault:
+        if problem.field == "recipients" and problem.index is not None:
+            line = self.lines[problem.index]
+            who = f" ({problem.participant_id})" if problem.participant_id else ""
+            return Fault("recipients", _sentence(f"line {line}{who}: {problem.message}"), line)
+        position = f"{problem.position}: " if problem.position else ""
+        return Fault(problem.field or "", _sentence(position + problem.message))
 
 
 def entered(context: RequestContext) -> dict[str, str]:
@@ -67,71 +116,47 @@ def entered(context: RequestContext) -> dict[str, str]:
     Raises:
         InvalidInputError: the file is no text.
     """
-    found = {name: context.form.get(name, "").strip() for name in FIELDS}
+    found = _typed(context)
     if content := context.files.get("file"):
         found["recipients"] = decoded(content).replace("\r\n", "\n")
     return found
 
 
+def _typed(context: RequestContext) -> dict[str, str]:
+    return {name: context.form.get(name, "").strip() for name in FIELDS}
+
+
 def drafted(context: RequestContext, *, most: int) -> Drafted:
-    """The draft that a form makes.
+    """The draft that a form makes, and what is wrong with the form.
 
     Args:
         most: how many recipients there may be.
     """
-    faults: dict[str, list[str]] = defaultdict(list)
-    try:
-        found = entered(context)
-    except InvalidInputError as error:
-        found = {name: context.form.get(name, "").strip() for name in FIELDS}
-        return Drafted(found, {"recipients": [_sentence(error)]})
-    for name, fault in _faults(found):
-        faults[name].append(fault)
     listed: list[ListedRecipient] = []
-    copies: list[str] = []
-
-    def tried(name: str, do: Callable[[], None]) -> None:
-        try:
-            do()
-        except InvalidInputError as error:
-            faults[name] += map(_sentence, error.problems)
-
-    tried("recipients", lambda: listed.extend(read_recipients(found["recipients"], most=most)))
-    tried("copy_to", lambda: copies.extend(_copies(found["copy_to"])))
-    if found["reply_to"]:
-        tried("reply_to", lambda: _check_address(found["reply_to"]))
-    if faults:
-        return Drafted(found, faults)
+    problems = Problems()
+    try:
+        form = entered(context)
+        listed = read_recipients(form["recipients"], most=most, problems=problems)
+    except InvalidInputError as error:
+        form = _typed(context)
+        for each in error.problems:
+            problems.add(each)
+    found = [Fault(name, said) for name, said in _faults(form)]
+    content = _STAND_IN if any(each.field in _CONTENT for each in found) else _content(form)
+    found += [
+        Fault("recipients", _sentence(each.message), each.line or 0) for each in problems.told
+    ]
     draft = Draft(
-        content=_content(found),
-        kind=found["kind"],
+        content=content,
+        kind=form["kind"],
         recipients=[each.addressee for each in listed],
-        name=found["name"],
-        tracked=found["tracking"] == "yes",
-        allow_likely_spam=found["allow_likely_spam"] == "yes",
-        reply_to=found["reply_to"] or None,
-        copy_to=copies,
+        name=form["name"],
+        tracked=form["tracking"] == "yes",
+        allow_likely_spam=form["allow_likely_spam"] == "yes",
+        reply_to=next(iter(_addresses("reply_to", [form["reply_to"]], found)), None),
+        copy_to=_addresses("copy_to", re.split(r"[\s,;]+", form["copy_to"]), found),
     )
-    return Drafted(found, {}, draft, [each.line for each in listed])
-
-
-def faults_of(error: InvalidInputError | NotFoundError, made: Drafted) -> dict[str, list[str]]:
-    """Which fields are at fault where a draft cannot be taken, and why; the field is empty where it
-    is none of them.
-    """
-    if isinstance(error, NotFoundError):
-        return {"template_id": [_sentence(error)]}
-    faults: dict[str, list[str]] = defaultdict(list)
-    for each in error.problems:
-        if isinstance(each, InvalidTemplateError):
-            of_template = bool(made.entered["template_id"])
-            faults["template_id" if of_template else each.part].append(_sentence(each))
-        elif each.index is not None:
-            who = f" ({each.who})" if each.who else ""
-            faults["recipients"].append(f"Line {made.lines[each.index]}{who}: {each.message}.")
-        else:
-            faults[each.field].append(_sentence(each.message))
-    return faults
+    return Drafted(form, draft, [each.line for each in listed], found, problems.more)
 
 
 def _faults(found: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -182,17 +207,20 @@ def _content(found: Mapping[str, str]) -> Content:
     )
 
 
-def _check_address(address: str) -> None:
-    checked_address(address)
+def _addresses(name: str, entries: Sequence[str], found: list[Fault]) -> list[str]:
+    """The addresses of a field that can be ones; what is wrong with the others is added."""
+    given = [each for each in entries if each]
+    if len(given) > _MAX_COPIES:
+        found.append(Fault(name, f"{len(given)} addresses; at most {_MAX_COPIES} are allowed."))
+        return []
+    addresses: list[str] = []
+    for each in given:
+        try:
+            addresses.append(checked_address(each))
+        except InvalidInputError as error:
+            found.append(Fault(name, _sentence(str(error))))
+    return addresses
 
 
-def _copies(text: str) -> list[str]:
-    found = [each for each in re.split(r"[\s,;]+", text) if each]
-    if len(found) > _MAX_COPIES:
-        raise InvalidInputError(f"{len(found)} addresses; at most {_MAX_COPIES} are allowed")
-    return [checked_address(each) for each in found]
-
-
-def _sentence(said: object) -> str:
-    text = str(said).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:].rstrip('.')}."

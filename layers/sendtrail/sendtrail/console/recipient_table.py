@@ -14,7 +14,7 @@ from io import StringIO
 from typing import Any, Final
 
 from sendtrail.domain.ids import ID_RULE, is_participant_id
-from sendtrail.errors import InvalidInputError, InvalidRequestError
+from sendtrail.errors import InvalidInputError, Problem, Problems
 from sendtrail.mail.addresses import MAX_ADDRESS
 from sendtrail.sending.submission import Addressee
 
@@ -45,48 +45,53 @@ def decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidInputError(f"line {line} is not UTF-8; save the file as “CSV UTF-8”") from None
+        said = f"line {line} is not UTF-8; save the file as “CSV UTF-8”"
+        raise InvalidInputError(Problem(said, line=line)) from None
 
 
-def read_recipients(text: str, *, most: int) -> list[ListedRecipient]:
-    """The recipients of a table.
+def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedRecipient]:
+    """The recipients of a table, but for the lines at fault.
 
     Args:
-        most: how many there may be.
-
-    Raises:
-        InvalidInputError: something in it is not allowed; the message names the line.
+        most: how many there may be; if there are more, none are returned.
+        problems: takes what is wrong; each message names its line.
     """
-    rows = _rows(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+    rows = _rows(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), problems)
     head = next(rows, None)
     if head is None:
-        raise InvalidInputError("there is nobody yet; paste a table, or choose a file")
-    columns = _columns(*head)
+        if not problems:
+            problems.add(Problem("there is nobody yet; paste a table, or choose a file"))
+        return []
+    columns = head[1]
+    if not _are_columns(*head, problems):
+        return []
     found: list[ListedRecipient] = []
     problems: list[InvalidInputError] = []
     lines: dict[str, int] = {}
     for line, cells in rows:
-        try:
-            addressee = _addressee(line, columns, cells)
-        except InvalidInputError as error:
-            problems.append(error)
+        if len(cells) != len(columns):
+            said = f"line {line} has {len(cells)} fields, and the first line names {len(columns)}"
+            problems.add(Problem(said, line=line))
             continue
-        before = lines.setdefault(addressee.participant_id, line)
-        if before != line:
-            said = f"line {line}: {addressee.participant_id} is in line {before} already"
-            problems.append(InvalidInputError(said, line=line))
-        found.append(ListedRecipient(line, addressee))
-    InvalidRequestError.raise_if_any(problems)
-    if not found:
-        raise InvalidInputError("there is nobody below the line that names the columns")
+        row = dict(zip(columns, cells, strict=True))
+        participant_id, address = row.pop(_ID), row.pop(_ADDRESS, "")
+        fault = _fault(participant_id, address, line, lines)
+        if fault:
+            problems.add(Problem(f"line {line}: {fault}", line=line, participant_id=participant_id))
+        else:
+            addressee = Addressee(participant_id, address or None, _data(row))
+            found.append(ListedRecipient(line, addressee))
+    if not found and not problems:
+        problems.add(Problem("there is nobody below the line that names the columns"))
     if len(found) > most:
-        raise InvalidInputError(f"{len(found)} recipients; at most {most} are allowed")
+        problems.add(Problem(f"{len(found)} recipients; at most {most} are allowed"))
+        return []
     return found
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """Each line that is not blank, with its number; one with breaks in quotes is that of its
-    beginning.
+    beginning. Ends where quotes are wrong: nobody knows what belongs together after that.
     """
     first = next((line for line in text.split("\n") if line.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
@@ -96,7 +101,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise InvalidInputError(f"line {line}: {error}") from None
+            problems.add(Problem(f"line {line}: {error}", line=line))
+            return
         if cells is None:
             return
         cells = [cell.strip() for cell in cells]
@@ -104,46 +110,41 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
 
 
-def _columns(line: int, cells: list[str]) -> list[str]:
+def _are_columns(line: int, cells: list[str], problems: Problems) -> bool:
+    """Whether a line can name the columns; if not, it is among the problems why."""
+    faults: list[str] = []
     if len(cells) > _MAX_COLUMNS:
-        raise InvalidInputError(f"line {line}: more than {_MAX_COLUMNS} columns")
-    if _ID not in cells:
-        raise InvalidInputError(
-            f"line {line} names the columns, and there has to be one called {_ID}"
-        )
-    for number, name in enumerate(cells):
-        if not _FIELD.fullmatch(name):
-            raise InvalidInputError(
-                f"line {line}: the column {name!r:.40} can be no merge field; those begin with a "
-                "letter, and have only letters a-z, digits and _"
-            )
-        if name in cells[:number]:
-            raise InvalidInputError(f"line {line}: there are two columns {name}")
-        if any(other.startswith(f"{name}.") for other in cells):
-            raise InvalidInputError(
-                f"line {line}: {name} is a column of its own, and has others in it"
-            )
-    return cells
+        faults.append(f": more than {_MAX_COLUMNS} columns")
+    elif _ID not in cells:
+        faults.append(f" names the columns, and there has to be one called {_ID}")
+    else:
+        for number, name in enumerate(cells):
+            if not _FIELD.fullmatch(name):
+                faults.append(
+                    f": the column {name!r:.40} can be no merge field; those begin with a letter, "
+                    "and have only letters a-z, digits and _"
+                )
+            elif name in cells[:number]:
+                faults.append(f": there are two columns {name}")
+            elif any(other.startswith(f"{name}.") for other in cells):
+                faults.append(f": {name} is a column of its own, and has others in it")
+    for fault in faults:
+        problems.add(Problem(f"line {line}{fault}", line=line))
+    return not faults
 
 
-def _addressee(line: int, columns: list[str], cells: list[str]) -> Addressee:
-    if len(cells) != len(columns):
-        raise InvalidInputError(
-            f"line {line} has {len(cells)} fields, and the first line names {len(columns)}",
-            line=line,
-        )
-    row = dict(zip(columns, cells, strict=True))
-    participant_id, address = row.pop(_ID), row.pop(_ADDRESS, "")
+def _fault(participant_id: str, address: str, line: int, lines: dict[str, int]) -> str | None:
+    """What is wrong with a line, if anything is.
+
+    Args:
+        lines: participant → the line where they are; takes this one.
+    """
     if not is_participant_id(participant_id):
-        raise InvalidInputError(
-            f"line {line}: {participant_id!r:.40} is no participant’s id; one is {ID_RULE}",
-            line=line,
-        )
+        return f"{participant_id!r:.40} is no participant’s id; one is {ID_RULE}"
     if len(address) > MAX_ADDRESS:
-        raise InvalidInputError(
-            f"line {line}: an address of more than {MAX_ADDRESS} characters", line=line
-        )
-    return Addressee(participant_id, address or None, _data(row))
+        return f"an address of more than {MAX_ADDRESS} characters"
+    before = lines.setdefault(participant_id, line)
+    return f"{participant_id} is in line {before} already" if before != line else None
 
 
 def _data(row: dict[str, str]) -> dict[str, Any]:

@@ -31,7 +31,12 @@ from liquid.parser import get_parser
 from liquid.token import TOKEN_CONTENT, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_TAG, Token
 from liquid.utils import ReadOnlyChainMap
 
-from sendtrail.errors import InvalidInputError, InvalidTemplateError, MissingFieldError
+from sendtrail.errors import (
+    InvalidInputError,
+    InvalidTemplateError,
+    MissingFieldError,
+    Problem,
+)
 
 __all__ = ["FILTERS", "TAGS", "Part"]
 
@@ -515,10 +520,7 @@ class Part:
             message = getattr(error, "message", "it is nested too deeply")
             if isinstance(error, LiquidSyntaxError):
                 message = f"{message}; {_LITERALLY}"
-            where, line, column = _place(name, token)
-            raise InvalidTemplateError(
-                f"{where}: {message}", part=name, line=line, column=column
-            ) from None
+            raise InvalidTemplateError(_problem(message, name, token)) from None
 
     def render(self, data: Mapping[str, Any]) -> str:
         """The part with the data in it.
@@ -535,28 +537,26 @@ class Part:
         except _MissingError as error:
             paths = list(_paths_to(error.holder, data))
             field = ".".join((*(paths[0] if len(paths) == 1 else ()), error.name))
-            where = _place(self._name, error.token)[0]
-            raise MissingFieldError(
-                f"{where}: the data have no {field!r}", merge_field=field
-            ) from None
+            problem = _problem(f"the data have no {field!r}", self._name, error.token)
+            raise MissingFieldError(problem, field=field) from None
         except _FAILURES as error:
-            where = _place(self._name, getattr(error, "token", None) or context.at)[0]
-            raise InvalidInputError(f"{where}: {getattr(error, 'message', error)}") from None
+            message = str(getattr(error, "message", error))
+            token = getattr(error, "token", None) or context.at
+            raise InvalidInputError(_problem(message, self._name, token)) from None
         text = _SURROGATE.sub("\ufffd", buffer.getvalue())
         if len(text.encode()) > _MAX_RENDERED:
-            raise InvalidInputError(
-                f"{self._name}: it gets larger than {_MAX_RENDERED} bytes with these data"
-            )
+            message = f"it gets larger than {_MAX_RENDERED} bytes with these data"
+            raise InvalidInputError(Problem(message, field=self._name))
         return text
 
 
-def _place(part: str, token: Token | None) -> tuple[str, int | None, int | None]:
-    """In words, and as line and column from 1."""
+def _problem(message: str, part: str, token: Token | None) -> Problem:
+    """A problem of a part, at the token if it has a place."""
     if token is None or token.start_index < 0:
-        return part, None, None
+        return Problem(message, field=part)
     before = token.source[: token.start_index]
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-    return f"{part}, line {line}, column {column}", line, column
+    return Problem(message, field=part, line=line, column=column)
 
 
 def _paths_to(holder: Any, value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sendtrail.errors import InvalidInputError, InvalidTemplateError
+from sendtrail.errors import InvalidInputError, InvalidTemplateError, Problem
 from sendtrail.mail import markup
 
 __all__ = ["BUILT_IN", "Body", "Rendered", "Template", "check"]
@@ -57,7 +57,7 @@ class Template:
             the built-in ones are not among them.
 
     Raises:
-        InvalidTemplateError: a part is not well formed, does what it may not, or is missing; or
+        InvalidTemplateError: parts are not well formed, do what they may not, or are missing; or
             the parts are larger than 300,000 bytes together.
     """
 
@@ -68,11 +68,20 @@ class Template:
 
         sources = {"subject": body.subject, "html": body.html or "", "text": body.text or ""}
         _check_sources(sources)
-        self._subject = Part("subject", body.subject)
-        self._html = Part("html", sources["html"]) if sources["html"].strip() else None
-        self._text = Part("text", sources["text"]) if sources["text"].strip() else None
-        parts = (self._subject, self._html, self._text)
-        self.fields: Final = frozenset().union(*(part.names for part in parts if part)) - BUILT_IN
+        parts: dict[str, Part] = {}
+        problems: list[Problem] = []
+        for name, source in sources.items():
+            if source.strip():
+                try:
+                    parts[name] = Part(name, source)
+                except InvalidTemplateError as error:
+                    problems += error.problems
+        if problems:
+            raise InvalidTemplateError(*problems)
+        self._subject = parts["subject"]
+        self._html = parts.get("html")
+        self._text = parts.get("text")
+        self.fields: Final = frozenset().union(*(part.names for part in parts.values())) - BUILT_IN
 
     @property
     def has_text(self) -> bool:
@@ -132,4 +141,4 @@ def _check_sources(sources: Mapping[str, str]) -> None:
 
 
 def _invalid(part: str, message: str) -> InvalidTemplateError:
-    return InvalidTemplateError(f"{part}: {message}", part=part, line=None, column=None)
+    return InvalidTemplateError(Problem(message, field=part))

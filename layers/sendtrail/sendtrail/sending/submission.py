@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -21,9 +21,11 @@ from sendtrail.domain.plan import Content, Plan, PlannedMessage, SpamReport
 from sendtrail.domain.times import Timestamp, epoch_ms
 from sendtrail.errors import (
     InvalidInputError,
-    InvalidRequestError,
+    InvalidTemplateError,
     MissingFieldError,
     NotFoundError,
+    Problem,
+    Problems,
 )
 from sendtrail.log.event_log import EventLog
 from sendtrail.mail.addresses import canonical_address, sendable_address
@@ -47,6 +49,8 @@ _SCORED: Final = 5
 _QUEUED_AGAIN: Final = timedelta(days=1)
 """How long a repeated request also queues its plan again; after that, what it asks for has long
 been done, or is in a dead-letter queue."""
+_NOTHING: Final = Rendered("", None, "")
+"""What a message comes to that cannot be rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,17 @@ class Submission:
         request with the same key, after whatever failure, goes on with the first one's plan.
 
         Raises:
-            InvalidInputError: something in it is not allowed or missing; the message says where.
+            InvalidInputError: something in it is not allowed or missing: all of that, each with
+                its place.
             NotFoundError: there is no such template.
             AwsError: it may have been taken; with an ``Idempotency-Key`` it can be asked for again.
         """
-        known = self._plans.find(_plan_id(draft, request)) if request.idempotency_key else None
-        plan = known or self._plans.put(self.prepare(draft, request).plan)
+        problems = Problems()
+        unfit = self._check(draft, problems)
+        known = None
+        if request.idempotency_key and not problems:
+            known = self._plans.find(_plan_id(draft, request))
+        plan = known or self._plans.put(self._prepare(draft, request, problems, unfit).plan)
         if plan.request != _digest(draft):
             raise InvalidInputError(
                 "this Idempotency-Key was used before, with another body; use a new one"
@@ -181,7 +190,9 @@ class Submission:
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `submit`.
         """
-        prepared = self.prepare(draft, request)
+        problems = Problems()
+        unfit = self._check(draft, problems)
+        prepared = self._prepare(draft, request, problems, unfit)
         messages = prepared.plan.messages
         ineligible = self._eligibility.of(
             [(message.participant_id, message.address) for message in messages],
@@ -191,46 +202,50 @@ class Submission:
         rendered = [*prepared.rendered[:number], read, *prepared.rendered[number + 1 :]]
         return replace(prepared, rendered=rendered, ineligible=ineligible)
 
-    def prepare(self, draft: Draft, request: Request) -> Prepared:
-        """The plan of a draft whose parts are as they should be, rendered to see that they fit.
+    def _prepare(
+        self, draft: Draft, request: Request, problems: Problems, unfit: Set[int]
+    ) -> Prepared:
+        """The plan of a draft, rendered to see that its parts fit each other.
+
+        Args:
+            problems: what `_check` found; what is found here is told with it.
+            unfit: the recipients who need not be rendered.
 
         Raises:
             InvalidInputError, NotFoundError, AwsError: as for `submit`.
         """
-        problems = self._problems(draft)
-        content = self._content(draft.content)
-        try:
-            template = self._renderer.template(content)  # its own faults are no recipient's
-        except InvalidInputError as error:
-            raise InvalidRequestError([*problems, error]) if problems else error from None
-        unsound = {problem.index for problem in problems}
+        content = self._content(draft, problems)
+        recipients = self._recipients(draft)
+        scored = set(range(0, len(recipients), -(-len(recipients) // _SCORED) or 1))
         messages: list[PlannedMessage] = []
         rendered: list[Rendered] = []
-        step = -(-len(draft.recipients) // _SCORED)
-        for number, found in enumerate(self._addresses(draft.recipients)):
-            if isinstance(found, InvalidInputError):
-                problems.append(found)
-            elif number not in unsound and len(problems) <= InvalidRequestError.MAX_PROBLEMS:
-                addressee = draft.recipients[number]
-                message = PlannedMessage(
-                    message_id=new_message_id(request.at),
-                    participant_id=addressee.participant_id,
-                    address=found,
-                    subject="",
-                    data=addressee.data,
-                )
+        for number, (addressee, address) in enumerate(
+            zip(recipients, self._addresses(recipients), strict=True)
+        ):
+            who = addressee.participant_id
+            if address is None:
+                said = f"none is known of {who}; give one, or register it"
+                problems.add(_of_recipient(draft, number, said, "address"))
+            message = PlannedMessage(
+                message_id=new_message_id(request.at),
+                participant_id=who,
+                address=address or "",
+                subject="",
+                data=addressee.data,
+            )
+            each = _NOTHING
+            if content is not None and number not in unfit:
                 try:
-                    rendered.append(
-                        self._rendered(content, message, number, make_text=number % step == 0)
-                    )
+                    each = self._renderer.checked(content, message, make_text=number in scored)
+                except MissingFieldError as error:
+                    said = f"{error.field} is missing"
+                    problems.add(_of_recipient(draft, number, said, "data", who))
                 except InvalidInputError as error:
-                    problems.append(error)
-                messages.append(message)
-        InvalidRequestError.raise_if_any(problems)
-        messages = [
-            replace(message, subject=each.subject)
-            for message, each in zip(messages, rendered, strict=True)
-        ]
+                    problems.add(_of_recipient(draft, number, str(error), None, who))
+            messages.append(replace(message, subject=each.subject))
+            rendered.append(each)
+        if problems or content is None:
+            raise problems.error()
         plan_id = _plan_id(draft, request)
         plan = Plan(
             plan_id=plan_id,
@@ -260,33 +275,66 @@ class Submission:
         )
         return Prepared(plan, rendered)
 
-    def _problems(self, draft: Draft) -> list[InvalidInputError]:
-        """What is wrong with a draft by itself.
+    def _check(self, draft: Draft, problems: Problems) -> set[int]:
+        """Looks at what can be seen without reading anything.
+
+        Returns:
+            the recipients whose data are not for rendering.
+        """
+        if draft.reply_to is not None:
+            _check_address(draft.reply_to, problems, "reply_to")
+        for number, address in enumerate(draft.copy_to):
+            _check_address(address, problems, "copy_to", number)
+        if len({normal_address(address) for address in draft.copy_to}) < len(draft.copy_to):
+            problems.add(Problem("an address twice", field="copy_to"))
+        count = len(draft.recipients)
+        if not 0 < count <= self.max_recipients:
+            said = f"{count}; at least 1 and at most {self.max_recipients} are allowed"
+            problems.add(Problem(said, field="recipients"))
+        unfit: set[int] = set()
+        first: dict[str, int] = {}
+        for number, addressee in enumerate(self._recipients(draft)):
+            who = addressee.participant_id
+            same = first.setdefault(who, number)
+            if same != number:
+                said = f"{who} is recipients[{same}] already"
+                problems.add(_of_recipient(draft, number, said))
+            if _depth(addressee.data) > _MAX_DEPTH:
+                said = f"nested deeper than {_MAX_DEPTH}"
+            elif (size := len(json.dumps(addressee.data).encode())) > _MAX_DATA:
+                said = f"{size} bytes; at most {_MAX_DATA} are allowed"
+            else:
+                continue
+            unfit.add(number)
+            problems.add(_of_recipient(draft, number, said, "data", who))
+        return unfit
+
+    def _recipients(self, draft: Draft) -> Sequence[Addressee]:
+        """Those to look at one by one: nobody, where there are too many."""
+        return draft.recipients if len(draft.recipients) <= self.max_recipients else ()
+
+    def _content(self, draft: Draft, problems: Problems) -> Content | None:
+        """The content with the version that holds now; None if it cannot be rendered.
 
         Raises:
-            InvalidInputError: there are too many recipients to look at each.
+            NotFoundError: there is no such template, and no other problem.
         """
-        problems = [
-            *_address_problems("reply_to", [draft.reply_to] if draft.reply_to else []),
-            *_address_problems("copy_to", draft.copy_to),
-        ]
-        count = len(draft.recipients)
-        if count > self.max_recipients:
-            said = f"{count}; at most {self.max_recipients} are allowed"
-            problems.append(InvalidInputError(said, path=("recipients",)))
-            InvalidRequestError.raise_if_any(problems)
-        first: dict[str, int] = {}
-        for number, addressee in enumerate(draft.recipients):
-            same = first.setdefault(addressee.participant_id, number)
-            if same != number:
-                said = f"{addressee.participant_id} is recipients[{same}] already"
-                problems.append(InvalidInputError(said, path=("recipients", number)))
-            elif fault := _data_problem(addressee.data):
-                problems.append(InvalidInputError(fault, path=("recipients", number, "data")))
-        return problems
+        own = draft.content.template_id is None
+        try:
+            content = self._newest(draft.content)
+            self._renderer.template(content)
+        except NotFoundError as error:
+            if not problems:
+                raise
+            problems.add(Problem(str(error), field="template_id"))
+        except InvalidTemplateError as error:
+            for each in error.problems:
+                problems.add(each if own else Problem(str(each), field="template_id"))
+        else:
+            return content
+        return None
 
-    def _content(self, content: Content) -> Content:
-        """The content with the version that holds now."""
+    def _newest(self, content: Content) -> Content:
         if content.template_id is None or content.template_version is not None:
             return content
         newest = self._templates.get(content.template_id)
@@ -294,22 +342,18 @@ class Submission:
             raise NotFoundError(f"there is no template {content.template_id}")
         return replace(content, template_version=newest.version)
 
-    def _rendered(
-        self, content: Content, message: PlannedMessage, number: int, *, make_text: bool
-    ) -> Rendered:
-        try:
-            return self._renderer.checked(content, message, make_text=make_text)
-        except MissingFieldError as error:
-            raise MissingFieldError(
-                f"{error.merge_field} is missing",
-                merge_field=error.merge_field,
-                path=("recipients", number, "data"),
-                who=message.participant_id,
-            ) from None
-        except InvalidInputError as error:
-            raise InvalidInputError(
-                str(error), path=("recipients", number), who=message.participant_id
-            ) from None
+    def _addresses(self, recipients: Sequence[Addressee]) -> list[str | None]:
+        """The address of each recipient, looked up where it is not given; None if none is known."""
+
+        def address(addressee: Addressee) -> str | None:
+            if addressee.address is not None:
+                return canonical_address(addressee.address)
+            _, uses = self._directory.participant(addressee.participant_id)
+            use = current_address(uses)
+            return use.address if use else None
+
+        with ThreadPoolExecutor(max_workers=_READERS) as readers:
+            return list(readers.map(address, recipients))
 
     def _addresses(self, recipients: Sequence[Addressee]) -> list[str | InvalidInputError]:
         """The address of each recipient, looked up where it is not given; or that none is known."""
@@ -357,22 +401,24 @@ def _plan_id(draft: Draft, request: Request) -> str:
     return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
 
 
-def _address_problems(name: str, addresses: Sequence[str]) -> Iterator[InvalidInputError]:
-    for address in addresses:
-        try:
-            sendable_address(address)
-        except ValueError as error:
-            yield InvalidInputError(f"{address!r:.80}: {error}", path=(name,))
-    if len({normal_address(address) for address in addresses}) < len(addresses):
-        yield InvalidInputError("an address twice", path=(name,))
+def _check_address(
+    address: str, problems: Problems, field_name: str, index: int | None = None
+) -> None:
+    try:
+        sendable_address(address)
+    except ValueError as error:
+        problems.add(Problem(f"{address!r:.80}: {error}", field=field_name, index=index))
 
 
-def _data_problem(data: Mapping[str, Any]) -> str | None:
-    """What is wrong with a recipient's data, if anything is."""
-    if _depth(data) > _MAX_DEPTH:
-        return f"nested deeper than {_MAX_DEPTH}"
-    size = len(json.dumps(data).encode())
-    return f"{size} bytes; at most {_MAX_DATA} are allowed" if size > _MAX_DATA else None
+def _of_recipient(
+    draft: Draft, number: int, said: str, subfield: str | None = None, who: str | None = None
+) -> Problem:
+    """A problem of a recipient. A direct message's has fields of its own, and is in no list."""
+    if draft.is_communication:
+        return Problem(
+            said, field="recipients", index=number, subfield=subfield, participant_id=who
+        )
+    return Problem(said, field=subfield)
 
 
 def _depth(value: Any) -> int:
