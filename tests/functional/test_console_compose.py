@@ -411,21 +411,3 @@ def test_looking_costs_no_more_than_its_route_and_a_half(
             do()
         costs.append(cost.requests)
     assert costs[1] <= 1.5 * costs[0]
-
-
-def test_everything_that_is_wrong_is_said_at_once(sender: Visitor) -> None:
-    """Fields, lines of the table, and what the template needs of each recipient."""
-    bad = "participant_id,address\nann\n!,x@example.com\nbob,b@example.com\nbob,b@example.com"
-    page = sender.post(f"{PAGE}/look", **DRAFT | {"name": "", "reply_to": "no", "recipients": bad})
-    said = faults(page)
-    assert list(said) == ["name", "recipients", "reply_to"]
-    assert [line.partition(":")[0] for line in said["recipients"].split("\n")] == [
-        "Line 2 has 1 fields, and the first line names 2.",
-        "Line 3",
-        "Line 5",
-    ]
-    nameless = f"participant_id,address\nann,{GOOD}\n\nbob,{GOOD}"
-    page = sender.post(f"{PAGE}/look", **DRAFT | {"recipients": nameless})
-    assert faults(page) == {
-        "recipients": "Line 2 (ann): name is missing.\nLine 4 (bob): name is missing."
-    }

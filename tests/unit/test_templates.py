@@ -359,7 +359,7 @@ def test_a_missing_field_is_named(source: str, field: str) -> None:
     """Dotted where it is part of another; Python's own attributes are no fields."""
     with pytest.raises(MissingFieldError) as error:
         text_of(f"\n{source}")
-    assert error.value.merge_field == field
+    assert error.value.field == field
     assert re.fullmatch(
         rf"text, line 2, column \d+: the data have no {re.escape(repr(field))}", str(error.value)
     )

@@ -3,7 +3,6 @@
 SendtrailError
 ├── ConfigurationError            a setting is missing or wrong; raised at cold start
 ├── InvalidInputError             a caller's value is not allowed (HTTP 422)
-│   ├── InvalidRequestError       several of these, of one request
 │   ├── InvalidCursorError        a cursor that we did not sign for this very list (HTTP 400)
 │   ├── InvalidTemplateError      a template that is not well formed, or does what it may not
 │   └── MissingFieldError         a template needs a field that the data has not
@@ -33,7 +32,6 @@ __all__ = [
     "ForbiddenError",
     "InvalidCursorError",
     "InvalidInputError",
-    "InvalidRequestError",
     "InvalidTemplateError",
     "InvalidTokenError",
     "MissingFieldError",
@@ -176,7 +174,7 @@ class MissingFieldError(InvalidInputError):
     """A template needs a field that the data has not.
 
     Attributes:
-        merge_field: its name, dotted where it is part of another.
+        field: its name, dotted where it is part of another.
     """
 
     def __init__(self, problem: Problem, *, field: str) -> None:

@@ -19,7 +19,6 @@ from sendtrail.errors import (
     ForbiddenError,
     InvalidCursorError,
     InvalidInputError,
-    InvalidRequestError,
     InvalidTemplateError,
     MissingFieldError,
     NotFoundError,
@@ -34,7 +33,6 @@ _RETRY_SECONDS: Final = "1"
 _STATUS: Final[dict[type[Exception], HTTPStatus]] = {
     InvalidCursorError: HTTPStatus.BAD_REQUEST,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,
     MissingFieldError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ForbiddenError: HTTPStatus.FORBIDDEN,

@@ -150,11 +150,6 @@ def _request(context: RequestContext, idempotency_key: str | None = None) -> Req
     return Request(caller, now(), idempotency_key)
 
 
-def _first(faults: Mapping[str, Sequence[str]]) -> str:
-    """One fault of a draft that cannot be shown, without its full stop."""
-    return next(iter(faults.values()))[0].rstrip(".")
-
-
 def _chosen(context: RequestContext, count: int) -> int:
     """Which recipient is to be seen: the one of the button, else the one of the list, from 0."""
     for name in ("to", "at", "recipient"):

@@ -66,7 +66,6 @@ def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedR
     if not _are_columns(*head, problems):
         return []
     found: list[ListedRecipient] = []
-    problems: list[InvalidInputError] = []
     lines: dict[str, int] = {}
     for line, cells in rows:
         if len(cells) != len(columns):

@@ -255,8 +255,8 @@ class Submission:
             content=content,
             spam=self._spam(
                 draft,
-                rendered[::step],
-                text_was_given=template.has_text,
+                [each for number, each in enumerate(rendered) if number in scored],
+                text_was_given=self._renderer.template(content).has_text,
             ),
             messages=messages,
             communication_id=plan_id if draft.is_communication else None,
@@ -354,25 +354,6 @@ class Submission:
 
         with ThreadPoolExecutor(max_workers=_READERS) as readers:
             return list(readers.map(address, recipients))
-
-    def _addresses(self, recipients: Sequence[Addressee]) -> list[str | InvalidInputError]:
-        """The address of each recipient, looked up where it is not given; or that none is known."""
-
-        def address(number_and_addressee: tuple[int, Addressee]) -> str | InvalidInputError:
-            number, addressee = number_and_addressee
-            if addressee.address is not None:
-                return canonical_address(addressee.address)
-            _, uses = self._directory.participant(addressee.participant_id)
-            use = current_address(uses)
-            if use is None:
-                return InvalidInputError(
-                    f"none is known of {addressee.participant_id}; give one, or register it",
-                    path=("recipients", number, "address"),
-                )
-            return use.address
-
-        with ThreadPoolExecutor(max_workers=_READERS) as readers:
-            return list(readers.map(address, enumerate(recipients)))
 
     def _spam(
         self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
