@@ -120,14 +120,14 @@ def _communication(communication_id: str) -> dict[str, Any]:
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:
-    """The drawings, and the providers, worst first."""
+    """The charts, and the providers, worst first."""
     hits = figures["hits_by_age"]
     return {
         "funnel": charts.funnel(figures),
         "plots": [
-            (f"{what.capitalize()}, {stretch}", draw(hits, what))
+            (f"{what.capitalize()}, {stretch}", measure(hits, what))
             for what in ("opens", "clicks")
-            for stretch, draw in (
+            for stretch, measure in (
                 ("first day", charts.hits_over_hours),
                 ("first month", charts.hits_over_days),
             )
