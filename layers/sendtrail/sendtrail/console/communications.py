@@ -18,6 +18,7 @@ from sendtrail.domain.message import Status
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.export import MAX_ROWS, recipients_csv
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 from sendtrail.reading.views import communication_view, recipient_view
 from sendtrail.wiring import Wiring
 
@@ -87,6 +88,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             figures=figures,
             items=[recipient_view(each) for each in found.items],
             chosen=status,
+            recipient_columns=RECIPIENT_COLUMNS,
             statuses=list(Status),
             most_rows=MAX_ROWS,
             pager=pager,

@@ -58,8 +58,6 @@ COLUMNS: Final = {
     "opens": ("Opens", "How often it was opened; below, by people if machines did too."),
     "clicks": ("Clicks", "How often a link in it was followed; below, by people."),
     "human_clicks": ("By people", "Clicks that are not those of scanners and link previews."),
-    "changed": ("Last change", "When anything last happened to the message."),
-    "address_used": ("Address used", "Where the message was sent, as it was written."),
 }
 """Column → its heading, and the line that explains it."""
 
