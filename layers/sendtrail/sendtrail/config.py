@@ -26,15 +26,10 @@ class Settings:
     """Reads named settings; see docs/settings.md for each.
 
     Attributes:
-        source: the variables, by default the process's.
+        source: the variables.
     """
 
     source: Mapping[str, str]
-
-    @classmethod
-    def from_environment(cls) -> Settings:
-        """The settings of this process."""
-        return cls(environment())
 
     def text(self, name: str) -> str:
         """A setting that must be there.

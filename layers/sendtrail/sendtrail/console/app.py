@@ -129,7 +129,7 @@ class Console:
         return render("problem", self._visitor(), status=status.value, title=title, said=said)
 
     def _visitor(self) -> RequestContext | None:
-        """Who visits; None where even that cannot be told."""
+        """The context of the request; None where not even that can be told."""
         try:
             return self._access.current(most=0)
         except (AwsError, InvalidInputError):

@@ -110,10 +110,6 @@ def message_from_item(item: Mapping[str, Any]) -> Message:
     )
 
 
-def _change_from_item(item: Mapping[str, Any] | None) -> SubscriptionChange | None:
-    return SubscriptionChange(**item) if item else None
-
-
 def _engagement_to_item(engagement: Engagement) -> Item:
     item = _fields(engagement)
     # Without the names of what is in them: an ordinary message stays within 1 KB, one write unit.
