@@ -111,7 +111,7 @@ def test_a_wrong_key_is_refused(visitor: Visitor) -> None:
     for key in ("", "nonsense", "Bearer x"):
         page = visitor.sign_in(key)
         assert page["statusCode"] == 403
-        assert "That is no key of this stack" in page["body"]
+        assert "This API key is not valid here" in page["body"]
     assert visitor.get(HOME)["statusCode"] == 303
 
 
@@ -280,7 +280,7 @@ def test_an_empty_console_says_what_to_do(admin: Visitor) -> None:
     """On every page that can be empty."""
     assert "No communication yet" in text_of(admin.get(HOME))
     assert "No address is suppressed" in text_of(admin.get("/console/suppressions"))
-    assert "No communication is like that" in text_of(admin.get(f"{HOME}?kind=x"))
+    assert "No communication matches" in text_of(admin.get(f"{HOME}?kind=x"))
 
 
 def test_communications_are_found_and_leafed_through(world: World, admin: Visitor) -> None:
@@ -556,7 +556,7 @@ def test_what_is_nowhere_is_a_page_too(admin: Visitor) -> None:
     ):
         page = admin.get(path)
         assert page["statusCode"] == 404
-        assert "To the communications" in page["body"]
+        assert "Back to communications" in page["body"]
 
 
 def test_a_database_that_does_not_answer_is_a_page_too(

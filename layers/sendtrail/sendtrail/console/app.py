@@ -47,8 +47,8 @@ _HEADERS: Final = {
 """What every answer says unless it says something else itself."""
 
 _STATUS: Final[dict[type[Exception], tuple[HTTPStatus, str]]] = {
-    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This page's address is not whole"),
-    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "That cannot be taken"),
+    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This page's address is incomplete"),
+    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "That is not valid"),
     ForbiddenError: (HTTPStatus.FORBIDDEN, "This is not allowed"),
     NotFoundError: (HTTPStatus.NOT_FOUND, "There is no such page"),
 }
