@@ -24,6 +24,7 @@ GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": reference.metrics,
     "our-events": reference.our_events,
     "parameters": reference.parameters,
+    "recipient-columns": reference.recipient_columns,
     "resources": resources.matrix,
     "ses-events": reference.ses_events,
     "settings": reference.settings,

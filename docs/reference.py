@@ -1,4 +1,6 @@
-"""Generators of reference tables: commands, settings, parameters, metrics, events, spam rules."""
+"""Generators of reference tables: commands, settings, parameters, metrics, events, spam rules, and
+recipients' columns.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from sendtrail.domain.event_details import BY_OURSELVES, BY_SES, Details
 from sendtrail.domain.events import EventType
 from sendtrail.mail.spam import RULES
 from sendtrail.metrics import METRICS
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 from sendtrail_cli.main import parser
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "metrics",
     "our_events",
     "parameters",
+    "recipient_columns",
     "ses_events",
     "settings",
     "spam_rules",
@@ -163,5 +167,16 @@ def spam_rules() -> str:
                 f"`{rule.nearest}`" if rule.nearest else "",
             )
             for name, rule in RULES.items()
+        ),
+    )
+
+
+def recipient_columns() -> str:
+    """The columns of a communication's recipients."""
+    return table(
+        ("CSV and JSON", "page", "is"),
+        (
+            (f"`{column.name}`", column.heading or "–", column.explanation)
+            for column in RECIPIENT_COLUMNS
         ),
     )

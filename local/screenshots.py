@@ -96,7 +96,7 @@ def _compose(page: Page) -> None:
 
 def _look(page: Page) -> None:
     _compose(page)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
     page.frame_locator("iframe.mail").get_by_role("heading").wait_for()
 
 

@@ -43,7 +43,7 @@ def test_signing_in_and_out(context: RequestContext, stack: Stack) -> None:
     expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill("nonsense")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("That is no key")
+    expect(page.get_by_role("alert")).to_contain_text("This API key is not valid")
     page.get_by_label("API key").fill(stack.state["api_key"])
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(re.compile(f"{FESTIVAL}$"))
@@ -228,7 +228,7 @@ def write(page: Page, name: str, table: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Template").fill("evening")
     page.get_by_label("Recipients").fill(table)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
 
 
 def twenty(prefix: str, *more: str) -> str:
@@ -288,24 +288,24 @@ def test_a_mailing_is_mended_and_sent_without_script(
     expect(page.get_by_label("Name", exact=True)).to_have_value("Summer evening")
     file = tmp_path / "people.csv"
     file.write_text("\ufeff" + twenty("summer").replace(",", ";"), encoding="utf-8")
-    page.get_by_label("Or a file of such lines").set_input_files(file)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_label("Or upload a file").set_input_files(file)
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("Nobody: all 20 may be mailed.")).to_be_visible()
     page.get_by_role("button", name="Show the mail in the frame").click()
     expect(
         page.frame_locator("iframe[sandbox]").get_by_role("heading", name="Dear Reader 0,")
     ).to_be_visible()
-    page.get_by_role("button", name="Change it").click()
+    page.get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Recipients")).to_have_value(re.compile("summer-19;bounce"))
     page.get_by_label("Name", exact=True).fill("Late summer evening")
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Send to 20").click()
     expect(page.get_by_role("heading", name="Late summer evening")).to_be_visible()
     for _ in range(60):
         if "19 delivered" in page.get_by_role("status").inner_text():
             break
         page.wait_for_timeout(1_000)
-        page.get_by_role("link", name="Look again").click()
+        page.get_by_role("link", name="Refresh").click()
     expect(page.get_by_role("status")).to_contain_text("20 sent, 19 delivered, 1 bounced")
 
 

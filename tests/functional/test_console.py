@@ -17,6 +17,7 @@ from sendtrail.auth.sessions import Sessions
 from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 from sendtrail.reading.search import search
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, people
@@ -110,7 +111,7 @@ def test_a_wrong_key_is_refused(visitor: Visitor) -> None:
     for key in ("", "nonsense", "Bearer x"):
         page = visitor.sign_in(key)
         assert page["statusCode"] == 403
-        assert "That is no key of this stack" in page["body"]
+        assert "This API key is not valid here" in page["body"]
     assert visitor.get(HOME)["statusCode"] == 303
 
 
@@ -279,7 +280,7 @@ def test_an_empty_console_says_what_to_do(admin: Visitor) -> None:
     """On every page that can be empty."""
     assert "No communication yet" in text_of(admin.get(HOME))
     assert "No address is suppressed" in text_of(admin.get("/console/suppressions"))
-    assert "No communication is like that" in text_of(admin.get(f"{HOME}?kind=x"))
+    assert "No communication matches" in text_of(admin.get(f"{HOME}?kind=x"))
 
 
 def test_communications_are_found_and_leafed_through(world: World, admin: Visitor) -> None:
@@ -387,6 +388,27 @@ def test_recipients_are_filtered_and_downloaded(world: World, admin: Visitor) ->
     rows = list(csv.DictReader(StringIO(answer["body"])))
     assert [row["participant_id"] for row in rows] == ["p00", "p10", "p20"]
     assert admin.get(f"{path}?status=glad")["statusCode"] == 422
+
+
+def test_every_column_of_recipients_is_shown_everywhere(
+    world: World, admin: Visitor, api: Api
+) -> None:
+    """On the page, in the file, and in the API's answer and description."""
+    world.ingest([mail(1).send()])
+    world.fold()
+    page = admin.get(f"{HOME}/news/recipients")["body"]
+    file = csv.DictReader(StringIO(admin.get(f"{HOME}/news/recipients.csv")["body"]))
+    [item] = api("/v1/communications/news/recipients")["json"]["items"]
+    described = api("/v1/openapi.json")["json"]["components"]["schemas"]["Recipient"]
+    names = [column.name for column in RECIPIENT_COLUMNS]
+    assert list(item) == list(described["properties"]) == described["required"] == names
+    assert file.fieldnames == names
+    assert list(file) == [item]
+    for column in RECIPIENT_COLUMNS:
+        shown = f">{column.heading}</th>" if column.heading else item[column.name]
+        assert shown in page, column.name
+    headings = re.findall(r'role="columnheader"[^>]*>([^<]+)<', page)
+    assert re.findall(r'data-label="([^"]+)"', page) == headings[1:]
 
 
 # --- participants ----------------------------------------------------------------------------
@@ -534,7 +556,7 @@ def test_what_is_nowhere_is_a_page_too(admin: Visitor) -> None:
     ):
         page = admin.get(path)
         assert page["statusCode"] == 404
-        assert "To the communications" in page["body"]
+        assert "Back to communications" in page["body"]
 
 
 def test_a_database_that_does_not_answer_is_a_page_too(

@@ -149,7 +149,7 @@ def test_a_mail_of_its_own_goes_out_with_its_options(
     }
     page = sender.post(f"{PAGE}/look", **draft)
     labels = text_of(page)
-    assert "2 copies for you answers go to desk@society.example opens and clicks are not" in labels
+    assert "2 copies for you reply-to desk@society.example opens and clicks are not" in labels
     assert "we write &lt;to&gt; you" in page["body"]
     assert "<iframe" not in page["body"]
     assert "we write <to>" in sender.post(f"{PAGE}/preview", **hidden(page))["body"]

@@ -116,7 +116,7 @@ def test_an_empty_page_says_what_there_is_to_do(house: House, reader: Visitor) -
     house.run("2026-11-24T03:15:00.000Z")
     assert "last active on 24 Nov 2024" in text_of(reader.get(PAGE))  # the sweep after that
     house.run("2026-11-26T03:15:00.000Z")
-    assert "Nothing is left to look at" in text_of(reader.get(PAGE))
+    assert "Nothing left to check" in text_of(reader.get(PAGE))
 
 
 def test_many_days_are_leafed_through(behind: House, reader: Visitor) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendtrail.console import charts, labels
+from sendtrail.console import charts, labels, templating
 from sendtrail.domain.bounces import NEVER_TRIED
 from sendtrail.domain.communication import Counters, figures
 from sendtrail.domain.engagement import Reason
@@ -107,6 +107,12 @@ def test_every_reason_for_a_verdict_has_words(reason: Reason) -> None:
     assert "_" not in said.what
 
 
+def drawn(chart: charts.Funnel | charts.Plot) -> str:
+    """A chart as a page has it."""
+    macros: Any = templating.environment().get_template("_charts.html").module
+    return str(macros.funnel(chart) if isinstance(chart, charts.Funnel) else macros.plot(chart))
+
+
 def widths(drawing: str, kind: str) -> list[float]:
     """How wide the bars of a kind are in a funnel."""
     found = re.findall(rf'class="{kind}"[^>]*? width="([\d.]+)"', drawing)
@@ -119,7 +125,8 @@ def test_a_funnel_is_as_wide_as_its_figures(sent: int, less: int, opened: int, p
     delivered = max(sent - less, 0)
     counts = {"sent": sent, "delivered": delivered, "opened": min(opened, delivered)}
     counts["human_opened"] = min(people, counts["opened"])
-    drawing = charts.funnel(figures(Counters({name: n for name, n in counts.items() if n})))
+    totals = figures(Counters({name: n for name, n in counts.items() if n}))
+    drawing = drawn(charts.funnel(totals))
     found = widths(drawing, "all")
     share = [count / sent if sent else 0 for count in (sent, delivered, counts["opened"], 0)]
     assert found == pytest.approx([360 * each for each in share], abs=0.01)
@@ -131,7 +138,8 @@ def test_a_funnel_is_as_wide_as_its_figures(sent: int, less: int, opened: int, p
 def test_a_plot_reaches_its_highest_value_and_not_beyond(opens: dict[int, int]) -> None:
     """The scale is at least the most, and less than five times it."""
     counts = {f"age/h{hour:02}/opens": number for hour, number in opens.items()}
-    drawing = charts.hits_over_hours(figures(Counters(counts))["hits_by_age"], "opens")
+    by_age = figures(Counters(counts))["hits_by_age"]
+    drawing = drawn(charts.hits_over_hours(by_age, "opens"))
     heights = re.findall(r'class="all"[^>]*? height="([\d.]+)"', drawing)
     assert len(heights) == len(opens)
     assert 92 / 5 <= max(map(float, heights)) <= 92
@@ -142,15 +150,15 @@ def test_the_first_day_is_one_bar_among_the_days() -> None:
     """So that the month has everything in it, the day by the hour included."""
     counts = {"age/h00/clicks": 2, "age/h23/clicks": 3, "age/d01/clicks": 4, "age/later/clicks": 5}
     by_age = figures(Counters(counts))["hits_by_age"]
-    drawing = charts.hits_over_days(by_age, "clicks")
+    drawing = drawn(charts.hits_over_days(by_age, "clicks"))
     titles = re.findall(r"<title>([^<]*)</title>", drawing)
     assert titles == [
         "day 1 after sending: 5, 0 by people",
         "day 2 after sending: 4, 0 by people",
         "later than 30 days after sending: 5, 0 by people",
     ]
-    assert "Clicks in the first 24 hours: 5, 0 by people" in charts.hits_over_hours(
-        by_age, "clicks"
+    assert "Clicks in the first 24 hours: 5, 0 by people" in drawn(
+        charts.hits_over_hours(by_age, "clicks")
     )
 
 

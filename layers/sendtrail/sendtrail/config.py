@@ -30,11 +30,6 @@ class Settings:
 
     source: Mapping[str, str]
 
-    @classmethod
-    def from_environment(cls) -> Settings:
-        """The settings of this process."""
-        return cls(environment())
-
     def text(self, name: str) -> str:
         """A required setting.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
 from sendtrail.domain.engagement import Actor
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.message import DropReason, Status
 from sendtrail.mail.addresses import MAX_ADDRESS
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS, ValueType
 
 __all__ = [
     "EMAIL",
@@ -326,14 +327,25 @@ class Communication(CommunicationSummary):
     )
 
 
-class Recipient(BaseModel):
-    """A recipient of a mailing."""
+_COLUMN_TYPES: Final[dict[ValueType, Any]] = {
+    ValueType.ID: str,
+    ValueType.ADDRESS: str | None,
+    ValueType.STATUS: Status,
+    ValueType.TIME: Time | None,
+}
 
-    participant_id: str
-    message_id: str
-    address: str | None
-    status: Status
-    last_changed_at: Time | None
+if TYPE_CHECKING:
+
+    class Recipient(BaseModel):
+        """For mypy, which knows no model that is made while the program runs."""
+
+else:
+    Recipient = create_model(
+        "Recipient",
+        __doc__="A recipient of a mailing.",
+        __module__=__name__,
+        **{column.name: (_COLUMN_TYPES[column.type], ...) for column in RECIPIENT_COLUMNS},
+    )
 
 
 class TemplateDraft(_Body):

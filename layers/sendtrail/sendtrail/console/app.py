@@ -47,8 +47,8 @@ _HEADERS: Final = {
 """What every answer says unless it says something else itself."""
 
 _STATUS: Final[dict[type[Exception], tuple[HTTPStatus, str]]] = {
-    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This page's address is not whole"),
-    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "That cannot be taken"),
+    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This page's address is incomplete"),
+    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "That is not valid"),
     ForbiddenError: (HTTPStatus.FORBIDDEN, "This is not allowed"),
     NotFoundError: (HTTPStatus.NOT_FOUND, "There is no such page"),
 }
@@ -129,7 +129,7 @@ class Console:
         return render("problem", self._visitor(), status=status.value, title=title, said=said)
 
     def _visitor(self) -> RequestContext | None:
-        """Who visits; None where even that cannot be told."""
+        """The context of the request; None where not even that can be told."""
         try:
             return self._access.current(most=0)
         except (AwsError, InvalidInputError):

@@ -18,6 +18,7 @@ from sendtrail.domain.message import Status
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.export import MAX_ROWS, recipients_csv
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 from sendtrail.reading.views import communication_view, recipient_view
 from sendtrail.wiring import Wiring
 
@@ -87,6 +88,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             figures=figures,
             items=[recipient_view(each) for each in found.items],
             chosen=status,
+            recipient_columns=RECIPIENT_COLUMNS,
             statuses=list(Status),
             most_rows=MAX_ROWS,
             pager=pager,
@@ -120,14 +122,14 @@ def _communication(communication_id: str) -> dict[str, Any]:
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:
-    """The drawings, and the providers, worst first."""
+    """The charts, and the providers, worst first."""
     hits = figures["hits_by_age"]
     return {
         "funnel": charts.funnel(figures),
         "plots": [
-            (f"{what.capitalize()}, {stretch}", draw(hits, what))
+            (f"{what.capitalize()}, {stretch}", measure(hits, what))
             for what in ("opens", "clicks")
-            for stretch, draw in (
+            for stretch, measure in (
                 ("first day", charts.hits_over_hours),
                 ("first month", charts.hits_over_days),
             )

@@ -46,7 +46,7 @@ class Tone:
 
 COLUMNS: Final = {
     "created": ("Created", "When it was posted, or when its first message was sent."),
-    "sent": ("Sent", "Messages that the mail service took for sending."),
+    "sent": ("Sent", "Messages that the mail service accepted for sending."),
     "opened": ("Open", "Messages opened at least once; below, by people rather than machines."),
     "open_rate": ("Open rate", "Opened messages as a share of those sent; below, by people."),
     "unsubscribed": ("Unsub.", "Recipients who unsubscribed by way of it, and did not undo it."),
@@ -54,12 +54,10 @@ COLUMNS: Final = {
     "spammed": ("Spam", "Recipients who marked it as spam."),
     "delivered": ("Delivered", "Messages that the recipient's mail server accepted."),
     "bounced": ("Bounced", "Messages that could not be delivered."),
-    "dropped": ("Dropped", "Messages that were kept back and never sent."),
+    "dropped": ("Dropped", "Messages that were held back and never sent."),
     "opens": ("Opens", "How often it was opened; below, by people if machines did too."),
     "clicks": ("Clicks", "How often a link in it was followed; below, by people."),
     "human_clicks": ("By people", "Clicks that are not those of scanners and link previews."),
-    "changed": ("Last change", "When anything last happened to the message."),
-    "address_used": ("Address used", "Where the message was sent, as it was written."),
 }
 """Column → its heading, and the line that explains it."""
 
@@ -71,8 +69,8 @@ LABELS: Final = {
     "html": "HTML",
     "text": "Text",
     "recipients": "Recipients",
-    "reply_to": "Answers go to",
-    "copy_to": "Copies for you",
+    "reply_to": "Reply-to",
+    "copy_to": "Send me a copy",
 }
 """Field of a mailing's form → its label."""
 
@@ -254,12 +252,12 @@ def describe_event(event: View, *, delivered: bool) -> EventDescription:
             return _hit(event)
         case EventType.UNKNOWN:
             said = str(detail.get("event_type") or "")
-            return EventDescription("Something that is not known here yet", Tone.QUIET, said)
+            return EventDescription("Unknown event", Tone.QUIET, said)
     return EventDescription(str(event["type"]))
 
 
 _SENTENCES: Final[dict[str, EventDescription]] = {
-    EventType.ACCEPTED: EventDescription("Taken for sending"),
+    EventType.ACCEPTED: EventDescription("Accepted for sending"),
     EventType.SEND: EventDescription("Sent"),
     EventType.DELIVERY: EventDescription("Delivered to the recipient's mail server", Tone.GOOD),
 }

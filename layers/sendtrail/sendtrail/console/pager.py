@@ -37,7 +37,7 @@ class Pager:
 
     @classmethod
     def of(cls, context: RequestContext, cursors: Cursors, *list_name: object) -> Pager:
-        """The place that the visit asks for.
+        """The place that the request asks for.
 
         Raises:
             InvalidCursorError: it is none of ours, or of another list.

@@ -1,4 +1,4 @@
-"""Visits: who asks for a page, what they may do, and what they sent.
+"""The request context: who asks for a page, what they may do, and what they sent.
 
 The one place where the console decides whom to answer. A page names the scope that it needs; a form
 must come from a page of the same session.
@@ -91,7 +91,7 @@ Page = Callable[..., Response[Any]]
 
 
 class AccessControl:
-    """Tells who visits, of the request that the resolver is answering."""
+    """Identifies the caller of the request that the resolver is answering."""
 
     def __init__(self, app: APIGatewayHttpResolver, sessions: Sessions, keys: ApiKeyRing) -> None:
         self._app = app
@@ -99,7 +99,7 @@ class AccessControl:
         self._keys = keys
 
     def current(self, *, most: int = _MAX_FORM) -> RequestContext:
-        """The visit of this request.
+        """The context of this request.
 
         Args:
             most: how long its form may be; 0 where it is not to be read.
@@ -125,7 +125,7 @@ class AccessControl:
         )
 
     def needs(self, scope: Scope, *, most: int = _MAX_FORM) -> Callable[[Page], Page]:
-        """Has a page answer only those whose key has this scope; it is handed the visit first.
+        """Has a page answer only those whose key has this scope; it is handed the context first.
 
         Who has not signed in is sent there, and back afterwards.
 

@@ -16,7 +16,7 @@ from sendtrail.auth.api_keys import Scope
 from sendtrail.console import labels
 from sendtrail.console.request_context import FORM_SECRET, ROOT, RequestContext
 
-__all__ = ["HTML", "NAVIGATION", "render", "static_file"]
+__all__ = ["HTML", "NAVIGATION", "environment", "render", "static_file"]
 
 HTML: Final = "text/html; charset=utf-8"
 
@@ -61,10 +61,10 @@ def render(
 
     Args:
         template: its file, without the ending.
-        visit: whose page it is; None where that could not be told.
+        context: whose page it is; None where that could not be told.
         values: what the template needs; one that it needs and is not given is an error.
     """
-    text = _environment().get_template(f"{template}.html").render(context=context, **values)
+    text = environment().get_template(f"{template}.html").render(context=context, **values)
     return Response(status_code=status, content_type=HTML, body=text, cookies=cookies)
 
 
@@ -85,7 +85,8 @@ def _static_url(name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What makes pages of templates."""
     made = Environment(
         loader=PackageLoader("sendtrail.console"),
         autoescape=True,

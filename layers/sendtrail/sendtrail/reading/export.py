@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sendtrail.domain.message import Status
 from sendtrail.reading import queries
-from sendtrail.reading.views import recipient_view
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 
 __all__ = ["MAX_ROWS", "recipients_csv"]
 
@@ -18,7 +18,6 @@ MAX_ROWS: Final = 10_000
 _MAX_PAGES: Final = 102
 """How many pages are read for it, also where a filter leaves little of each."""
 _PAGE: Final = 99
-_COLUMNS: Final = ("participant_id", "message_id", "address", "status", "last_changed_at")
 _FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
 """How begins what is a formula, also where full-width letters are written."""
 
@@ -27,12 +26,12 @@ def recipients_csv(communication_id: str, *, status: Status | None, place: Any) 
     """The recipients of a communication from `place` on, and where to go on after them."""
     text = StringIO()
     writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
+    writer.writerow(column.name for column in RECIPIENT_COLUMNS)
     rows = 0
     for _ in range(_MAX_PAGES):
         found = queries.recipients(communication_id, status=status, place=place, limit=_PAGE)
-        for view in map(recipient_view, found.items):
-            writer.writerow([_cell(view[name]) for name in _COLUMNS])
+        for message in found.items:
+            writer.writerow(_cell(column.value(message)) for column in RECIPIENT_COLUMNS)
         rows += len(found.items)
         place = found.place
         if place is None or rows > MAX_ROWS - _PAGE:

@@ -11,6 +11,7 @@ from sendtrail.domain.links import OTHER_LINKS
 from sendtrail.domain.message import Message, verdict_of
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
+from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 
 __all__ = [
     "address_view",
@@ -109,13 +110,7 @@ def event_view(event: Event, message: Message) -> View:
 
 def recipient_view(message: Message) -> View:
     """A recipient of a communication."""
-    return {
-        "participant_id": message.participant_id,
-        "message_id": message.message_id,
-        "address": message.address,
-        "status": message.status.value,
-        "last_changed_at": message.last_changed_at,
-    }
+    return {column.name: column.value(message) for column in RECIPIENT_COLUMNS}
 
 
 def communication_view(
