@@ -29,6 +29,8 @@ from local.template import Resources, load
 from local.web import ask
 
 __all__ = [
+    "AGENT",
+    "LINK",
     "Here",
     "Json",
     "children_of",
@@ -54,6 +56,8 @@ Json = dict[str, Any]
 T = TypeVar("T")
 R = TypeVar("R")
 
+AGENT: Final = "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+LINK: Final = "https://society.example/evenings/2026-12-04?utm_source=newsletter"
 _EMULATOR: Final = ROOT / ".local/npm/node_modules/amplify-dynamodb-simulator/emulator"
 _TABLE: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 _GATEWAY: Final = {

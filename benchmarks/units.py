@@ -26,17 +26,12 @@ from local import aws
 from local.between import Answer, Between, Forward, Request
 from local.paths import ROOT
 
-__all__ = ["Call", "Cost", "Function", "Meter", "item_bytes"]
+__all__ = ["Call", "Cost", "Function", "Meter"]
 
 Json = dict[str, Any]
 
 _READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
 _SIGNED_FOR: Final = re.compile(r"Credential=[^/]+/\d+/[^/]+/(\w+)/aws4_request")
-_REST: Final = {
-    ("s3", "PUT"): "PutObject",
-    ("s3", "GET"): "GetObject",
-    ("ses", "POST"): "SendEmail",
-}
 _REPORTED_TWICE: Final = 0.5
 """DynamoDB Local says 4 units of an update in a transaction, of an item within 1 KB; it costs 2
 (developer guide, "Amazon DynamoDB Transactions: How it works", "Capacity management")."""
@@ -107,9 +102,8 @@ class Meter:
     def _count(self, request: Request, forward: Forward) -> Answer:
         signed = _SIGNED_FOR.search(request.headers.get("authorization", ""))
         service = signed[1] if signed else "unknown"
-        operation = request.operation or _REST.get((service, request.method), request.method)
         with self._lock:
-            self._cost.by_operation[f"{service} {operation}"] += 1
+            self._cost.by_operation[f"{service} {request.operation or request.method}"] += 1
         return forward(request)
 
     def _count_dynamodb(self, request: Request, forward: Forward) -> Answer:
@@ -152,27 +146,6 @@ def _unreported(operation: str, asked: Json, said: Json) -> Iterator[tuple[str, 
 def _name(table: str) -> str:
     """A table's logical name."""
     return table.removeprefix("sendtrail-").removesuffix("Table")
-
-
-def item_bytes(item: Mapping[str, Any]) -> int:
-    """How large DynamoDB says an item is (developer guide, "DynamoDB item sizes and formats")."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
-
-
-def _value_bytes(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value.encode())
-    if value is None or isinstance(value, bool):
-        return 1
-    if isinstance(value, int):  # a byte for two digits, but for pairs of zeros at the end
-        digits = str(abs(value)) if value else ""
-        zeros = len(digits) - len(digits.rstrip("0"))
-        return (len(digits) - zeros // 2 * 2 + 1) // 2 + 1 + (value < 0)
-    if isinstance(value, Mapping):
-        return 3 + len(value) + item_bytes(value)
-    if isinstance(value, set | frozenset):
-        return sum(map(_value_bytes, value))
-    return 3 + sum(1 + _value_bytes(entry) for entry in value)
 
 
 # --- a handler's calls -----------------------------------------------------------------------
