@@ -48,8 +48,8 @@ MESSAGES_EACH: Final = 10
 OPENS: Final = (2, 2, 2, *(1,) * 6, *(0,) * 11)
 """Of twenty messages, how often each is opened: 0.6 on average, by 0.45 of the readers."""
 CLICKS: Final = (1, 0, 0, 1, *(0,) * 16)
-LATENCY: Final = {"dynamodb": 0.005, "secretsmanager": 0.0}
-"""Seconds that a call waits for a request. Secrets are read once in a process's life."""
+LATENCY: Final = 0.005
+"""Seconds that a call waits for a request of DynamoDB."""
 AT_ONCE: Final = 8
 """Rows that a fold writes at the same time (`DynamoDB.at_once`)."""
 WHOLE_PROCESSOR: Final = 1769
@@ -121,42 +121,27 @@ class Usage:
 
     Attributes:
         seconds: their time on AWS, by the model.
-        cpu: processor time here.
         metrics: those of CloudWatch that it has counted.
     """
 
     memory: int
     architecture: str
     calls: int = 0
-    records: int = 0
     seconds: float = 0
-    cpu: float = 0
     log_bytes: int = 0
-    requests: Counter[str] = field(default_factory=Counter)
     units: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     metrics: set[str] = field(default_factory=set)
 
-    def add(self, call: Call, records: int, at_once: int) -> None:
+    def add(self, call: Call, at_once: int) -> None:
         """Adds a call, which writes so many rows at once."""
         lasts = call.seconds / min(1, self.memory / WHOLE_PROCESSOR)
-        for name, number in call.cost.by_operation.items():
-            service, _, operation = name.partition(" ")
-            if not operation.endswith("refused"):
-                parallel = at_once if operation == "PutItem" else 1
-                lasts += LATENCY[service] * math.ceil(number / parallel)
+        for operation, number in call.cost.by_operation.items():
+            lasts += LATENCY * math.ceil(number / (at_once if operation == "PutItem" else 1))
         self.calls += 1
-        self.records += records
-        self.cpu += call.seconds
         self.seconds += math.ceil(lasts * 1000) / 1000
         self.log_bytes += call.log_bytes + PER_LINE * call.log_lines
-        self.requests.update(call.cost.by_operation)
         self.units.update(call.cost.units)
         self.metrics.update(call.metrics)
-
-    @property
-    def gb_seconds(self) -> float:
-        """What Lambda charges the time by."""
-        return self.seconds * self.memory / 1024
 
     @property
     def quantities(self) -> dict[str, float]:
@@ -165,7 +150,7 @@ class Usage:
         for (_, _, kind), units in self.units.items():
             found[f"dynamodb {kind} unit"] += units
         found["lambda call"] = self.calls
-        found[f"lambda GB-second {self.architecture}"] = self.gb_seconds
+        found[f"lambda GB-second {self.architecture}"] = self.seconds * self.memory / 1024
         found["log GB"] = self.log_bytes / 1e9
         return found
 
@@ -243,12 +228,18 @@ class Recording:
             usage[fold] = self._play(fold, streamed(events), AT_ONCE)
         folded: dict[str, deque[float]] = defaultdict(deque)
         for each in events:
-            for message_id in {message_of(record) for record in each.records}:
+            for message_id in {
+                record["dynamodb"]["Keys"]["message_id"]["S"] for record in each.records
+            }:
                 folded[message_id].append(each.at)
         arrivals = []
         for record in self._changes("MessagesTable"):
-            lane = shard_of(record["dynamodb"]["Keys"]["participant_id"]["S"])
-            arrivals.append(Arrival(folded[message_of(record)].popleft(), lane, record))
+            keys = record["dynamodb"]["Keys"]
+            at, lane = (
+                folded[keys["message_id"]["S"]].popleft(),
+                shard_of(keys["participant_id"]["S"]),
+            )
+            arrivals.append(Arrival(at, lane, record))
         changed = cut(arrivals, self._cuts[COMMUNICATIONS])
         usage[COMMUNICATIONS] = self._play(COMMUNICATIONS, streamed(changed), AT_ONCE)
         found = self._counted()
@@ -300,7 +291,7 @@ class Recording:
                 call = process.call(event)
                 if (call.answer or {}).get("batchItemFailures"):
                     raise SystemExit(f"{name} answered {call.answer}")
-                usage.add(call, records, at_once if records > 1 else 1)
+                usage.add(call, at_once if records > 1 else 1)
         finally:
             process.stop()
         return usage
@@ -389,11 +380,6 @@ def window_of(lane: int) -> Json:
     }
 
 
-def message_of(record: Mapping[str, Any]) -> str:
-    """The message that a stream record is about."""
-    return str(record["dynamodb"]["Keys"]["message_id"]["S"])
-
-
 def shard_of(partition_key: str) -> int:
     """The shard of a stream that an item's changes are in."""
     return crc32(partition_key.encode()) % SHARDS
@@ -412,28 +398,6 @@ def lines_table(*recorded: Took) -> Table:
     names = ["line", "Sendtrail", "AWS's sample", "put and transaction"]
     notes = ["SES itself is $100, whoever sends. What is kept is in another table."]
     return Table("A million messages recorded, in dollars, at the default rate", names, rows, notes)
-
-
-def functions_table(ours: Took) -> Table:
-    """What each function took."""
-    rows = [
-        [
-            name.removesuffix("Function"),
-            usage.memory,
-            usage.calls / ours.messages,
-            usage.records / usage.calls,
-            1e3 * usage.cpu / usage.calls,
-            1e3 * usage.seconds / usage.calls,
-            usage.gb_seconds * 1e6 / ours.messages,
-            usage.requests.total() / ours.messages,
-            usage.log_bytes / usage.calls,
-        ]
-        for name, usage in ours.usage.items()
-    ]
-    columns = ["function", "MiB", "calls a message", "records a call", "CPU here a call, ms"]
-    columns += ["time a call, ms", "GB-s a million", "requests a message", "log a call, bytes"]
-    note = "Calls with no record, at the end of each tumbling window, are counted in."
-    return Table("By function", columns, rows, [note])
 
 
 def tables_table(ours: Took) -> Table:
@@ -519,7 +483,6 @@ def measure(messages: int) -> Report:
     ]
     tables = [
         lines_table(ours, sample, transaction),
-        functions_table(ours),
         tables_table(ours),
         *month_tables(ours, resources),
     ]

@@ -28,30 +28,6 @@ from local.paths import ROOT
 from local.template import Resources, load
 from local.web import ask
 
-__all__ = [
-    "AGENT",
-    "LINK",
-    "Here",
-    "Json",
-    "children_of",
-    "compact",
-    "cpu_seconds",
-    "create_table",
-    "dynamodb_local",
-    "http_event",
-    "items_of",
-    "main",
-    "moto",
-    "options",
-    "postgresql",
-    "ratio",
-    "running",
-    "sample",
-    "servers",
-    "sqs_event",
-    "turns",
-]
-
 Json = dict[str, Any]
 T = TypeVar("T")
 R = TypeVar("R")
