@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cache, partial
 from itertools import count
 from typing import Any, Final
@@ -34,7 +33,6 @@ from sendtrail.domain.participant import Participant
 from sendtrail.domain.times import from_epoch_ms, years_after
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
-from sendtrail.projections.communications import note_month
 from sendtrail.projections.items import (
     COUNTER_SHARDS,
     COUNTERS_PREFIX,
@@ -46,8 +44,6 @@ from sendtrail.projections.items import (
     participant_to_item,
 )
 
-__all__ = ["HISTORIES", "LARGE", "MAILING", "ORDINARY", "Population"]
-
 Item = dict[str, Any]
 
 LARGE: Final = "large"
@@ -57,8 +53,6 @@ MAILING: Final = "mailing"
 HISTORIES: Final = 10
 _START: Final = 1_795_170_600_000
 """When the first message was sent."""
-_MONTHLY: Final = 27
-"""Mailings in a month."""
 _FEW_ROWS: Final = 4
 _CHUNK: Final = 1_000
 _AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
@@ -133,7 +127,7 @@ class Population:
         """Table → how many things it holds, and what the items of each are."""
         return {
             "Messages": (self.messages, self._message_items),
-            "Communications": (1 + self.others, self._communication_items),
+            "Communications": (1, self._communication_items),
             "Participants": (2, self._participant_items),
         }
 
@@ -152,8 +146,6 @@ class Population:
         with ProcessPoolExecutor() as workers:
             for _ in workers.map(partial(_fill, self, environment, dict(names)), chunks):
                 pass
-        for month in {self._day_of(number)[:7] for number in range(1 + self.others)}:
-            note_month(_database(**environment), names["Communications"], month)
 
     def _message_items(self, index: int) -> list[Item]:
         at, position, participant_id, communication_id = self._place_of(index)
@@ -182,12 +174,9 @@ class Population:
         at = _START - (1 + number) * 86_400_000 + position * 1_000
         return at, position, _member((index * 7919) % self.mailing), f"mailing-{number:04}"
 
-    def _communication_items(self, number: int) -> list[Item]:
-        name = f"mailing-{number - 1:04}" if number else MAILING
-        created_at = f"{self._day_of(number)}T08:00:00.000Z"
-        definition = CommunicationDefinition(name, f"News {number}", created_at, posted=True)
-        if number:
-            return [_revised(definition_to_item(definition))]
+    def _communication_items(self, _: int) -> list[Item]:
+        created_at = from_epoch_ms(_START)
+        definition = CommunicationDefinition(MAILING, "News", created_at, posted=True)
         # Recipient after recipient the rows take turns, and each history comes to each row.
         places = ((each % HISTORIES, each + each // HISTORIES) for each in range(self.mailing))
         placed = Counter((history, turn % COUNTER_SHARDS) for history, turn in places)
@@ -200,16 +189,9 @@ class Population:
             if counters.counts:
                 stats = CounterShard(counters, created_at, "newsletter")
                 definition = definition.with_messages(created_at, stats.kind, str(row))
-                key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}{row}"}
+                key = {"communication_id": MAILING, "part": f"{COUNTERS_PREFIX}{row}"}
                 items.append(_as_folded(counters_to_item(stats) | key, row))
         return [_revised(definition_to_item(definition)), *items]
-
-    @staticmethod
-    def _day_of(number: int) -> str:
-        """The day of a mailing, the newest being number 0."""
-        months, days = divmod(number, _MONTHLY)
-        year, month = divmod(2026 * 12 + 10 - months, 12)
-        return date(year, month + 1, _MONTHLY - days).isoformat()
 
     def _participant_items(self, index: int) -> list[Item]:
         at = from_epoch_ms(_START)

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["KEPT", "PRICES", "Price", "dollars_by_line"]
-
 
 class Price(NamedTuple):
     """What AWS charges for one of something, under which heading, and the page where it says so."""

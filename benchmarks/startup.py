@@ -1,4 +1,4 @@
-"""What a cold start costs: CPU and peak memory of every function up to its first answer.
+"""What a cold start costs: CPU of every function up to its first answer.
 
 Beside ours start `bare`, which returns its event, and `usual`: Powertools' Logger and Metrics and a
 boto3 client that writes one item, less than any of ours does. Each runs as on Lambda, with the
@@ -55,14 +55,6 @@ SENT: Final = "2026-11-20T09:30:00.000Z"
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What one start cost."""
-
-    cpu_seconds: float
-    peak_bytes: int
-
-
-@dataclass(frozen=True)
 class Start:
     """A function, and what it is asked first.
 
@@ -91,12 +83,11 @@ class Start:
         python = str(Path(sys.executable).resolve())
         return RuntimeProcess(self.name, self.function, variables, folder, python)
 
-    def cost(self, _round: int, folder: Path, numbers: Iterator[int]) -> Cost:
+    def cost(self, _round: int, folder: Path, numbers: Iterator[int]) -> float:
         """What a start costs."""
         event, process = self.event(next(numbers)), self.process(folder)
         try:
-            seconds = process.seconds([event], lambda _, answer: self.right(answer))
-            return Cost(seconds, process.peak_bytes())
+            return process.seconds([event], lambda _, answer: self.right(answer))
         finally:
             process.stop()
 
@@ -286,7 +277,7 @@ def chosen(
                 yield replace(start, name=f"{name}, before")
 
 
-def measure(rounds: int, names: Sequence[str], against: Path | None) -> dict[str, list[Cost]]:
+def measure(rounds: int, names: Sequence[str], against: Path | None) -> dict[str, list[float]]:
     """Starts all of them, round after round; each once before anything counts."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -301,11 +292,10 @@ def report(rounds: int, names: Sequence[str], against: Path | None) -> Report:
     """What was found."""
     if platform.python_version_tuple()[:2] != ("3", "13"):
         raise SystemExit("the layer is for Python 3.13, and this is another")
-    found = measure(rounds, names, against)
-    cpu = {name: [cost.cpu_seconds for cost in costs] for name, costs in found.items()}
+    cpu = measure(rounds, names, against)
     result = Report(
         "Start-up of every function",
-        "Processor time and peak memory from the start of the runtime's process to its first "
+        "Processor time from the start of the runtime's process to its first "
         f"answer, {rounds} rounds, interleaved. `bare` returns its event; `usual` is Powertools "
         "with a boto3 client and one PutItem. All of them have the layer as `sam build` makes it.",
     )
@@ -315,11 +305,10 @@ def report(rounds: int, names: Sequence[str], against: Path | None) -> Report:
             *(1e3 * figure(seconds) for figure in (median, min, max)),
             median(ratio(seconds, cpu["bare"])),
             median(ratio(seconds, cpu["usual"])),
-            median(cost.peak_bytes for cost in found[name]) / (1 << 20),
         )
         for name, seconds in cpu.items()
     ]
-    columns = ("", "CPU, ms", "least", "most", "× bare", "× usual", "peak MiB")
+    columns = ("", "CPU, ms", "least", "most", "× bare", "× usual")
     result.tables.append(Table("Up to the first answer", columns, rows))
     for name, seconds in cpu.items():
         function, _, other = name.rpartition(", ")

@@ -26,8 +26,6 @@ from local import aws
 from local.between import Answer, Between, Forward, Request
 from local.paths import ROOT
 
-__all__ = ["Call", "Cost", "Function", "Meter"]
-
 Json = dict[str, Any]
 
 _READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
