@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["POLLERS", "SHARDS", "WINDOWS", "Arrival", "Batch", "Cut", "cut"]
-
 T = TypeVar("T")
 
 POLLERS: Final = 5

@@ -31,8 +31,6 @@ from local.functions import FunctionProcess, free_ports
 from local.paths import ROOT
 from local.template import Function
 
-__all__ = ["PEERS", "SITE", "DjangoSite", "RuntimeProcess", "django_site", "runtimes"]
-
 PEERS: Final = ROOT / "benchmarks" / "peers"
 SITE: Final = "track.society.example"
 """The Django site's name."""
@@ -94,12 +92,6 @@ class RuntimeProcess(FunctionProcess):
     def _cpu_seconds(self) -> float:
         time.sleep(0.005)  # it has answered, and asks for what comes next
         return sum(map(cpu_seconds, children_of(self.pid)))
-
-    def peak_bytes(self) -> int:
-        """The most memory that the runtime's process has had at any time ("VmHWM" of proc(5))."""
-        (runtime,) = children_of(self.pid)
-        status = Path(f"/proc/{runtime}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 @contextmanager

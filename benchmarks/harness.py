@@ -28,32 +28,12 @@ from local.paths import ROOT
 from local.template import Resources, load
 from local.web import ask
 
-__all__ = [
-    "Here",
-    "Json",
-    "children_of",
-    "compact",
-    "cpu_seconds",
-    "create_table",
-    "dynamodb_local",
-    "http_event",
-    "items_of",
-    "main",
-    "moto",
-    "options",
-    "postgresql",
-    "ratio",
-    "running",
-    "sample",
-    "servers",
-    "sqs_event",
-    "turns",
-]
-
 Json = dict[str, Any]
 T = TypeVar("T")
 R = TypeVar("R")
 
+AGENT: Final = "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+LINK: Final = "https://society.example/evenings/2026-12-04?utm_source=newsletter"
 _EMULATOR: Final = ROOT / ".local/npm/node_modules/amplify-dynamodb-simulator/emulator"
 _TABLE: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 _GATEWAY: Final = {

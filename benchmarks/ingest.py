@@ -1,31 +1,11 @@
 """What ingest costs: CPU per SES event, beside what people use today and beside the floor.
 
-The same notifications, of 100 things that happened to 40 mails, go to four programs:
-
-    ours    the function `ingest`, given an SQS event of 100 records
-    naive   the Lambda function of AWS's pages: for each SNS record `json.loads` and one `put_item`
-            of a `boto3.resource` table. It gets all 100 in one event, which flatters it, for SNS
-            calls a function once per message
-    anymail django-anymail's webhook, to which SNS POSTs each notification, and a receiver that
-            stores each event through Django's ORM into PostgreSQL (`peers/django_site.py`)
-    floor   parses the same JSON and writes as many bytes as ours, but knows nothing of what they
-            mean: BatchWriteItem of 25 over one kept-alive connection of the standard library,
-            signed by hand with a key derived once (`peers/floor.py`)
-
-Ours, the naive and the floor run as on Lambda: in AWS's Runtime Interface Emulator, with AWS's
-runtime client for Python, whose share is counted. The database is DynamoDB Local. Django is served
-by one worker of gunicorn, over connections that are kept alive. What flatters it: PostgreSQL is
-reached by a Unix socket, and nobody checks who sent a notification, but for a password. What does
-not: it takes one at a time, because that is how SNS calls it.
-
-They take turns, round after round, after some rounds that warm up. Every round has new messages, so
-every write is an insert, and at the end each must have a row for every event. Measured is the
-processor time of the program's process, all threads, user and system; databases' is not counted.
-There is no TLS anywhere.
+Functions run in Lambda's emulator over DynamoDB Local; django-anymail's webhook (`peers/`) behind
+one worker of gunicorn over PostgreSQL, by a Unix socket, which flatters it. So does one event of
+100 records flatter `naive`, the function of AWS's pages: SNS calls it for each. They take turns
+over new messages, each must have a row for every event, and databases' time is not counted.
 
     python -m benchmarks.ingest [--rounds 60] [--into FILE]
-
-It needs Linux, Java, AWS's DynamoDB Local, PostgreSQL, and the packages that `make bench` installs.
 """
 
 from __future__ import annotations
@@ -38,7 +18,18 @@ from itertools import count, islice
 from typing import Any, Final
 
 from benchmarks.contenders import RuntimeProcess, django_site, runtimes
-from benchmarks.harness import Json, compact, items_of, main, options, ratio, sqs_event, turns
+from benchmarks.harness import (
+    AGENT,
+    LINK,
+    Json,
+    compact,
+    items_of,
+    main,
+    options,
+    ratio,
+    sqs_event,
+    turns,
+)
 from benchmarks.report import Claim, Report, timings
 from local.notifications import Mail, sns_envelope
 from sendtrail.aws.dynamodb import to_attributes
@@ -56,8 +47,6 @@ OTHERS: Final = {
     "floor": ("the floor", 2.0),
 }
 """Each with what ours may cost, as a multiple of it."""
-AGENT: Final = "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"
-LINK: Final = "https://society.example/evenings/2026-12-04?utm_source=newsletter"
 SECRET: Final = "name:password"  # noqa: S105 -- SNS sends it back to us
 
 
@@ -157,7 +146,7 @@ def measure(number: int) -> dict[str, list[float]]:
 def report(rounds: int) -> Report:
     """What was found."""
     found = measure(rounds)
-    rates = {name: [1 / each for each in seconds] for name, seconds in found.items()}
+    rate = [1 / each for each in found["ours"]]
     return Report(
         "Ingest: SES's events into the log",
         "Processor time of the whole process per event, batches of 100 from SQS; the functions in "
@@ -165,7 +154,7 @@ def report(rounds: int) -> Report:
         "are of the same round.",
         [
             Claim("ours", [1e6 * each for each in found["ours"]], "µs per event"),
-            Claim("ours", rates["ours"], "events per second and core"),
+            Claim("ours", rate, "events per second and core"),
             *(
                 Claim(f"ours / {what}", ratio(found["ours"], found[name]), at_most=most)
                 for name, (what, most) in OTHERS.items()
@@ -175,7 +164,6 @@ def report(rounds: int) -> Report:
             timings(
                 f"CPU per event, {rounds} rounds of {EVENTS} events, interleaved", "µs", found, 1e6
             ),
-            timings("Events per second and core", "", rates),
         ],
     )
 

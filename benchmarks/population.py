@@ -1,20 +1,10 @@
 """Tables with as many messages as one likes, of one shape: by itself it measures nothing.
 
 Whatever the size, a message has one of ten histories, by its position: ten that follow each other
-have them all. So a page of a list, from the same place in that order, holds the same at every size.
-
-    a participant with a large history      a fiftieth of all messages, and at least 30
-    a participant with an ordinary history  30 messages
-    a large mailing                         a tenth of all messages, and at least 20
-    other mailings                          up to 1,000, which share the rest
-    participants                            as many as the large mailing has recipients, with an
-                                            address each
-    suppressions                            a fiftieth of the messages, and at least 20
-    the log                                 the trails of those two histories
-
-Items are made by the product's own code: a message's state is the fold of a real history, given
-another id; a counter row is the sum of what its messages contribute, in the 16 rows that there may
-be for the large mailing, and in 4 for the others, as a table of 4 shards gives them.
+have them all, so a page of a list holds the same at every size. A fiftieth of all messages are one
+participant's, 30 another's; a tenth are a large mailing's, and up to 1,000 others share the rest.
+Items are made by the product's own code: a message is the fold of a real history under another id,
+and a row of the large mailing's counters the sum of what its messages contribute.
 """
 
 from __future__ import annotations
@@ -23,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from functools import cache, partial
 from itertools import count
 from typing import Any, Final
@@ -38,30 +27,22 @@ from sendtrail.domain.communication import (
     CounterShard,
     counters_of,
 )
-from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.message import Message, fold
-from sendtrail.domain.participant import AddressUse, Participant
-from sendtrail.domain.suppression import Evidence, Suppression
+from sendtrail.domain.participant import Participant
 from sendtrail.domain.times import from_epoch_ms, years_after
 from sendtrail.intake.parser import events_of
-from sendtrail.log.items import event_to_item
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
-from sendtrail.projections.communications import note_month
 from sendtrail.projections.items import (
     COUNTER_SHARDS,
     COUNTERS_PREFIX,
-    address_use_to_item,
     checkpoints_to_item,
     counter_part,
     counters_to_item,
     definition_to_item,
     message_to_item,
     participant_to_item,
-    suppression_to_item,
 )
-
-__all__ = ["HISTORIES", "LARGE", "MAILING", "ORDINARY", "Population"]
 
 Item = dict[str, Any]
 
@@ -72,16 +53,14 @@ MAILING: Final = "mailing"
 HISTORIES: Final = 10
 _START: Final = 1_795_170_600_000
 """When the first message was sent."""
-_MONTHLY: Final = 27
-"""Mailings in a month."""
 _FEW_ROWS: Final = 4
 _CHUNK: Final = 1_000
 _AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
 
 
 @cache
-def _histories() -> list[tuple[list[Event], Message]]:
-    """What can become of a message: its events, and their fold."""
+def _histories() -> list[Message]:
+    """What can become of a message: the folds of its events."""
     found = []
     for number in range(HISTORIES):
         sent_at = from_epoch_ms(_START)
@@ -110,11 +89,10 @@ def _histories() -> list[tuple[list[Event], Message]]:
             [*opened, mail.complaint(later[12])],
             [*opened, mail.subscription(later[13], unsubscribed=True)],
         ]
-        events = [event for each in told[number] for event in events_of(each)]
         message = Message(tags["participant_id"], tags["message_id"])
-        for event in events:
+        for event in (event for each in told[number] for event in events_of(each)):
             message = fold(message, event)
-        found.append((events, message))
+        found.append(message)
     return found
 
 
@@ -136,7 +114,7 @@ class Population:
 
     @property
     def mailing(self) -> int:
-        """Recipients of the large mailing; and participants, besides those two."""
+        """Recipients of the large mailing."""
         return max(20, self.messages // 10)
 
     @property
@@ -145,19 +123,12 @@ class Population:
         return min(self.messages // 20, 1_000)
 
     @property
-    def suppressions(self) -> int:
-        """Suppressed addresses, half of them by complaints."""
-        return max(20, self.messages // 50)
-
-    @property
     def tables(self) -> dict[str, tuple[int, Callable[[int], list[Item]]]]:
         """Table → how many things it holds, and what the items of each are."""
         return {
             "Messages": (self.messages, self._message_items),
-            "Events": (self.large + self.ordinary, self._event_items),
-            "Communications": (1 + self.others, self._communication_items),
-            "Participants": (2 + self.mailing, self._participant_items),
-            "Suppressions": (self.suppressions, self._suppression_items),
+            "Communications": (1, self._communication_items),
+            "Participants": (2, self._participant_items),
         }
 
     def fill(self, endpoints: aws.Endpoints, names: Mapping[str, str]) -> None:
@@ -175,21 +146,18 @@ class Population:
         with ProcessPoolExecutor() as workers:
             for _ in workers.map(partial(_fill, self, environment, dict(names)), chunks):
                 pass
-        for month in {self._day_of(number)[:7] for number in range(1 + self.others)}:
-            note_month(_database(**environment), names["Communications"], month)
 
-    def _message(self, index: int) -> tuple[list[Event], Message]:
-        """A message, and what became of it."""
+    def _message_items(self, index: int) -> list[Item]:
         at, position, participant_id, communication_id = self._place_of(index)
-        events, message = _histories()[position % HISTORIES]
-        whose = {
-            "message_id": derived_message_id(from_epoch_ms(at), str(index), ""),
-            "participant_id": participant_id,
-            "communication_id": communication_id,
-            "address": f"{participant_id}@{(message.address or '').rpartition('@')[2]}",
-        }
-        changes: dict[str, Any] = whose  # of several types, which `replace` cannot tell apart
-        return [replace(each, **changes) for each in events], replace(message, **changes)
+        message = _histories()[position % HISTORIES]
+        message = replace(
+            message,
+            message_id=derived_message_id(from_epoch_ms(at), str(index), ""),
+            participant_id=participant_id,
+            communication_id=communication_id,
+            address=f"{participant_id}@{(message.address or '').rpartition('@')[2]}",
+        )
+        return [_as_folded(message_to_item(message), index % _FEW_ROWS)]
 
     def _place_of(self, index: int) -> tuple[int, int, str, str | None]:
         """When a message is sent, its position among those of its kind, to whom, and in what."""
@@ -206,64 +174,31 @@ class Population:
         at = _START - (1 + number) * 86_400_000 + position * 1_000
         return at, position, _member((index * 7919) % self.mailing), f"mailing-{number:04}"
 
-    def _message_items(self, index: int) -> list[Item]:
-        _, message = self._message(index)
-        return [_as_projected(message_to_item(message), index % _FEW_ROWS)]
-
-    def _event_items(self, index: int) -> list[Item]:
-        events, _ = self._message(index)
-        return [event_to_item(event, 400) for event in events]
-
-    def _communication_items(self, number: int) -> list[Item]:
-        if number == 0:
-            name, recipients, rows = MAILING, self.mailing, COUNTER_SHARDS
-        else:
-            name, rows = f"mailing-{number - 1:04}", _FEW_ROWS
-            rest = self.messages - self.large - self.ordinary - self.mailing
-            recipients = rest // self.others + (number - 1 < rest % self.others)
-        created_at = f"{self._day_of(number)}T08:00:00.000Z"
-        definition = CommunicationDefinition(name, f"News {number}", created_at, posted=True)
+    def _communication_items(self, _: int) -> list[Item]:
+        created_at = from_epoch_ms(_START)
+        definition = CommunicationDefinition(MAILING, "News", created_at, posted=True)
         # Recipient after recipient the rows take turns, and each history comes to each row.
-        places = ((each % HISTORIES, each + each // HISTORIES) for each in range(recipients))
-        placed = Counter((history, turn % rows) for history, turn in places)
+        places = ((each % HISTORIES, each + each // HISTORIES) for each in range(self.mailing))
+        placed = Counter((history, turn % COUNTER_SHARDS) for history, turn in places)
         items: list[Item] = []
-        for row in range(rows):
+        for row in range(COUNTER_SHARDS):
             counters = Counters.sum(
                 _times(counters_of(message), placed[position, row])
-                for position, (_, message) in enumerate(_histories())
+                for position, message in enumerate(_histories())
             )
             if counters.counts:
                 stats = CounterShard(counters, created_at, "newsletter")
                 definition = definition.with_messages(created_at, stats.kind, str(row))
-                key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}{row}"}
-                items.append(_as_projected(counters_to_item(stats) | key, row))
+                key = {"communication_id": MAILING, "part": f"{COUNTERS_PREFIX}{row}"}
+                items.append(_as_folded(counters_to_item(stats) | key, row))
         return [_revised(definition_to_item(definition)), *items]
 
-    @staticmethod
-    def _day_of(number: int) -> str:
-        """The day of a mailing, the newest being number 0."""
-        months, days = divmod(number, _MONTHLY)
-        year, month = divmod(2026 * 12 + 10 - months, 12)
-        return date(year, month + 1, _MONTHLY - days).isoformat()
-
     def _participant_items(self, index: int) -> list[Item]:
-        name = (LARGE, ORDINARY)[index] if index < 2 else _member(index - 2)
-        day = date(2024, 11, 24) + timedelta(days=index % 729)
-        at = f"{day}T{index % 24:02}:{index % 60:02}:00.000Z"
+        at = from_epoch_ms(_START)
         since = years_after(at, -1)
+        name = (LARGE, ORDINARY)[index]
         known = Participant(name, first_seen_at=since, measured_since=since, last_interaction_at=at)
-        use = AddressUse(name, f"{name}@society.example", since, at)
-        if index < 2:
-            use = replace(use, registered_at=at)
-        return [_revised(participant_to_item(known)), _revised(address_use_to_item(use))]
-
-    def _suppression_items(self, index: int) -> list[Item]:
-        reason = (SuppressionReason.SPAMMED, SuppressionReason.BOUNCED)[index % 2]
-        at = from_epoch_ms(_START - index * 60_000)
-        message_id = derived_message_id(at, str(index), "")
-        evidence = Evidence(at, message_id, _member(index), "smtp; 550 5.1.1 user unknown")
-        address = f"{_member(index)}@gone.example"
-        return [_revised(suppression_to_item(Suppression(address, {reason: evidence})))]
+        return [_revised(participant_to_item(known))]
 
 
 def _member(number: int) -> str:

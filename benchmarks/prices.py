@@ -2,7 +2,7 @@
 
 Each names the page where AWS says so. Those pages show prices by region through a script, so copies
 of them hold few figures. Checked against copies, for us-east-1: DynamoDB's units (0.625 and 0.125 a
-million since November 2024), Lambda, SQS, SNS, the HTTP API (1.00). What Ireland adds, and all
+million since November 2024), Lambda, SQS, SNS. What Ireland adds, and all
 others, could not be checked in this way: look at the page before a figure in dollars is quoted.
 Ratios hardly depend on them.
 """
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-
-__all__ = ["KEPT", "PRICES", "Price", "dollars_by_line"]
 
 
 class Price(NamedTuple):
@@ -28,7 +26,6 @@ _DYNAMODB: Final = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 _LAMBDA: Final = "https://aws.amazon.com/lambda/pricing/"
 _SQS: Final = "https://aws.amazon.com/sqs/pricing/"
 _SNS: Final = "https://aws.amazon.com/sns/pricing/"
-_S3: Final = "https://aws.amazon.com/s3/pricing/"
 _CLOUDWATCH: Final = "https://aws.amazon.com/cloudwatch/pricing/"
 _SECRETS: Final = "https://aws.amazon.com/secrets-manager/pricing/"
 
@@ -40,18 +37,10 @@ PRICES: Final[Mapping[str, Price]] = {
     "lambda GB-second x86_64": Price(0.0000166667, "Lambda time", _LAMBDA),
     "sqs request": Price(0.40 / _MILLION, "SQS", _SQS),
     "sns publish": Price(0.50 / _MILLION, "SNS", _SNS),
-    "http request": Price(
-        1.11 / _MILLION, "API Gateway", "https://aws.amazon.com/api-gateway/pricing/"
-    ),
-    "s3 PUT": Price(0.005 / 1000, "S3 requests", _S3),
-    "s3 GET": Price(0.0004 / 1000, "S3 requests", _S3),
     "log GB": Price(0.57, "CloudWatch Logs", _CLOUDWATCH),
-    "trace": Price(5.00 / _MILLION, "X-Ray", "https://aws.amazon.com/xray/pricing/"),
     # Each month that it is kept:
     "table GB-month": Price(0.283, "DynamoDB storage", _DYNAMODB),
     "backup GB-month": Price(0.226, "DynamoDB backup", _DYNAMODB),
-    "s3 GB-month": Price(0.023, "S3 storage", _S3),
-    "log GB-month": Price(0.03, "CloudWatch Logs, kept", _CLOUDWATCH),
     # Whatever is sent, and by whatever:
     "mail": Price(0.10 / 1000, "SES", "https://aws.amazon.com/ses/pricing/"),
     # Whether or not anything is sent:
@@ -60,7 +49,7 @@ PRICES: Final[Mapping[str, Price]] = {
     "metric": Price(0.30, "CloudWatch metrics", _CLOUDWATCH),
 }
 
-KEPT: Final = frozenset({"table GB-month", "backup GB-month", "s3 GB-month", "log GB-month"})
+KEPT: Final = frozenset({"table GB-month", "backup GB-month"})
 """What is paid again in each month."""
 
 

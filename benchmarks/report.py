@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-__all__ = ["Claim", "Report", "Table", "timings"]
-
 Row = Sequence[Any]
 """Texts, numbers, and None for a cell that is empty."""
 

@@ -1,27 +1,13 @@
 """What reading costs as the tables grow: requests and read units of each route.
 
-Three stacks, with 100, 10,000 and 1,000,000 messages, and participants, mailings and suppressions
-to match (see benchmarks/population.py), each in an AWS DynamoDB Local of its own that keeps its
-tables on disk. Where the machine has a file system in memory they are written there, because SQLite
-waits for the disk at each write, and then moved onto the disk; the server is started anew before
-anything is counted.
-
-The routes are called as API Gateway calls them: functions/api/app.py's handler, with its event. The
-requests that this makes are counted in front of DynamoDB Local, with what it says they consumed
-(benchmarks/units.py). Each page has five entries (three, of the mailings) and the same kinds of
-entries at every size; a page in the middle is reached by cursors. Some routes have a bound that few
-messages do not reach: a filter with no index behind it looks at up to 100 entries, and a mailing's
-counters are in up to 16 rows, each of which names every counter only after some hundreds of
-messages. What these cost is held against the smallest size at which they have reached it; the
-export, against its rows.
-
-Of three calls the one with the fewest requests counts: on a busy machine one may time out and be
-sent again; else they do not vary.
+Three stacks of 100, 10,000 and 1,000,000 messages (benchmarks/population.py), each in an AWS
+DynamoDB Local that keeps its tables on disk. The API's handler is called as by API Gateway; what it
+asks is counted by benchmarks/units.py. What has a bound that few messages do not reach is held
+against the smallest size that reaches it. Of three calls the cheapest counts: one may time out.
 
     python -m benchmarks.scale [--largest 1000000] [--into FILE]
 
-It needs Java and AWS's DynamoDB Local. The largest takes minutes to fill: about 4 in memory, and 15
-on a disk.
+It needs Java and AWS's DynamoDB Local. The largest takes 4 to 15 minutes to fill.
 """
 
 from __future__ import annotations
@@ -48,14 +34,11 @@ SMALLEST: Final = 100
 BETWEEN: Final = 10_000
 CALLS: Final = 3
 PAGE: Final = 5
-MAILINGS: Final = 3
-"""A page of mailings; there are a multiple of that in each month."""
 LONGEST_PAGE: Final = 100
 BOUNDS: Final = (
-    f"A page has {PAGE} entries, of mailings {MAILINGS}. A filter with no index behind it (opened, "
-    "kind) looks at up to 100 entries, and a large mailing's figures are in up to 16 rows: those "
-    "cost as much as they may from some hundreds of messages on. An export has up to "
-    "10,000 rows, read in pages of 99, two requests for each."
+    f"A page has {PAGE} entries. A filter with no index behind it (opened, kind) looks at up to "
+    "100 entries, and a large mailing's figures are in up to 16 rows: those cost as much as they "
+    "may from some hundreds of messages on."
 )
 ROOMY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
 
@@ -71,7 +54,6 @@ class Route:
         entries: how many it answers; None if it is no list.
         middle: at which entry of the whole list the page begins, of a list so long.
         bound_at: the smallest size at which it costs all that it may.
-        rows: how many an export has, against which it is held.
     """
 
     path: str
@@ -79,7 +61,6 @@ class Route:
     entries: int | None = None
     middle: Callable[[Population], int] | None = None
     bound_at: int = SMALLEST
-    rows: Callable[[Population], int] | None = None
 
 
 def listed(
@@ -94,12 +75,11 @@ def listed(
     return Route(path, query | {"limit": str(limit)}, limit, middle, bound_at)
 
 
-def routes(message_id: str) -> dict[str, Route]:
-    """All that are measured; `message_id` is one of the ordinary history."""
-    people, mailings, suppressed = "/v1/participants", "/v1/communications", "/v1/suppressions"
+def routes() -> dict[str, Route]:
+    """All that are measured."""
+    people, mailing = "/v1/participants", f"/v1/communications/{MAILING}"
     ordinary, large = f"{people}/{ORDINARY}/messages", f"{people}/{LARGE}/messages"
-    recipients = f"{mailings}/{MAILING}/recipients"
-    export = {"accept": "text/csv"}
+    recipients = f"{mailing}/recipients"
     return {
         "ordinary history, first page": listed(ordinary),
         "ordinary history, from the middle": listed(ordinary, middle=lambda p: p.ordinary),
@@ -109,24 +89,12 @@ def routes(message_id: str) -> dict[str, Route]:
         "large history, to=…": listed(large, to="2026-11-20T10:49:59.999Z"),
         "large history, status=opened": listed(large, status="opened", bound_at=BETWEEN),
         "large history, kind=newsletter": listed(large, kind="newsletter", bound_at=BETWEEN),
-        "a message with its trail": Route(f"{ordinary}/{message_id}", {}),
         "a participant": Route(f"{people}/{ORDINARY}", {}),
-        "participants of an address": Route(people, {"address": f"{ORDINARY}@society.example"}, 1),
         "recipients, first page": listed(recipients),
         "recipients, from the middle": listed(recipients, middle=lambda p: p.mailing),
         "recipients, status=bounced": listed(recipients, status="bounced", limit=2),
         "recipients, status=opened": listed(recipients, status="opened", bound_at=BETWEEN),
-        "recipients as CSV, first part": Route(
-            recipients, export, rows=lambda p: min(p.mailing, 9_999)
-        ),  # whole pages of 99 within its 10,000
-        "a mailing's figures": Route(f"{mailings}/{MAILING}", {}, bound_at=BETWEEN),
-        "mailings, first page": listed(mailings, limit=MAILINGS, bound_at=BETWEEN),
-        "mailings, from the middle": listed(
-            mailings, limit=MAILINGS, middle=lambda p: 1 + p.others
-        ),
-        "suppressions, first page": listed(suppressed),
-        "suppressions, from the middle": listed(suppressed, middle=lambda p: p.suppressions // 2),
-        "a suppression": Route(f"{suppressed}/member-0000000@gone.example", {}),
+        "a mailing's figures": Route(mailing, {}, bound_at=BETWEEN),
     }
 
 
@@ -138,11 +106,6 @@ class Stack:
         self._api = Api(world)
         self._meter = meter
 
-    def routes(self) -> dict[str, Route]:
-        """All routes, each of which is there."""
-        entry = self._called(f"/v1/participants/{ORDINARY}/messages", limit=PAGE)["json"]["items"]
-        return routes(entry[-1]["message_id"])
-
     def cost(self, name: str, route: Route) -> Cost:
         """What a route costs.
 
@@ -151,25 +114,21 @@ class Stack:
         """
         query = dict(route.query) | self._cursor(name, route)
         costs = []
-        for _ in range(1 if route.rows else CALLS):
+        for _ in range(CALLS):
             self._meter.spent()
             answer = self._called(route.path, **query)
             costs.append(self._meter.spent())
-            wanted = route.rows(self._population) if route.rows else route.entries
-            found = answer["body"].count("\n") - 1 if route.rows else wanted
             if route.entries and self._population.messages >= route.bound_at:
                 found = len(answer["json"]["items"])
-            if found != wanted:
-                raise SystemExit(f"{name} of {self._population.messages}: {found} entries")
+                if found != route.entries:
+                    raise SystemExit(f"{name} of {self._population.messages}: {found} entries")
         return min(costs, key=lambda cost: cost.requests)
 
     def _cursor(self, name: str, route: Route) -> dict[str, str]:
         """The cursor of the page in the middle, by way of the pages before it."""
         if route.middle is None:
             return {}
-        size = int(route.query["limit"])
-        step = HISTORIES if size == PAGE else size
-        left = max(step, route.middle(self._population) // 2 // step * step)
+        left = max(HISTORIES, route.middle(self._population) // 2 // HISTORIES * HISTORIES)
         cursor: str | None = None
         while left:
             query = dict(route.query) | {"limit": str(min(left, LONGEST_PAGE))}
@@ -222,15 +181,10 @@ def filled(population: Population, made: Backend) -> Iterator[Stack]:
 
 def growth(route: Route, costs: Costs) -> dict[str, float]:
     """How many times as much a route costs among most messages as among fewest; in units, as where
-    it first reaches its bound; an export, for each of its rows.
+    it first reaches its bound.
     """
     least, most = min(costs), max(costs)
-    if route.rows:
-        few, many = (
-            costs[size].read_units / route.rows(Population(size)) for size in (least, most)
-        )
-        return {"read units of a row": many / few}
-    bound = costs[max(route.bound_at, least)]
+    bound = costs[min(max(route.bound_at, least), most)]
     return {
         "requests": costs[most].requests / costs[least].requests,
         "read units": costs[most].read_units / bound.read_units,
@@ -239,7 +193,7 @@ def growth(route: Route, costs: Costs) -> dict[str, float]:
 
 def measure(largest: int) -> Report:
     """What was found."""
-    called: dict[str, Route] = {}
+    called = routes()
     found: dict[str, Costs] = {}
     sizes = sorted({SMALLEST, min(BETWEEN, largest), largest})
     with moto() as url:
@@ -247,7 +201,6 @@ def measure(largest: int) -> Report:
         made.build()
         for size in sizes:
             with filled(Population(size), made) as stack:
-                called = stack.routes()
                 for name, route in called.items():
                     found.setdefault(name, {})[size] = stack.cost(name, route)
     columns = [f"requests among {size:,}" for size in sizes]
@@ -261,7 +214,6 @@ def measure(largest: int) -> Report:
         for name, costs in found.items()
     ]
     grown = {name: growth(called[name], costs) for name, costs in found.items()}
-    figures = sorted({figure for each in grown.values() for figure in each})
     return Report(
         "What reading costs as the tables grow",
         f"Among {SMALLEST} and among {largest:,} messages: each route through the API's "
@@ -269,12 +221,8 @@ def measure(largest: int) -> Report:
         "over that among fewest, or for what has a bound, over that where it is first reached: the "
         "greatest of all.",
         [
-            Claim(
-                f"routes: {figure}",
-                [max(each[figure] for each in grown.values() if figure in each)],
-                at_most=1,
-            )
-            for figure in figures
+            Claim(f"routes: {figure}", [max(each[figure] for each in grown.values())], at_most=1)
+            for figure in ("read units", "requests")
         ],
         [Table("Routes", ["", *columns], rows, [BOUNDS])],
         [

@@ -1,46 +1,12 @@
-"""What a cold start costs: CPU and peak memory of every function up to its first answer.
+"""What a cold start costs: CPU of every function up to its first answer.
 
-Beside the functions of the template start two others:
-
-    bare   a handler that returns its event. Nothing that the runtime runs can cost less
-    usual  Powertools with boto3, as their own pages show it: Logger, Metrics, and a boto3 client of
-           DynamoDB that writes one item. No Tracer, no resource and no router, and its one item is
-           less than any of ours does: all that flatters it
-
-Each runs as on Lambda: in a process of AWS's Runtime Interface Emulator with AWS's runtime client
-for Python, with the template's variables, and with nothing to import but the artefact: the layer as
-`sam build` makes it (layers/sendtrail/Makefile), and the function's app.py. Nothing is written
-there, so that what is not compiled in the artefact is compiled at every start: app.py is, of all of
-them. Some start a second time without the layer's compiled files.
-
-The first event of each is a real one that succeeds, of `events/`, with identifiers that were not
-there before, so that what is written is an insert:
-
-    ingest               an SQS batch of one Send
-    track                a pixel: the signing keys, one write
-    preferences          the page: the signing keys, one read
-    fold_…               a batch of a few stream records
-    dispatch             the job of a plan of one letter: S3, the log, the queue
-    … a letter           the job of that letter, which a cold start meets only where more workers
-                         are called in: it renders and sends it
-    sweep                the schedule's event: nobody is due
-    authorize            the first API key: two secrets
-    api                  GET /v1/participants/{id}
-    console              the sign-in page
-
-The database is DynamoDB Local, the rest of AWS moto, made from the template. Measured is the
-runtime's process, all threads, user and system, from its start to its first answer; not the
-emulator, nor the servers. There is no TLS. They take turns, round after round, since a machine
-drifts by more than what is measured here.
+Beside ours start `bare`, which returns its event, and `usual`: Powertools' Logger and Metrics and a
+boto3 client that writes one item, less than any of ours does. Each runs as on Lambda, with the
+layer as `sam build` makes it, and is asked something real that no start was asked before.
 
     python -m benchmarks.startup [FUNCTION …] [--against PATH] [--rounds 11] [--into FILE]
 
-With `--against`, the functions of another checkout start in turns with this one's, from a layer
-and a template of its own; all but those whose events need tokens or jobs of its own making.
-
-It needs Linux, Python 3.13, make, pip and a package index, Java and AWS's DynamoDB Local. The exit
-status is 1 if a function costs more than half of the usual, or more than in the other checkout; of
-api, console and a letter beside the usual nothing is promised.
+`--against`: the functions of another checkout start in turns with these, from a layer of their own.
 """
 
 from __future__ import annotations
@@ -80,20 +46,12 @@ MAX_OF_BEFORE: Final = 1.02
 LETTER: Final = "dispatch, a letter"
 HEAVY: Final = frozenset({"api", "console", LETTER})
 """A router, validation, PynamoDB; templates, HTML, boto3. Nobody waits for a letter."""
-UNCOMPILED: Final = ("bare", "ingest", "track", "dispatch", "api")
+UNCOMPILED: Final = ("ingest", "api")
 OWN: Final = frozenset({"track", "preferences", "dispatch", LETTER})
 """Those whose events are of this tree's own making."""
 NUMBERS: Final = count(1)
 """Of starts, for identifiers that were not there before."""
 SENT: Final = "2026-11-20T09:30:00.000Z"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one start cost."""
-
-    cpu_seconds: float
-    peak_bytes: int
 
 
 @dataclass(frozen=True)
@@ -125,12 +83,11 @@ class Start:
         python = str(Path(sys.executable).resolve())
         return RuntimeProcess(self.name, self.function, variables, folder, python)
 
-    def cost(self, _round: int, folder: Path, numbers: Iterator[int]) -> Cost:
+    def cost(self, _round: int, folder: Path, numbers: Iterator[int]) -> float:
         """What a start costs."""
         event, process = self.event(next(numbers)), self.process(folder)
         try:
-            seconds = process.seconds([event], lambda _, answer: self.right(answer))
-            return Cost(seconds, process.peak_bytes())
+            return process.seconds([event], lambda _, answer: self.right(answer))
         finally:
             process.stop()
 
@@ -320,7 +277,7 @@ def chosen(
                 yield replace(start, name=f"{name}, before")
 
 
-def measure(rounds: int, names: Sequence[str], against: Path | None) -> dict[str, list[Cost]]:
+def measure(rounds: int, names: Sequence[str], against: Path | None) -> dict[str, list[float]]:
     """Starts all of them, round after round; each once before anything counts."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -335,11 +292,10 @@ def report(rounds: int, names: Sequence[str], against: Path | None) -> Report:
     """What was found."""
     if platform.python_version_tuple()[:2] != ("3", "13"):
         raise SystemExit("the layer is for Python 3.13, and this is another")
-    found = measure(rounds, names, against)
-    cpu = {name: [cost.cpu_seconds for cost in costs] for name, costs in found.items()}
+    cpu = measure(rounds, names, against)
     result = Report(
         "Start-up of every function",
-        "Processor time and peak memory from the start of the runtime's process to its first "
+        "Processor time from the start of the runtime's process to its first "
         f"answer, {rounds} rounds, interleaved. `bare` returns its event; `usual` is Powertools "
         "with a boto3 client and one PutItem. All of them have the layer as `sam build` makes it.",
     )
@@ -349,11 +305,10 @@ def report(rounds: int, names: Sequence[str], against: Path | None) -> Report:
             *(1e3 * figure(seconds) for figure in (median, min, max)),
             median(ratio(seconds, cpu["bare"])),
             median(ratio(seconds, cpu["usual"])),
-            median(cost.peak_bytes for cost in found[name]) / (1 << 20),
         )
         for name, seconds in cpu.items()
     ]
-    columns = ("", "CPU, ms", "least", "most", "× bare", "× usual", "peak MiB")
+    columns = ("", "CPU, ms", "least", "most", "× bare", "× usual")
     result.tables.append(Table("Up to the first answer", columns, rows))
     for name, seconds in cpu.items():
         function, _, other = name.rpartition(", ")

@@ -1,32 +1,11 @@
 """What a pixel and a link cost: CPU beside what people use today, and beside the floor.
 
-The same requests, as API Gateway's HTTP API hands them over (payload 2.0), go to these:
-
-    ours        the function `track`
-    naive       a plain handler and one `put_item` of a `boto3.resource` table. It believes what the
-                link says, without a signature: that flatters it
-    pytracking  pytracking's own views for the pixel and the link in Django, each hit stored through
-                Django's ORM into PostgreSQL (`peers/django_site.py`). Its links are not signed
-    floor       parses the request, verifies nothing, writes an item of the same size by one PutItem
-                over a kept-alive connection of the standard library, signed by hand with a key
-                derived once, and answers. Ours does without the standard library's client, whose
-                parser of headers costs more than the rest of the floor (docs/decisions/0015)
-    echo        a handler that returns its event. Nothing that the runtime runs can cost less
-
-All answer a picture or the redirect, and each has a row for every hit at the end: it is checked.
-
-They run and are measured as in `benchmarks/ingest.py`: no trace is sampled, as in production most
-are not, and all code is byte-compiled. What flatters Django here: whoever clicks waits for the
-database, and does not get there while it is down. What does not: it reads HTTP itself, which API
-Gateway does for Lambda. It has no start-up to compare: it runs all the time.
-
-    start-up  from the process's start to its first answer: the interpreter, the runtime client, the
-              handler's imports, the signing keys, one write
-    warm      a pixel, or a link, when many have gone before
+As in `ingest.py`; payload 2.0 of API Gateway. `naive` and `pytracking` believe what a link says,
+without a signature, which flatters them; Django reads HTTP itself, which does not. `echo` returns
+its event: nothing that the runtime runs can cost less. All answer as they must, and each has a row
+for every hit. A start-up is from the process's start to its first answer.
 
     python -m benchmarks.track [--starts 11] [--rounds 30] [--into FILE]
-
-It needs what ingest.py needs.
 """
 
 from __future__ import annotations
@@ -38,6 +17,7 @@ from typing import Any, Final
 
 from benchmarks.contenders import SITE, DjangoSite, RuntimeProcess, django_site, runtimes
 from benchmarks.harness import (
+    LINK,
     Here,
     Json,
     compact,
@@ -77,7 +57,6 @@ OTHERS: Final = {
 MAX_AT_START: Final = 1 / 2
 """Of the naive."""
 GIF: Final = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-LINK: Final = "https://society.example/evenings/2026-12-04?utm_source=newsletter"
 ADDRESSES: Final = ("203.0.113.77", "2001:db8:85a3:12::7334")
 SENT: Final = "2026-11-24T09:30:00.000Z"
 

@@ -1,4 +1,4 @@
-"""The one way of counting: requests and units in front of AWS, and what a handler's calls take.
+"""The one way of counting: requests and units of DynamoDB, and what a handler's calls take.
 
 Units are those that DynamoDB Local reports, by AWS's rules, with an index's, and corrected where it
 departs from them. So what is counted is what passes, and the product is measured as it is.
@@ -26,17 +26,9 @@ from local import aws
 from local.between import Answer, Between, Forward, Request
 from local.paths import ROOT
 
-__all__ = ["Call", "Cost", "Function", "Meter", "item_bytes"]
-
 Json = dict[str, Any]
 
 _READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
-_SIGNED_FOR: Final = re.compile(r"Credential=[^/]+/\d+/[^/]+/(\w+)/aws4_request")
-_REST: Final = {
-    ("s3", "PUT"): "PutObject",
-    ("s3", "GET"): "GetObject",
-    ("ses", "POST"): "SendEmail",
-}
 _REPORTED_TWICE: Final = 0.5
 """DynamoDB Local says 4 units of an update in a transaction, of an item within 1 KB; it costs 2
 (developer guide, "Amazon DynamoDB Transactions: How it works", "Capacity management")."""
@@ -45,10 +37,10 @@ _METRIC: Final = re.compile(rb'"Name": ?"(\w+)"')
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What something took of AWS.
+    """What something took of DynamoDB.
 
     Attributes:
-        by_operation: service and operation (``dynamodb PutItem``) → requests.
+        by_operation: operation (``PutItem``) → requests.
         units: table, index (empty for the table itself) and ``read`` or ``write`` → units.
     """
 
@@ -72,31 +64,24 @@ class Cost:
 
 
 class Meter:
-    """Proxies before DynamoDB and, if its URL is given, the rest of AWS, which count.
+    """A proxy before DynamoDB, which counts.
 
     Attributes:
-        url: of the one before DynamoDB.
-        environment: the variables that lead a client to them.
+        url: its own.
     """
 
-    def __init__(self, dynamodb: str, rest: str | None = None) -> None:
+    def __init__(self, dynamodb: str) -> None:
         self._lock = threading.Lock()
         self._cost = Cost()
-        self._proxies = [Between(dynamodb, self._count_dynamodb)]
-        self.url = self._proxies[0].url
-        self.environment = {"AWS_ENDPOINT_URL_DYNAMODB": self.url}
-        if rest:
-            self._proxies.append(Between(rest, self._count))
-            self.environment["AWS_ENDPOINT_URL"] = self._proxies[1].url
+        self._proxy = Between(dynamodb, self._count)
+        self.url = self._proxy.url
 
     def __enter__(self) -> Self:
-        for proxy in self._proxies:
-            proxy.__enter__()
+        self._proxy.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for proxy in self._proxies:
-            proxy.__exit__()
+        self._proxy.__exit__()
 
     def spent(self) -> Cost:
         """What was spent since this was last asked."""
@@ -105,14 +90,6 @@ class Meter:
         return spent
 
     def _count(self, request: Request, forward: Forward) -> Answer:
-        signed = _SIGNED_FOR.search(request.headers.get("authorization", ""))
-        service = signed[1] if signed else "unknown"
-        operation = request.operation or _REST.get((service, request.method), request.method)
-        with self._lock:
-            self._cost.by_operation[f"{service} {operation}"] += 1
-        return forward(request)
-
-    def _count_dynamodb(self, request: Request, forward: Forward) -> Answer:
         asked = request.json() | {"ReturnConsumedCapacity": "INDEXES"}
         answer = forward(request.with_json(asked))
         operation, said = request.operation, answer.json()
@@ -120,9 +97,8 @@ class Meter:
         kind = "read" if operation in _READS else "write"
         share = _REPORTED_TWICE if operation == "TransactWriteItems" else 1
         with self._lock:
-            self._cost.by_operation[f"dynamodb {operation}"] += 1
+            self._cost.by_operation[operation] += 1
             if answer.status != 200:
-                self._cost.by_operation[f"dynamodb {operation} refused"] += 1
                 return answer
             units: Any = self._cost.units  # a Counter, whose counts are not whole here
             for entry in consumed if isinstance(consumed, list) else [consumed]:
@@ -152,27 +128,6 @@ def _unreported(operation: str, asked: Json, said: Json) -> Iterator[tuple[str, 
 def _name(table: str) -> str:
     """A table's logical name."""
     return table.removeprefix("sendtrail-").removesuffix("Table")
-
-
-def item_bytes(item: Mapping[str, Any]) -> int:
-    """How large DynamoDB says an item is (developer guide, "DynamoDB item sizes and formats")."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
-
-
-def _value_bytes(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value.encode())
-    if value is None or isinstance(value, bool):
-        return 1
-    if isinstance(value, int):  # a byte for two digits, but for pairs of zeros at the end
-        digits = str(abs(value)) if value else ""
-        zeros = len(digits) - len(digits.rstrip("0"))
-        return (len(digits) - zeros // 2 * 2 + 1) // 2 + 1 + (value < 0)
-    if isinstance(value, Mapping):
-        return 3 + len(value) + item_bytes(value)
-    if isinstance(value, set | frozenset):
-        return sum(map(_value_bytes, value))
-    return 3 + sum(1 + _value_bytes(entry) for entry in value)
 
 
 # --- a handler's calls -----------------------------------------------------------------------
@@ -210,14 +165,19 @@ class Function:
             environment: the handler's variables, without endpoints.
         """
         self._name = handler
-        self._meter = Meter(endpoints.dynamodb, endpoints.aws).__enter__()
+        self._meter = Meter(endpoints.dynamodb).__enter__()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.units", handler, str(timeout)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **environment, **self._meter.environment},
+            env={
+                **os.environ,
+                **environment,
+                "AWS_ENDPOINT_URL": endpoints.aws,
+                "AWS_ENDPOINT_URL_DYNAMODB": self._meter.url,
+            },
         )
         self._given = cast("IO[str]", self._process.stdin)
         self._said = cast("IO[str]", self._process.stdout)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["handler"]
-
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Returns its event."""

@@ -16,8 +16,6 @@ from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-__all__ = ["ingest", "track"]
-
 Json = dict[str, Any]
 
 _TYPE: Final = "application/x-amz-json-1.0"

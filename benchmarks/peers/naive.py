@@ -12,8 +12,6 @@ from typing import Any
 
 import boto3
 
-__all__ = ["ingest", "track"]
-
 Json = dict[str, Any]
 
 table: Any = boto3.resource("dynamodb").Table(os.environ["EVENTS_TABLE"])

@@ -9,8 +9,6 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-__all__ = ["handler"]
-
 logger = Logger()
 metrics = Metrics()
 dynamodb = boto3.client("dynamodb")

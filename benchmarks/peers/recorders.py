@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import boto3
 
-__all__ = ["put_and_transaction"]
-
 Json = dict[str, Any]
 
 client: Any = boto3.client("dynamodb")
