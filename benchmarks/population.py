@@ -206,7 +206,7 @@ def _member(number: int) -> str:
 
 
 def _times(counters: Counters, number: int) -> Counters:
-    """The counters multiplied by a number."""
+    """The tally so many times."""
     counts = {name: number * each for name, each in counters.counts.items()}
     return Counters(counts, counters.urls) if number else Counters()
 
@@ -219,8 +219,8 @@ def _shard(row: int) -> str:
     return next(each for each in ids if counter_part(each) == part)
 
 
-def _as_projected(item: Item, row: int) -> Item:
-    """The item as a projection with checkpoints writes it."""
+def _as_folded(item: Item, row: int) -> Item:
+    """The item as a fold that counts writes it."""
     checkpoints = Checkpoints({_shard(row): Checkpoint(10**21 * 3 + row, _START // 1000)})
     return _revised(item) | {"checkpoints": checkpoints_to_item(checkpoints)}
 
