@@ -20,7 +20,7 @@ setup: $(VENV)/ready ## Make the virtual environment, if there is none
 INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input --require-hashes --no-deps --progress-bar on
 
 $(VENV)/ready: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' || { echo "Sendtrail needs Python 3.11.5 or newer; $(PYTHON) is older" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sendtrail needs Python 3.11 or newer; $(PYTHON) is older" >&2; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version): some 120 packages, about a minute, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(INSTALL) --requirement requirements.txt 2>&1 | $(BIN)/python -c "$$SHOW_PROGRESS"
@@ -102,8 +102,8 @@ bench: $(VENV)/bench-ready dynamodb-local ## Run the benchmarks (needs Java, npm
 docs: setup ## Write what the docs tell from the code
 	@$(BIN)/python -m docs.generate
 
-# For any Python from 3.11.5 on and any machine, with the hashes of all files.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
+# For any Python from 3.11 on and any machine, with the hashes of all files.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 DEV := --extra local --extra dev
 
 .PHONY: lock

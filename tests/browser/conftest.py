@@ -45,7 +45,7 @@ LETTERS = {
 SILENT_SINCE = datetime.now(UTC) - timedelta(days=2 * 366 + 30)
 """When somebody was last heard of, longer ago than makes one inactive."""
 
-RequestContext = Callable[..., Page]
+Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +156,7 @@ def signed_in(browser: Browser, stack: Stack) -> Any:
 
 
 @pytest.fixture
-def context(browser: Browser, stack: Stack, signed_in: Any) -> Iterator[RequestContext]:
+def visit(browser: Browser, stack: Stack, signed_in: Any) -> Iterator[Visit]:
     """Opens a page as somebody signed in; and holds that the browser had nothing to complain of:
     no error in a script, nothing that the policy had to block; unless it is meant to.
     """
@@ -168,7 +168,7 @@ def context(browser: Browser, stack: Stack, signed_in: Any) -> Iterator[RequestC
         if message.type in ("error", "warning") and not expected:
             complaints.append(message.text)
 
-    def context(path: str, *, width: int = 1440, complains: bool = False, **more: Any) -> Page:
+    def visit(path: str, *, width: int = 1440, complains: bool = False, **more: Any) -> Page:
         settings: dict[str, Any] = {
             "base_url": stack.state["gateway"],
             "storage_state": signed_in,
@@ -185,7 +185,7 @@ def context(browser: Browser, stack: Stack, signed_in: Any) -> Iterator[RequestC
         page.goto(path)
         return page
 
-    yield context
+    yield visit
     for context in contexts:
         context.close()
     assert complaints == []

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LINK, SILENT_SINCE, RequestContext
+from tests.browser.conftest import LINK, SILENT_SINCE, Visit
 from tests.stack.conftest import Stack
 
 HOME = "/console/communications"
@@ -37,9 +37,9 @@ PAGES: Final = {
 }
 
 
-def test_signing_in_and_out(context: RequestContext, stack: Stack) -> None:
+def test_signing_in_and_out(visit: Visit, stack: Stack) -> None:
     """With a wrong key, with the right one, and to the page that was asked for."""
-    page = context(FESTIVAL, storage_state=None)
+    page = visit(FESTIVAL, storage_state=None)
     expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill("nonsense")
     page.get_by_role("button", name="Sign in").click()
@@ -54,9 +54,9 @@ def test_signing_in_and_out(context: RequestContext, stack: Stack) -> None:
     expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_communications_are_leafed_through_and_filtered(context: RequestContext) -> None:
+def test_communications_are_leafed_through_and_filtered(visit: Visit) -> None:
     """Forward and back; by name, kind and month."""
-    page = context(HOME)
+    page = visit(HOME)
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(25)
     expect(rows.first).to_contain_text("mailing-31")
@@ -75,9 +75,9 @@ def test_communications_are_leafed_through_and_filtered(context: RequestContext)
     expect(rows).to_have_count(11)
 
 
-def test_columns_explain_themselves(context: RequestContext) -> None:
+def test_columns_explain_themselves(visit: Visit) -> None:
     """To who points at them and to who gets there by keyboard; Escape puts it away."""
-    page = context(HOME)
+    page = visit(HOME)
     hint = page.get_by_role("button", name="Open rate")
     tip = page.locator("[role=tooltip]").filter(has_text="share of those sent")
     expect(tip).to_be_hidden()
@@ -93,9 +93,9 @@ def test_columns_explain_themselves(context: RequestContext) -> None:
     expect(hint).to_have_accessible_description(re.compile("share of those sent"))
 
 
-def test_a_communication_shows_how_it_did(context: RequestContext, tmp_path: Path) -> None:
+def test_a_communication_shows_how_it_did(visit: Visit, tmp_path: Path) -> None:
     """Funnel, plots, links, providers; and on to its recipients, and their file."""
-    page = context(HOME)
+    page = visit(HOME)
     page.get_by_role("link", name="autumn-festival").click()
     funnel = page.get_by_role("img", name=re.compile("^Funnel"))
     expect(funnel).to_have_accessible_name(
@@ -126,11 +126,9 @@ def test_a_communication_shows_how_it_did(context: RequestContext, tmp_path: Pat
 
 
 @pytest.mark.parametrize("word", ["jane", "JANE@gmx.de"])
-def test_a_participant_is_found_and_a_message_opens_in_place(
-    context: RequestContext, word: str
-) -> None:
+def test_a_participant_is_found_and_a_message_opens_in_place(visit: Visit, word: str) -> None:
     """Preview, links and trail in words, without another page; and it closes again."""
-    page = context(HOME)
+    page = visit(HOME)
     page.get_by_role("searchbox", name=re.compile("^Find a participant")).fill(word)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"{JANE}$"))
@@ -153,9 +151,9 @@ def test_a_participant_is_found_and_a_message_opens_in_place(
     expect(inside).to_be_visible()
 
 
-def test_a_message_is_shown_and_can_do_nothing(context: RequestContext) -> None:
+def test_a_message_is_shown_and_can_do_nothing(visit: Visit) -> None:
     """Whatever it holds: no script runs, no form is sent, and the page stays where it is."""
-    page = context("/console/participants/target", complains=True)
+    page = visit("/console/participants/target", complains=True)
     query_value: list[str] = []
     page.on("request", lambda request: query_value.append(f"{request.method} {request.url}"))
     page.get_by_role("link", name="Good evening <b>").click()
@@ -173,9 +171,9 @@ def test_a_message_is_shown_and_can_do_nothing(context: RequestContext) -> None:
     assert page.title() == ""
 
 
-def test_unsubscribing_and_undoing_it(context: RequestContext) -> None:
+def test_unsubscribing_and_undoing_it(visit: Visit) -> None:
     """Said at once, with the way back beside it."""
-    page = context("/console/participants/person-03")
+    page = visit("/console/participants/person-03")
     state = page.locator(".state")
     expect(state).to_contain_text("Subscribed")
     page.get_by_role("button", name="Unsubscribe").click()
@@ -186,9 +184,9 @@ def test_unsubscribing_and_undoing_it(context: RequestContext) -> None:
     expect(state).to_contain_text("Subscribed since")
 
 
-def test_recording_an_interaction_and_an_address(context: RequestContext) -> None:
+def test_recording_an_interaction_and_an_address(visit: Visit) -> None:
     """What is below does not move when the form opens."""
-    page = context("/console/participants/person-04")
+    page = visit("/console/participants/person-04")
     before = page.locator(".tabs").bounding_box()
     page.get_by_text("Record an interaction").click()
     assert page.locator(".tabs").bounding_box() == before
@@ -202,9 +200,9 @@ def test_recording_an_interaction_and_an_address(context: RequestContext) -> Non
     expect(new).to_contain_text("the one to write to")
 
 
-def test_suppressing_an_address_and_lifting_it(context: RequestContext) -> None:
+def test_suppressing_an_address_and_lifting_it(visit: Visit) -> None:
     """With a confirmation that says what it does; from the list, and from the participant."""
-    page = context("/console/suppressions")
+    page = visit("/console/suppressions")
     page.get_by_text("Suppress an address").click()
     page.get_by_label("Address", exact=True).fill("person-05@gmx.de")
     page.get_by_label("Why").fill("Asked by telephone")
@@ -241,9 +239,9 @@ def twenty(prefix: str, *more: str) -> str:
     return "\n".join(["participant_id,address,name", *lines, *more])
 
 
-def test_a_mailing_is_written_looked_at_and_watched(context: RequestContext) -> None:
+def test_a_mailing_is_written_looked_at_and_watched(visit: Visit) -> None:
     """To twenty, and one who is left out; as they read it; and the figures move by themselves."""
-    page = context("/console/communications")
+    page = visit("/console/communications")
     page.get_by_role("link", name="Compose").click()
     write(page, "Spring evening", twenty("spring", "person-01,person-01@gmx.de,Lost"))
     expect(page.get_by_role("heading", name="Spring evening")).to_be_visible()
@@ -273,11 +271,9 @@ def test_a_mailing_is_written_looked_at_and_watched(context: RequestContext) -> 
     expect(page.locator("tbody tr")).to_have_count(1)  # a double click sends once
 
 
-def test_a_mailing_is_mended_and_sent_without_script(
-    context: RequestContext, tmp_path: Path
-) -> None:
+def test_a_mailing_is_mended_and_sent_without_script(visit: Visit, tmp_path: Path) -> None:
     """What is wrong is said and what was written stays; a file takes the place of the table."""
-    page = context(COMPOSE, java_script_enabled=False, complains=True)
+    page = visit(COMPOSE, java_script_enabled=False, complains=True)
     write(page, "Summer evening", "participant_id,address\nann,success@simulator.amazonses.com")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Line 2 (ann): name is missing.")
@@ -309,9 +305,9 @@ def test_a_mailing_is_mended_and_sent_without_script(
     expect(page.get_by_role("status")).to_contain_text("20 sent, 19 delivered, 1 bounced")
 
 
-def test_who_is_about_to_be_inactive_is_shown(context: RequestContext) -> None:
+def test_who_is_about_to_be_inactive_is_shown(visit: Visit) -> None:
     """With the reason; from any day that the next sweep reads."""
-    page = context("/console/communications")
+    page = visit("/console/communications")
     page.get_by_role("link", name="Inactive").click()
     expect(page.get_by_text("Nobody in this part")).to_be_visible()
     page.get_by_label("Last active from").fill(f"{SILENT_SINCE:%Y-%m-%d}")
@@ -325,10 +321,10 @@ def test_who_is_about_to_be_inactive_is_shown(context: RequestContext) -> None:
 @pytest.mark.parametrize("width", [375, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_mailing_before_it_is_sent_keeps_nobody_out(
-    context: RequestContext, axe: str, theme: str, width: int
+    visit: Visit, axe: str, theme: str, width: int
 ) -> None:
     """Nor does the form with what is wrong; neither is wider than its window."""
-    page = context(COMPOSE, width=width, color_scheme=theme, complains=True)
+    page = visit(COMPOSE, width=width, color_scheme=theme, complains=True)
     found = []
     for table in ("participant_id,address\nann", twenty("axe", "person-01,person-01@gmx.de,Lost")):
         write(page, "Accessible", table)
@@ -339,19 +335,19 @@ def test_a_mailing_before_it_is_sent_keeps_nobody_out(
     assert found == []
 
 
-def test_times_are_the_readers_with_utc_beside(context: RequestContext) -> None:
+def test_times_are_the_readers_with_utc_beside(visit: Visit) -> None:
     """10:30 UTC is 11:30 in Amsterdam, and 02:30 the same day in Los Angeles."""
     for zone, shown in (("Europe/Amsterdam", "11:30"), ("America/Los_Angeles", "02:30")):
-        page = context(f"{HOME}/mailing-00", timezone_id=zone)
+        page = visit(f"{HOME}/mailing-00", timezone_id=zone)
         time = page.locator("main time").first
         expect(time).to_have_text(f"20 Nov 2026 {shown}")
         expect(time).to_have_attribute("title", "2026-11-20 10:30:00 UTC")
         expect(page.get_by_role("contentinfo")).to_contain_text(zone.replace("_", " "))
 
 
-def test_everything_works_without_script(context: RequestContext) -> None:
+def test_everything_works_without_script(visit: Visit) -> None:
     """A message opens in place by a page of its own; times are in UTC and say so."""
-    page = context(JANE, java_script_enabled=False)
+    page = visit(JANE, java_script_enabled=False)
     expect(page.get_by_role("contentinfo")).to_contain_text("Times are UTC")
     page.get_by_role("link", name="Winter programme").click()
     expect(page.locator("tr.inside")).to_contain_text("Out-of-office reply")
@@ -367,11 +363,9 @@ def test_everything_works_without_script(context: RequestContext) -> None:
 
 @pytest.mark.parametrize("width", [375, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(
-    context: RequestContext, axe: str, theme: str, width: int
-) -> None:
+def test_axe_finds_nothing_serious(visit: Visit, axe: str, theme: str, width: int) -> None:
     """On any page, in both themes, narrow and wide; with a message open, too."""
-    page = context(HOME, width=width, color_scheme=theme)
+    page = visit(HOME, width=width, color_scheme=theme)
     found = {}
     for name, path in PAGES.items():
         page.goto(path)
@@ -396,11 +390,9 @@ def _violations(page: Page, axe: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("width", [375, 1440])
-def test_no_page_is_wider_than_its_window_and_none_jumps(
-    context: RequestContext, width: int
-) -> None:
+def test_no_page_is_wider_than_its_window_and_none_jumps(visit: Visit, width: int) -> None:
     """Nor has anything moved by the time that the page has settled."""
-    page = context(HOME, width=width)
+    page = visit(HOME, width=width)
     page.add_init_script(
         "window.shifted = 0; new PerformanceObserver((list) => list.getEntries().forEach((each) => "
         "window.shifted += each.value)).observe({type: 'layout-shift', buffered: true})"
@@ -415,9 +407,9 @@ def test_no_page_is_wider_than_its_window_and_none_jumps(
     assert found == {}
 
 
-def test_opening_a_message_moves_nothing_sideways(context: RequestContext) -> None:
+def test_opening_a_message_moves_nothing_sideways(visit: Visit) -> None:
     """The columns stay as wide as they were."""
-    page = context(JANE)
+    page = visit(JANE)
     heads = page.locator(".messages > thead th")
     before = [heads.nth(number).bounding_box() for number in range(heads.count())]
     page.get_by_role("link", name="Winter programme").click()
@@ -426,9 +418,9 @@ def test_opening_a_message_moves_nothing_sideways(context: RequestContext) -> No
     assert after == before
 
 
-def test_numbers_of_a_column_end_in_one_line(context: RequestContext) -> None:
+def test_numbers_of_a_column_end_in_one_line(visit: Visit) -> None:
     """Right-aligned, in figures of one width."""
-    page = context(HOME)
+    page = visit(HOME)
     edges: dict[str, list[float]] = page.evaluate(
         """() => {
           const edges = {};
@@ -449,9 +441,9 @@ def test_numbers_of_a_column_end_in_one_line(context: RequestContext) -> None:
     assert variant == "tabular-nums"
 
 
-def test_the_keyboard_goes_everywhere_and_shows_where_it_is(context: RequestContext) -> None:
+def test_the_keyboard_goes_everywhere_and_shows_where_it_is(visit: Visit) -> None:
     """From the first key on: skip to the page; whatever is focused has an outline."""
-    page = context(HOME)
+    page = visit(HOME)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
     for _ in range(20):
