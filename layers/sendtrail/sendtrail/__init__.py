@@ -1,7 +1,7 @@
 """Sendtrail: the trail of every email an organisation sends.
 
-Dependencies point one way: functions → services → domain, with `storage`, `ses` and `aws` at the
-side. The domain imports no AWS library.
+Event-sourced: commands append events to the log, projections build what is read. docs/design.md has
+the rooms of this package and the order in which they import each other; a test holds it.
 """
 
 __all__ = ["__version__"]
