@@ -41,16 +41,16 @@ class Settings:
             raise ConfigurationError(f"the setting {name} is missing")
         return value
 
-    def whole(self, name: str, *, least: int, most: int) -> int:
+    def integer(self, name: str, *, minimum: int, maximum: int) -> int:
         """A setting that must be a whole number within bounds.
 
         Raises:
             ConfigurationError: it is missing, not a whole number, or out of bounds.
         """
         value = self.text(name)
-        if not value.isdecimal() or not least <= int(value) <= most:
+        if not value.isdecimal() or not minimum <= int(value) <= maximum:
             raise ConfigurationError(
-                f"the setting {name} is {value!r}; allowed are whole numbers {least} to {most}"
+                f"the setting {name} is {value!r}; allowed are whole numbers {minimum} to {maximum}"
             )
         return int(value)
 
@@ -100,7 +100,7 @@ class Settings:
     @property
     def retention_days(self) -> int:
         """How many days the log keeps the events of a message."""
-        return self.whole("RETENTION_DAYS", least=1, most=36_500)
+        return self.integer("RETENTION_DAYS", minimum=1, maximum=36_500)
 
     @property
     def templates_table(self) -> str:
@@ -150,8 +150,8 @@ class Settings:
     @property
     def sends_per_second(self) -> float:
         """The most messages that one worker sends per second: SEND_RATE / SEND_WORKERS."""
-        rate = self.whole("SEND_RATE", least=1, most=100_000)
-        workers = self.whole("SEND_WORKERS", least=1, most=1000)
+        rate = self.integer("SEND_RATE", minimum=1, maximum=100_000)
+        workers = self.integer("SEND_WORKERS", minimum=1, maximum=1000)
         if workers > 5 * rate:
             raise ConfigurationError(
                 f"{workers} workers for {rate} messages a second (SEND_WORKERS, SEND_RATE): each "
@@ -162,22 +162,22 @@ class Settings:
     @property
     def in_doubt_seconds(self) -> int:
         """How long to wait for SES's events before a message in doubt may be sent again."""
-        return self.whole("IN_DOUBT_SECONDS", least=1, most=43_200)
+        return self.integer("IN_DOUBT_SECONDS", minimum=1, maximum=43_200)
 
     @property
     def max_recipients(self) -> int:
         """The maximum number of recipients of a communication."""
-        return self.whole("MAX_RECIPIENTS", least=1, most=1000)
+        return self.integer("MAX_RECIPIENTS", minimum=1, maximum=1000)
 
     @property
     def spam_threshold(self) -> int:
         """The spam score at or above which a communication is not sent."""
-        return self.whole("SPAM_THRESHOLD", least=1, most=1000)
+        return self.integer("SPAM_THRESHOLD", minimum=1, maximum=1000)
 
     @property
     def inactivity_years(self) -> int:
         """The years of silence after which a participant gets no more communications."""
-        return self.whole("INACTIVITY_YEARS", least=1, most=50)
+        return self.integer("INACTIVITY_YEARS", minimum=1, maximum=50)
 
     @property
     def whole_ip_addresses(self) -> bool:

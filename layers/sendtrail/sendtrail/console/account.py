@@ -37,7 +37,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, keys: ApiKeyRi
         context = access.current()
         access.check_form(context)
         to = back_to(context.form.get("next", HOME))
-        named = fingerprint(context.field("key", most=256))
+        named = fingerprint(context.field("key", max_length=256))
         if keys.find(lambda known: known.of_fingerprint(named)) is None:
             return _form(context, to, wrong=True)
         return redirect(to, [access.begin(named)])

@@ -131,6 +131,6 @@ class Console:
     def _visitor(self) -> RequestContext | None:
         """The context of the request; None where not even that can be told."""
         try:
-            return self._access.current(most=0)
+            return self._access.current(max_bytes=0)
         except (AwsError, InvalidInputError):
             return None

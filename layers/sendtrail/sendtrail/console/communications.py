@@ -37,7 +37,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     def several(context: RequestContext) -> Response[Any]:
         name, kind, month = (
             context.query_value("name"),
-            context.query_value("kind", most=64),
+            context.query_value("kind", max_length=64),
             _month(context),
         )
         pager = Pager.of(context, wiring.cursors, "communications", month, kind, name)
@@ -147,14 +147,14 @@ def _badness(provider: dict[str, Any]) -> tuple[float, float, int]:
 
 
 def _month(context: RequestContext) -> str | None:
-    month = context.query_value("month", most=16)
+    month = context.query_value("month", max_length=16)
     if month and not _MONTH.fullmatch(month):
         raise InvalidInputError(f"month: {month!r} is none; write 2026-11")
     return month
 
 
 def _status(context: RequestContext) -> Status | None:
-    status = context.query_value("status", most=32)
+    status = context.query_value("status", max_length=32)
     try:
         return Status(status) if status else None
     except ValueError:

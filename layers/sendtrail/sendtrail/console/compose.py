@@ -41,7 +41,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         return _form(context, FIELDS, {}, status=200)
 
     @app.post(_PATH)
-    @access.needs(Scope.SEND, most=_MAX)
+    @access.needs(Scope.SEND, max_bytes=_MAX)
     def change(context: RequestContext) -> Response[Any]:
         return _form(context, entered(context), {}, status=200)
 
@@ -51,7 +51,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         return redirect(_PATH)
 
     @app.post(f"{_PATH}/look")
-    @access.needs(Scope.SEND, most=_MAX)
+    @access.needs(Scope.SEND, max_bytes=_MAX)
     def look(context: RequestContext) -> Response[Any]:
         made = _checked(context)
         if made.found:
@@ -85,7 +85,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         )
 
     @app.post(f"{_PATH}/preview")
-    @access.needs(Scope.SEND, most=_MAX)
+    @access.needs(Scope.SEND, max_bytes=_MAX)
     def preview(context: RequestContext) -> Response[Any]:
         made = drafted(context, most=submission.max_recipients)
         if made.found:
@@ -100,7 +100,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         return framed(rendered.html, rendered.text)
 
     @app.post(f"{_PATH}/send")
-    @access.needs(Scope.SEND, most=_MAX)
+    @access.needs(Scope.SEND, max_bytes=_MAX)
     def send(context: RequestContext) -> Response[Any]:
         once = context.form.get("once", "")
         if not _ONCE.fullmatch(once):

@@ -32,18 +32,18 @@ class Form:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def read_form(event: Mapping[str, Any], *, most: int) -> Form:
+def read_form(event: Mapping[str, Any], *, max_bytes: int) -> Form:
     """The form in an event of the HTTP API (payload 2.0).
 
     Args:
-        most: how long its body may be, as the event holds it.
+        max_bytes: how long its body may be, as the event holds it.
 
     Raises:
         InvalidInputError: it is none, or too large.
     """
     body = event.get("body") or ""
-    if len(body) > most:
-        raise InvalidInputError(f"a form of more than {most} bytes")
+    if len(body) > max_bytes:
+        raise InvalidInputError(f"a form of more than {max_bytes} bytes")
     headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
     kind = headers.get("content-type", "")
     try:

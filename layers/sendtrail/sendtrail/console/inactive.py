@@ -53,7 +53,7 @@ def add_pages(
 
 
 def _day(context: RequestContext) -> str | None:
-    day = context.query_value("day", most=16)
+    day = context.query_value("day", max_length=16)
     try:
         return date.fromisoformat(day).isoformat() if day else None
     except ValueError:

@@ -43,7 +43,7 @@ class Pager:
             InvalidCursorError: it is none of ours, or of another list.
         """
         name = ("console", *list_name)
-        found = cursors.read(context.query_value(AT, most=_MAX_LENGTH), *name)
+        found = cursors.read(context.query_value(AT, max_length=_MAX_LENGTH), *name)
         place, before = found or (None, [])
         return cls(context, cursors, name, place, before)
 

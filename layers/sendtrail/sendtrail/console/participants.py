@@ -88,7 +88,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @access.needs(Scope.SEND)
     def interact(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        kind = context.field("kind", most=64) or "transaction"
+        kind = context.field("kind", max_length=64) or "transaction"
         wiring.staff.interaction(participant_id, kind=kind, at=now(), reference=None)
         return _done(participant_id, "interaction")
 

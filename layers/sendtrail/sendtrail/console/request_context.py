@@ -64,26 +64,26 @@ class RequestContext:
         """Whether their key allows what needs this scope."""
         return self.caller is not None and self.caller.scope.allows(Scope(scope))
 
-    def query_value(self, name: str, *, most: int = 128) -> str | None:
+    def query_value(self, name: str, *, max_length: int = 128) -> str | None:
         """A parameter of the query, without blanks around it; None if it is empty.
 
         Raises:
-            InvalidInputError: it is longer than `most` characters.
+            InvalidInputError: it is longer than `max_length` characters.
         """
         value = self.query.get(name, "").strip()
-        if len(value) > most:
-            raise InvalidInputError(f"{name}: at most {most} characters")
+        if len(value) > max_length:
+            raise InvalidInputError(f"{name}: at most {max_length} characters")
         return value or None
 
-    def field(self, name: str, *, most: int = 512) -> str:
+    def field(self, name: str, *, max_length: int = 512) -> str:
         """A field of the form, without blanks around it.
 
         Raises:
-            InvalidInputError: it is longer than `most` characters.
+            InvalidInputError: it is longer than `max_length` characters.
         """
         value = self.form.get(name, "").strip()
-        if len(value) > most:
-            raise InvalidInputError(f"{name}: at most {most} characters")
+        if len(value) > max_length:
+            raise InvalidInputError(f"{name}: at most {max_length} characters")
         return value
 
 
@@ -98,11 +98,11 @@ class AccessControl:
         self._sessions = sessions
         self._keys = keys
 
-    def current(self, *, most: int = _MAX_FORM) -> RequestContext:
+    def current(self, *, max_bytes: int = _MAX_FORM) -> RequestContext:
         """The context of this request.
 
         Args:
-            most: how long its form may be; 0 where it is not to be read.
+            max_bytes: how long its form may be; 0 where it is not to be read.
 
         Raises:
             InvalidInputError: its form cannot be read.
@@ -113,8 +113,8 @@ class AccessControl:
         if session and session.fingerprint:
             named = session.fingerprint
             caller = self._keys.find(lambda known: known.of_fingerprint(named))
-        sent = event.http_method == "POST" and most
-        form = read_form(event.raw_event, most=most) if sent else Form()
+        sent = event.http_method == "POST" and max_bytes
+        form = read_form(event.raw_event, max_bytes=max_bytes) if sent else Form()
         return RequestContext(
             session or self._sessions.begin(),
             caller,
@@ -124,13 +124,13 @@ class AccessControl:
             files=form.files,
         )
 
-    def needs(self, scope: Scope, *, most: int = _MAX_FORM) -> Callable[[Page], Page]:
+    def needs(self, scope: Scope, *, max_bytes: int = _MAX_FORM) -> Callable[[Page], Page]:
         """Has a page answer only those whose key has this scope; it is handed the context first.
 
         Who has not signed in is sent there, and back afterwards.
 
         Args:
-            most: how long its form may be.
+            max_bytes: how long its form may be.
 
         Raises:
             ForbiddenError: the key's scope is too small, or the form is not of this session.
@@ -139,7 +139,7 @@ class AccessControl:
         def decorate(page: Page) -> Page:
             @wraps(page)
             def checked(**parameters: str) -> Response[Any]:
-                context = self.current(most=most)
+                context = self.current(max_bytes=max_bytes)
                 event = self._app.current_event
                 if context.caller is None:
                     return redirect(_sign_in_and_back(event.raw_event, event.http_method))

@@ -25,7 +25,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @app.get(f"{ROOT}/find")
     @access.needs(Scope.READ)
     def find(context: RequestContext) -> Response[Any]:
-        word = context.query_value("q", most=_MAX)
+        word = context.query_value("q", max_length=_MAX)
         if word is None:
             return render("find", context, word="", answer=None, refused="")
         try:

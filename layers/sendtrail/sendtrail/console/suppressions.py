@@ -46,7 +46,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             reason=reason,
             reasons=list(SuppressionReason),
             done=done
-            and f"{context.query_value('address', most=MAX_ADDRESS) or 'The address'} {done}",
+            and f"{context.query_value('address', max_length=MAX_ADDRESS) or 'The address'} {done}",
             pager=pager,
             following=pager.following(found.place),
         )
@@ -55,7 +55,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @access.needs(Scope.ADMIN)
     def suppress(context: RequestContext) -> Response[Any]:
         address = checked_address(context.field("address"))
-        wiring.staff.suppress(address, now(), note=context.field("note", most=500))
+        wiring.staff.suppress(address, now(), note=context.field("note", max_length=500))
         return _done("suppressed", address)
 
     @app.get(f"{_PATH}/lift")
@@ -80,11 +80,11 @@ def _done(what: str, address: str) -> Response[Any]:
 
 
 def _address(context: RequestContext) -> str:
-    return context.query_value("address", most=MAX_ADDRESS) or "The address"
+    return context.query_value("address", max_length=MAX_ADDRESS) or "The address"
 
 
 def _reason(context: RequestContext) -> SuppressionReason | None:
-    reason = context.query_value("reason", most=32)
+    reason = context.query_value("reason", max_length=32)
     try:
         return SuppressionReason(reason) if reason else None
     except ValueError:
