@@ -52,9 +52,11 @@ run: setup ## Start the local stack with a demo, and say where it is
 down: setup ## Stop a local stack that runs in the background
 	@$(BIN)/python -m local down
 
-# A worker for each core; a file in one worker, since servers and stacks are started once for many
-# tests; the longest folders first. One file alone: make test ARGS=tests/unit/test_tree.py
-ARGS ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A file in one place, since its tests share servers and stacks; longest first (tests/conftest.py).
+# Stacks wait more than they work, so there are more workers than cores.
+# One file alone: make test ARGS=tests/unit/test_tree.py
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
+ARGS ?= --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup ## Run all tests that this machine can run

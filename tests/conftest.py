@@ -25,6 +25,33 @@ settings.load_profile("tests")
 botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
 
 
+LONGEST = (
+    "stack/test_readme",
+    "faults/test_storm",
+    "faults/test_hostile_api",
+    "browser/",
+    "stack/test_sending",
+    "stack/",
+    "sam/",
+    "functional/test_api",
+    "functional/test_sending",
+    "functional/",
+    "unit/test_pipeline",
+    "unit/test_rebuild",
+)
+"""What takes longest, in this order: it is begun first, so that no worker is left alone with it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what takes longest first; the order within a file stays."""
+
+    def place(item: pytest.Item) -> int:
+        found = (n for n, name in enumerate(LONGEST) if item.nodeid.startswith(f"tests/{name}"))
+        return next(found, len(LONGEST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches AWS by the credentials of whoever runs it."""

@@ -109,7 +109,9 @@ def dynamodb_local_url() -> Iterator[str]:
     if shutil.which("java") is None:
         missing("Java, for DynamoDB Local")
     (port,) = free_ports(1)
-    command = ["java", "-Djava.library.path=DynamoDBLocal_lib", "-jar", JAR]
+    # It lives for minutes: what Java's second compiler takes is not earned back.
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+    command = ["java", *quick, "-Djava.library.path=DynamoDBLocal_lib", "-jar", JAR]
     with running([*command, "-inMemory", "-sharedDb", "-port", str(port)], port, folder):
         yield f"http://127.0.0.1:{port}"
 
