@@ -29,13 +29,14 @@ from sendtrail.domain.communication import (
 )
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.message import Message, fold
-from sendtrail.domain.participant import Participant
+from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.times import from_epoch_ms, years_after
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
 from sendtrail.projections.items import (
     COUNTER_SHARDS,
     COUNTERS_PREFIX,
+    address_use_to_item,
     checkpoints_to_item,
     counter_part,
     counters_to_item,
@@ -198,7 +199,8 @@ class Population:
         since = years_after(at, -1)
         name = (LARGE, ORDINARY)[index]
         known = Participant(name, first_seen_at=since, measured_since=since, last_interaction_at=at)
-        return [_revised(participant_to_item(known))]
+        use = AddressUse(name, f"{name}@society.example", since, at, registered_at=at)
+        return [_revised(participant_to_item(known)), _revised(address_use_to_item(use))]
 
 
 def _member(number: int) -> str:
