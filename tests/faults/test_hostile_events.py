@@ -261,13 +261,13 @@ class Hostile:
 
     def __init__(self) -> None:
         self.module = load_function("ingest")
-        self.module.ingest = lambda: Ingest(self._log)  # type: ignore[attr-defined]
         self.empty()
 
     def empty(self) -> None:
         """Forgets what was written."""
         self.db: Any = MemoryDynamoDB()
-        self._log = EventLog(self.db, "Events", retention_days=400)
+        log = EventLog(self.db, "Events", retention_days=400)
+        self.module.wiring.ingest = Ingest(log)  # type: ignore[attr-defined]
 
     def call(self, event: dict[str, Any]) -> Any:
         """Calls the handler."""
