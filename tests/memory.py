@@ -7,8 +7,10 @@ there for the property tests, which need thousands of runs, several shards, and 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from operator import eq, gt, lt
 from typing import Any
 from zlib import crc32
 
@@ -20,8 +22,7 @@ __all__ = ["KEYS", "MemoryDynamoDB"]
 Item = dict[str, Any]
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "Events": ("message_id", "event_key"),
-    "Messages": ("participant_id", "message_id"),
+    "Trails": ("trail", "entry"),
     "Communications": ("communication_id", "part"),
     "Participants": ("participant_id", "part"),
     "Suppressions": ("address",),
@@ -35,6 +36,8 @@ class MemoryDynamoDB:
         records: table → shard → its records, as Lambda hands them over.
         fail_at: the number of the write that fails, counted from 0 and from now on.
         fails_after_writing: whether it is done all the same, as with a time-out.
+        stale: if given, decides for each eventually consistent read of an item whether it returns
+            the item as it was before it was last written.
     """
 
     def __init__(self, shards: int = 3) -> None:
@@ -46,6 +49,8 @@ class MemoryDynamoDB:
         self.fail_at: int | None = None
         self.fails_after_writing = False
         self.clock = 1_795_170_600
+        self.stale: Callable[[], bool] | None = None
+        self._before: dict[tuple[str, tuple[Any, ...]], Item | None] = {}
 
     def at_once(self, do: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
         """One after another."""
@@ -64,29 +69,43 @@ class MemoryDynamoDB:
         for item in items:
             self._write(table, item)
 
-    def get_all(self, table: str, keys: Sequence[Item]) -> list[Item]:
+    def get_all(self, table: str, keys: Sequence[Item], *, consistent: bool = True) -> list[Item]:
         """As BatchGetItem."""
-        found = (self.get(table, key) for key in keys)
+        found = (self._seen(table, key, consistent) for key in keys)
         return [item for item in found if item is not None]
+
+    def _seen(self, table: str, key: Item, consistent: bool) -> Item | None:
+        place = (table, self._key(table, key))
+        if not consistent and self.stale and place in self._before and self.stale():
+            return _copy_or_none(self._before[place])
+        return self.get(table, key)
 
     def query(
         self,
         table: str,
         partition: tuple[str, Any],
         *,
+        begins: tuple[str, str] | None = None,
         start: Item | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
         **_: Any,
     ) -> tuple[list[Item], Item | None]:
-        """As Query of a table, three items to a page."""
+        """As Query of a table, at most three items to a page."""
         name, value = partition
         row = [item for item in self.items(table) if item[name] == value]
+        if begins:
+            row = [item for item in row if item[begins[0]].startswith(begins[1])]
+        if newest_first:
+            row.reverse()
         place = (
             0
             if start is None
             else 1 + [self._key(table, each) for each in row].index(self._key(table, start))
         )
-        page = row[place : place + 3]
-        more = place + 3 < len(row)
+        size = min(3, limit or 3)
+        page = row[place : place + size]
+        more = place + size < len(row)
         return page, {key: page[-1][key] for key in KEYS[table]} if more else None
 
     def get(self, table: str, key: Item) -> Item | None:
@@ -103,14 +122,8 @@ class MemoryDynamoDB:
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        """As PutItem, with the two conditions that rows use."""
-        old = self.get(table, item)
-        if condition == "#revision = :revision":
-            holds = old is not None and old["revision"] == (values or {})[":revision"]
-        else:
-            assert condition == "attribute_not_exists(#key)"
-            holds = old is None
-        if not holds:
+        """As PutItem."""
+        if not _holds(condition, names, values or {}, self.get(table, item)):
             raise ConditionFailedError("ConditionalCheckFailedException", "", 400)
         self._write(table, item)
 
@@ -122,12 +135,30 @@ class MemoryDynamoDB:
         update: str,
         names: Mapping[str, str],
         values: Mapping[str, Any],
+        condition: str | None = None,
     ) -> None:
-        """As UpdateItem, with the one expression that is used."""
-        assert update == "ADD #months :month SET #revision = if_not_exists(#revision, :one)"
-        item = self.get(table, key) or dict(key) | {"revision": 1}
-        months = frozenset(item.get("months", ())) | frozenset(values[":month"])
-        self._write(table, item | {"months": months})
+        """As UpdateItem, with clauses ADD of sets, and SET of values."""
+        old = self.get(table, key)
+        if condition and not _holds(condition, names, values, old):
+            raise ConditionFailedError("ConditionalCheckFailedException", "", 400)
+        item = dict(old or key)
+        for clause, actions in re.findall(r"(ADD|SET) (.*?)(?= SET |$)", update):
+            for action in re.split(r", (?![^(]*\))", actions):
+                if clause == "ADD":
+                    name, value = action.split(" ")
+                    added = frozenset(values[value])
+                    item[names[name]] = frozenset(item.get(names[name], ())) | added
+                    continue
+                name, value = (part.strip() for part in action.split("=", 1))
+                kept = re.fullmatch(r"if_not_exists\((#\w+), (:\w+)\)", value)
+                if kept and names[kept[1]] in item:
+                    continue
+                item[names[name]] = values[kept[2] if kept else value]
+        self._write(table, item)
+
+    def delete(self, table: str, key: Item) -> None:
+        """As DeleteItem; nobody reads of it in a stream."""
+        self._tables[table].pop(self._key(table, key), None)
 
     def split(self) -> None:
         """Has all shards end and others begin, as when partitions are split."""
@@ -161,6 +192,7 @@ class MemoryDynamoDB:
         if old == new:  # DynamoDB puts no record into the stream
             return
         self._tables[table][key] = new
+        self._before[table, key] = old
         self._sequence += 1
         self.clock += 1
         change: Item = {
@@ -169,7 +201,7 @@ class MemoryDynamoDB:
             "SequenceNumber": str(self._sequence),
             "ApproximateCreationDateTime": self.clock,
         }
-        if old is not None and table == "Messages":
+        if old is not None:
             change["OldImage"] = to_attributes(old)
         shard = f"shard-{self._split:02}-{crc32(str(key[0]).encode()) % self._shards}"
         name = "INSERT" if old is None else "MODIFY"
@@ -177,6 +209,29 @@ class MemoryDynamoDB:
 
     def _key(self, table: str, item: Item) -> tuple[Any, ...]:
         return tuple(item[name] for name in KEYS[table])
+
+
+def _holds(
+    condition: str, names: Mapping[str, str], values: Mapping[str, Any], item: Item | None
+) -> bool:
+    """Whether a condition holds: comparisons and attribute_not_exists, joined by OR."""
+    found = item or {}
+    for part in condition.split(" OR "):
+        absent = re.fullmatch(r"attribute_not_exists\((#\w+)\)", part)
+        if absent:
+            if names[absent[1]] not in found:
+                return True
+            continue
+        name, operator, value = part.split(" ")
+        had = found.get(names[name])
+        compare = {"=": eq, "<": lt, ">": gt}[operator]
+        if had is not None and compare(had, values[value]):
+            return True
+    return False
+
+
+def _copy_or_none(item: Item | None) -> Item | None:
+    return None if item is None else _copy(item)
 
 
 def _copy(item: Item) -> Item:

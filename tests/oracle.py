@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sendtrail.domain.events import Event
-from sendtrail.domain.message import verdict_of
+from sendtrail.domain.hits import is_slotted, slot_of
+from sendtrail.domain.judgement import verdict_of
+from sendtrail.log.items import event_to_item
 
 __all__ = ["Expected", "expect"]
 
@@ -27,7 +29,8 @@ class Expected:
         communications: communication → counter → number.
         suppressed: address → the reason and since when.
         unsubscribed: participant → whether, for those who said so or otherwise.
-        interactions: participant → the last one.
+        interactions: participant → the last change of their subscription.
+        hits: participant → the last open or click by a person.
     """
 
     def __init__(self) -> None:
@@ -37,11 +40,18 @@ class Expected:
         self.suppressed: dict[str, tuple[str, str]] = {}
         self.unsubscribed: dict[str, bool] = {}
         self.interactions: dict[str, str] = {}
+        self.hits: dict[str, str] = {}
 
 
 def expect(events: Iterable[Event]) -> Expected:
-    """Counts events of mail that something else sent; each key once."""
-    known = {(event.message_id, event.key): event for event in events}
+    """Counts events of mail that something else sent; each key once, and of the hits that fall into
+    one slot, the first.
+    """
+    known: dict[tuple[str, ...], Event] = {}
+    for event in sorted(events, key=lambda each: str(event_to_item(each, 0)["event"])):
+        slot = slot_of(event) if is_slotted(event) and event.type != "Subscription" else ""
+        key = (event.participant_id, event.message_id, slot or event.key)
+        known.setdefault(key, event)
     truth = Expected()
     found: dict[tuple[str, str], Facts] = defaultdict(lambda: defaultdict(list))
     for event in sorted(known.values(), key=lambda event: event.key):
@@ -102,9 +112,9 @@ def _note_person(event: Event, truth: Expected) -> None:
         return  # one of several recipients: nobody knows who
     if event.type == "Subscription":
         truth.unsubscribed[who] = detail["new_preferences"]["unsubscribe_all"]
-    human = event.type in ("Open", "Click") and verdict_of(event).is_human
-    if human or event.type == "Subscription":
         truth.interactions[who] = event.at
+    if event.type in ("Open", "Click") and verdict_of(event).is_human:
+        truth.hits[who] = event.at
 
 
 def _message(facts: Facts) -> dict[str, Any]:

@@ -1,105 +1,105 @@
-"""The log and its folds, whole, over a DynamoDB in memory."""
+"""The log and its projection, whole, over a DynamoDB in memory."""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sendtrail.domain.communication import CounterShard
 from sendtrail.errors import AwsError
-from sendtrail.log.event_log import EventLog
-from sendtrail.log.items import event_from_item
+from sendtrail.log.items import is_message_row
+from sendtrail.log.trails import Trails
+from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import EPOCH_ID, counters_from_item, message_from_item
-from sendtrail.projections.messages import MessageProjection
+from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
-from sendtrail.projections.stream import EVERY_CHANGE, INSERTS, consume
+from sendtrail.projections.project import Projection, image_of
+from sendtrail.projections.stream import EVERY_CHANGE, consume
 from tests.memory import MemoryDynamoDB
 
 __all__ = ["Pipeline", "plain", "what_readers_see"]
 
 _FOR_FOLDS = ("revision", "checkpoints", "epoch", "counter_shards")
 
-Take = Callable[[dict[str, Any]], Any]
+RETENTION_DAYS = 36_500
 
 
 @dataclass
 class Pipeline:
-    """The log and its three folds over one database, and how far each shard has been delivered."""
+    """The log and its projection over one database, and how far each shard has been delivered."""
 
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
-    done: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    done: dict[str, int] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         db: Any = self.db
-        self.log = EventLog(db, "Events", retention_days=400)
-        self.communications = CommunicationProjection.over(db, "Communications")
-        participants = ParticipantProjection.over(db, "Participants", "Suppressions")
-        self.consumers: list[tuple[str, str, Take]] = [
-            (
-                "Events",
-                "messages",
-                lambda event: consume(
-                    event,
-                    names=INSERTS,
-                    decode=event_from_item,
-                    apply=MessageProjection.over(db, "Messages", self.log).apply,
-                    quarantine=self.aside.append,
-                ),
-            ),
-            (
-                "Events",
-                "participants",
-                lambda event: consume(
-                    event,
-                    names=INSERTS,
-                    decode=event_from_item,
-                    apply=lambda records: participants.apply(r.new for r in records if r.new),
-                    quarantine=self.aside.append,
-                ),
-            ),
-            (
-                "Messages",
-                "communications",
-                lambda event: consume(
-                    event,
-                    names=EVERY_CHANGE,
-                    decode=message_from_item,
-                    apply=self.communications.apply,
-                    quarantine=self.aside.append,
-                ),
-            ),
-        ]
+        self.log = Trails(db, "Trails", retention_days=RETENTION_DAYS)
+        self.participants = ParticipantProjection.over(db, "Participants", "Suppressions")
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process: nothing is remembered of what was done."""
+        db: Any = self.db
+        self.communications = CommunicationProjection(
+            db, "Communications", retention_days=RETENTION_DAYS
+        )
+        self.judge = Judge(
+            db,
+            "Trails",
+            self.log,
+            note_link=self.communications.note_link,
+            retention_days=RETENTION_DAYS,
+        )
+        self.projection = Projection(
+            db,
+            "Trails",
+            participants=self.participants,
+            communications=self.communications,
+            judge=self.judge,
+            activity=Activity(db, "Trails", "Participants"),
+        )
+
+    def take(self, event: dict[str, Any]) -> None:
+        """What the function project does with a batch."""
+        consume(
+            event,
+            names=EVERY_CHANGE,
+            decode=image_of,
+            apply=self.projection.apply,
+            quarantine=self.aside.append,
+        )
 
     def deliver(self, chance: random.Random | None = None) -> None:
         """Delivers all streams to their end; with `chance`, cut, replayed, broken off."""
-        for table, name, take in self.consumers:
-            for shard in sorted(self.db.records[table]):
-                place = self.done.get((table, name, shard), 0)
-                while place < len(self.db.records[table][shard]):
-                    place = self._deliver_some(table, shard, place, take, chance)
-                self.done[table, name, shard] = place
+        records = self.db.records["Trails"]
+        while behind := [
+            shard for shard in sorted(records) if self.done.get(shard, 0) < len(records[shard])
+        ]:
+            shard = chance.choice(behind) if chance else behind[0]
+            self.done[shard] = self._deliver_some(shard, self.done.get(shard, 0), chance)
 
-    def _deliver_some(
-        self, table: str, shard: str, place: int, take: Take, chance: random.Random | None
-    ) -> int:
-        records = self.db.records[table][shard]
+    def _deliver_some(self, shard: str, place: int, chance: random.Random | None) -> int:
+        records = self.db.records["Trails"][shard]
         start, end = place, len(records)
         if chance:
             start = max(0, place - chance.choice((0, 0, 1, 3, 50)))
             end = min(len(records), place + chance.randint(1, 6))
             self.db.fail_at = chance.choice((None, 0, 1, 2, 3))
             self.db.fails_after_writing = chance.random() < 0.5
+            self.db.stale = lambda: chance.random() < 0.3
+            if chance.random() < 0.2:
+                self.restart()
         try:
-            take({"Records": records[start:end], "shardId": shard})
+            self.take({"Records": records[start:end], "shardId": shard})
         except AwsError:
             end = place  # the batch comes again
         finally:
-            self.db.fail_at = None
+            self.db.fail_at = self.db.stale = None
         return end
 
     def tables(self) -> dict[str, Any]:
@@ -115,22 +115,28 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
         items: a table's items, by its name.
     """
     said: dict[str, Any] = {
-        table: [plain(item) for item in items(table)]
-        for table in ("Messages", "Participants", "Suppressions")
+        table: [plain(item) for item in items(table)] for table in ("Participants", "Suppressions")
     }
-    said["Messages"] = [item for item in said["Messages"] if item["participant_id"] != EPOCH_ID]
+    said["Messages"] = [
+        replace(message_from_item(item), epoch=None) for item in items("Trails") if is_row(item)
+    ]
     rows: dict[str, list[CounterShard]] = defaultdict(list)
     said["about"] = []
     for item in items("Communications"):
         if item["part"].startswith("counters#"):
             rows[item["communication_id"]].append(counters_from_item(item))
-        elif item["part"] == "definition":
+        else:
             said["about"].append(plain(item))
     return said | {
         "communications": {name: CounterShard.total(mine) for name, mine in rows.items()}
     }
 
 
+def is_row(item: dict[str, Any]) -> bool:
+    """Whether an item of Trails is a message's row."""
+    return item["trail"] != EPOCH_ID and is_message_row(item)
+
+
 def plain(item: dict[str, Any]) -> dict[str, Any]:
-    """An item without what is only for the folds."""
+    """An item without what is only for the projection."""
     return {name: value for name, value in item.items() if name not in _FOR_FOLDS}

@@ -87,8 +87,8 @@ class DynamoDB:
             batch = items[start : start + _MAX_WRITES]
             self._write([{"PutRequest": {"Item": to_attributes(item)}} for item in batch], table)
 
-    def get_all(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        """Reads items by key, strongly consistently, 100 to a request; absent ones are left out.
+    def get_all(self, table: str, keys: Sequence[Item], *, consistent: bool = True) -> list[Item]:
+        """Reads items by key, 100 to a request; absent ones are left out.
 
         Raises:
             ThrottledError: keys were still unprocessed after 8 rounds.
@@ -97,11 +97,13 @@ class DynamoDB:
         found: list[Item] = []
         for start in range(0, len(keys), _MAX_READS):
             part = keys[start : start + _MAX_READS]
-            found += self.get_from({table: part})[table]
+            found += self.get_from({table: part}, consistent=consistent)[table]
         return found
 
-    def get_from(self, wanted: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
-        """Reads items of several tables, strongly consistently, in one request.
+    def get_from(
+        self, wanted: Mapping[str, Sequence[Item]], *, consistent: bool = True
+    ) -> dict[str, list[Item]]:
+        """Reads items of several tables in one request.
 
         Args:
             wanted: table → keys, together at most 100.
@@ -115,7 +117,7 @@ class DynamoDB:
         """
         found: dict[str, list[Item]] = {table: [] for table in wanted}
         pending: dict[str, Any] = {
-            table: {"Keys": [to_attributes(key) for key in keys], "ConsistentRead": True}
+            table: {"Keys": [to_attributes(key) for key in keys], "ConsistentRead": consistent}
             for table, keys in wanted.items()
         }
         for attempt in range(1, _ROUNDS + 1):
@@ -134,6 +136,7 @@ class DynamoDB:
         partition: tuple[str, Any],
         *,
         index: str | None = None,
+        begins: tuple[str, str] | None = None,
         start: Item | None = None,
         limit: int | None = None,
         newest_first: bool = False,
@@ -142,6 +145,7 @@ class DynamoDB:
 
         Args:
             partition: the name and value of the partition key.
+            begins: the name of the sort key, and what it has to begin with.
             start: the key after which the page starts.
             limit: the maximum number of items.
             newest_first: in descending order of the sort key.
@@ -156,6 +160,10 @@ class DynamoDB:
             "ExpressionAttributeNames": {"#partition": name},
             "ExpressionAttributeValues": to_attributes({":partition": value}),
         }
+        if begins:
+            request["KeyConditionExpression"] += " AND begins_with(#sort, :begins)"
+            request["ExpressionAttributeNames"]["#sort"] = begins[0]
+            request["ExpressionAttributeValues"][":begins"] = {"S": begins[1]}
         if index:
             request["IndexName"] = index
         else:
@@ -214,11 +222,15 @@ class DynamoDB:
         update: str,
         names: Mapping[str, str],
         values: Mapping[str, Any],
+        condition: str | None = None,
     ) -> None:
-        """Changes one item by an update expression, or creates it.
+        """Changes one item by an update expression, or creates it; if `condition` holds.
 
         Args:
-            names, values: the expression attribute names and values of the update expression.
+            names, values: the expression attribute names and values of both expressions.
+
+        Raises:
+            ConditionFailedError: it does not.
         """
         request = {
             "TableName": table,
@@ -227,6 +239,8 @@ class DynamoDB:
             "ExpressionAttributeNames": dict(names),
             "ExpressionAttributeValues": to_attributes(values),
         }
+        if condition:
+            request["ConditionExpression"] = condition
         self._call("UpdateItem", request)
 
     def delete(self, table: str, key: Item) -> None:

@@ -9,7 +9,7 @@ distribution over counter shards matters.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from sendtrail.domain.time_since_send import TIME_BUCKETS, hours_of
 from sendtrail.domain.times import Timestamp, earliest
 
 __all__ = [
+    "COUNTER_GROUPS",
     "COUNTER_NAMES",
     "CommunicationDefinition",
     "CounterShard",
@@ -69,6 +70,14 @@ _BY_PROVIDER: Final = (
     "spammed",
     "unsubscribed",
 )
+COUNTER_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "": COUNTER_NAMES,
+    "provider": _BY_PROVIDER,
+    "link": ("clicks", "human_clicks"),
+    "age": ("opens", "human_opens", "clicks", "human_clicks"),
+}
+"""The counters of each group of names, ``<group>/<which>/<counter>``, and of the communication as a
+whole. Those of drops, ``dropped/<reason>``, are named by the reason."""
 _RATES: Final = {
     "open_rate": "opened",
     "human_open_rate": "human_opened",
@@ -79,7 +88,7 @@ _DROPPED: Final = "dropped/"
 _PROVIDER: Final = "provider/"
 _LINK: Final = "link/"
 _AGE: Final = "age/"
-_BY_AGE: Final = ("opens", "human_opens", "clicks", "human_clicks")
+_BY_AGE: Final = COUNTER_GROUPS["age"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +146,9 @@ class Counters:
         counts: name → number, never 0. Names are those of `COUNTER_NAMES`, ``dropped/<reason>``,
             ``provider/<provider>/<counter>``, ``link/<key>/<clicks or human_clicks>`` and
             ``age/<age>/<opens, human_opens, clicks or human_clicks>``.
-        urls: link key → URL, for the links that are counted individually.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
-    urls: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: Counters) -> Counters:
         return self._plus(other, 1)
@@ -161,18 +168,14 @@ class Counters:
         counts = Counter(self.counts)
         for name, number in other.counts.items():
             counts[name] += sign * number
-        urls = {**self.urls, **other.urls}
-        keep = kept(urls)
+        names = [name for name in counts if name.startswith(_LINK)]
+        keep = kept({name.split("/")[1] for name in names})
         # A link past the limit joins the others for good: `kept` never lets it back in.
-        for name in [name for name in counts if name.startswith(_LINK)]:
-            key = name.split("/")[1]
+        for name in names:
+            key, counter = name.split("/")[1:]
             if key != OTHER_LINKS and key not in keep:
-                number = counts.pop(name)
-                counts[_link(OTHER_LINKS, name.rsplit("/", 1)[1])] += number
-        return Counters(
-            {name: number for name, number in sorted(counts.items()) if number},
-            {key: urls[key] for key in sorted(keep)},
-        )
+                counts[_link(OTHER_LINKS, counter)] += counts.pop(name)
+        return Counters({name: number for name, number in sorted(counts.items()) if number})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,25 +186,41 @@ class CounterShard:
         first_sent_at: when the earliest message counted here was sent.
         kind: the kind of the messages counted here.
         epoch: the rebuild whose messages are counted here; no others are.
+        carried: whether the communication has messages so old that the log may have forgotten
+            them. A rebuild then leaves its counters alone.
     """
 
     counters: Counters = field(default_factory=Counters)
     first_sent_at: Timestamp | None = None
     kind: str | None = None
     epoch: Timestamp | None = None
+    carried: bool = False
 
-    def changed(self, old: Message | None, new: Message) -> CounterShard:
+    def changed(
+        self, old: Message | None, new: Message, *, forgotten: Callable[[Timestamp], bool]
+    ) -> CounterShard:
         """The shard after a message has changed from `old` to `new`.
 
         A rebuild moves every message into a new epoch. A message is counted in full when it enters
         the epoch; the first to do so resets the counters. Changes of messages that have yet to
-        enter are ignored: they are counted when the message enters.
+        enter are ignored: they are counted when the message enters. The counters of a communication
+        with messages that the log has forgotten are carried over instead, and changes go on.
+
+        Args:
+            forgotten: whether the log may have forgotten messages of the communication when the
+                rebuild of that epoch began.
         """
-        current, incoming = self.epoch or "", new.epoch or ""
-        if incoming < current:
-            return self
-        counted = self if incoming == current else CounterShard(epoch=new.epoch)
-        before = old if old and old.epoch == new.epoch else None
+        counted, before = self, old
+        incoming = new.epoch
+        if incoming is not None and incoming > (self.epoch or ""):
+            if self.carried or forgotten(incoming):
+                counted = replace(self, epoch=incoming, carried=True)
+            else:
+                counted = CounterShard(epoch=incoming)
+        if not counted.carried:
+            if (incoming or "") < (counted.epoch or ""):
+                return self
+            before = old if old and old.epoch == incoming else None
         return replace(
             counted,
             counters=counted.counters + (counters_of(new) - counters_of(before)),
@@ -212,11 +231,14 @@ class CounterShard:
     @classmethod
     def total(cls, rows: Iterable[CounterShard]) -> Counters:
         """The sum of a communication's shards. Shards of an earlier epoch than the latest are left
-        out: their messages are counted again by the rebuild.
+        out: their messages are counted again by the rebuild; unless they were carried over.
         """
         shards = list(rows)
         latest = max((shard.epoch or "" for shard in shards), default="")
-        return Counters.sum(shard.counters for shard in shards if (shard.epoch or "") == latest)
+        carried = any(shard.carried for shard in shards)
+        return Counters.sum(
+            shard.counters for shard in shards if carried or (shard.epoch or "") == latest
+        )
 
 
 def counters_of(message: Message | None) -> Counters:
@@ -228,19 +250,20 @@ def counters_of(message: Message | None) -> Counters:
     if message is None:
         return Counters()
     engagement = message.engagement
+    opens, clicks = engagement.total.opens, engagement.total.clicks
     bounced = message.is_bounced
     counts: Counter[str] = Counter(
         recipients=int(message.address is not None),
         sent=int(message.sent_at is not None and message.address is not None),
         delivered=int(message.delivered_at is not None),
-        opened=int(engagement.open_count > 0),
-        opens=engagement.open_count,
-        human_opened=int(engagement.human_open_count > 0),
-        human_opens=engagement.human_open_count,
-        clicked=int(engagement.click_count > 0),
-        clicks=engagement.click_count,
-        human_clicked=int(engagement.human_click_count > 0),
-        human_clicks=engagement.human_click_count,
+        opened=int(opens.count > 0),
+        opens=opens.count,
+        human_opened=int(opens.human_count > 0),
+        human_opens=opens.human_count,
+        clicked=int(clicks.count > 0),
+        clicks=clicks.count,
+        human_clicked=int(clicks.human_count > 0),
+        human_clicks=clicks.human_count,
         bounced=int(bounced),
         delayed=int(message.delayed_at is not None),
         dropped=int(message.drop is not None),
@@ -256,19 +279,22 @@ def counters_of(message: Message | None) -> Counters:
         provider = provider_of(message.address)
         for name in _BY_PROVIDER:
             counts[f"{_PROVIDER}{provider}/{name}"] = counts[name]
-    for key, link in engagement.links.items():
-        counts[_link(key, "clicks")] = link.clicks
-        counts[_link(key, "human_clicks")] = link.human_clicks
-    for name, number in engagement.by_age.items():
-        counts[_AGE + name] = number
-    return Counters(
-        {name: number for name, number in counts.items() if number},
-        {key: link.url for key, link in engagement.links.items() if key != OTHER_LINKS},
-    )
+    for key, link in engagement.total.links.items():
+        counts[_link(key, "clicks")] = link.count
+        counts[_link(key, "human_clicks")] = link.human_count
+    for age, judged in engagement.by_age.items():
+        counts[f"{_AGE}{age}/opens"] = judged.opens.count
+        counts[f"{_AGE}{age}/human_opens"] = judged.opens.human_count
+        counts[f"{_AGE}{age}/clicks"] = judged.clicks.count
+        counts[f"{_AGE}{age}/human_clicks"] = judged.clicks.human_count
+    return Counters({name: number for name, number in counts.items() if number})
 
 
-def figures(counters: Counters) -> dict[str, Any]:
+def figures(counters: Counters, urls: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The figures of a communication, as the API returns them.
+
+    Args:
+        urls: link key → URL.
 
     Returns:
         every counter of `COUNTER_NAMES`; `dropped_by_reason` {reason: messages}; the four rates, as
@@ -288,19 +314,19 @@ def figures(counters: Counters) -> dict[str, Any]:
     sent = answer["sent"]
     for rate, counter in _RATES.items():
         answer[rate] = round(answer[counter] / sent, 4) if sent else None
-    answer["links"] = _links(counters)
+    answer["links"] = _links(counters.counts, urls or {})
     answer["providers"] = _providers(counts)
     answer["hits_by_age"] = _hits_by_age(counts)
     return answer
 
 
-def _links(counters: Counters) -> list[dict[str, Any]]:
-    keys = {name.split("/")[1] for name in counters.counts if name.startswith(_LINK)}
+def _links(counts: Mapping[str, int], urls: Mapping[str, str]) -> list[dict[str, Any]]:
+    keys = {name.split("/")[1] for name in counts if name.startswith(_LINK)}
     links = [
         {
-            "url": counters.urls.get(key),
-            "clicks": counters.counts.get(_link(key, "clicks"), 0),
-            "human_clicks": counters.counts.get(_link(key, "human_clicks"), 0),
+            "url": urls.get(key),
+            "clicks": counts.get(_link(key, "clicks"), 0),
+            "human_clicks": counts.get(_link(key, "human_clicks"), 0),
         }
         for key in keys
     ]

@@ -1,8 +1,9 @@
 """A message: one email to one participant, the fold of its events.
 
-`fold` is pure and independent of order: first dates are minima, last dates are maxima, counts add,
-and of facts that a message can have only one of, the one of greatest rank is kept. What is shown
-(the status, which source's hits count) is derived from those facts when it is read.
+`fold` is a join: first dates are minima, last dates are maxima, and of facts that a message can
+have only one of, the one of greatest rank is kept. So neither the order of events nor their repetition
+matters. Hits are not folded one by one, but judged by the bucket (`sendtrail.domain.judgement`).
+What is shown (the status, which source's hits count) is derived from those facts when it is read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sendtrail.domain.bounces import (
     Bounce,
@@ -18,12 +19,9 @@ from sendtrail.domain.bounces import (
     complaint_is_welcome,
     never_tried,
 )
-from sendtrail.domain.engagement import Verdict, classify
 from sendtrail.domain.events import Event, EventType, Source
-from sendtrail.domain.ids import sent_time
-from sendtrail.domain.links import OTHER_LINKS, kept, link_key, shown_url
+from sendtrail.domain.judgement import Judgement
 from sendtrail.domain.subscriptions import unsubscribes
-from sendtrail.domain.time_since_send import time_since_send
 from sendtrail.domain.times import Timestamp, earliest, latest
 
 __all__ = [
@@ -32,14 +30,10 @@ __all__ = [
     "Drop",
     "DropReason",
     "Engagement",
-    "Link",
     "Message",
     "Status",
     "fold",
-    "verdict_of",
 ]
-
-_T = TypeVar("_T")
 
 
 class Status(StrEnum):
@@ -112,69 +106,25 @@ class SubscriptionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """The clicks on one URL of one message."""
-
-    url: str
-    clicks: int
-    human_clicks: int
-    first_clicked_at: Timestamp
-    last_clicked_at: Timestamp
-
-    def __add__(self, other: Link) -> Link:
-        return Link(
-            url=min(self.url, other.url),
-            clicks=self.clicks + other.clicks,
-            human_clicks=self.human_clicks + other.human_clicks,
-            first_clicked_at=min(self.first_clicked_at, other.first_clicked_at),
-            last_clicked_at=max(self.last_clicked_at, other.last_clicked_at),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Engagement:
     """The opens and clicks of one message, as observed by one source.
 
     Attributes:
-        by_age: hits by time since send: ``<age>/<counter>`` → number, where the age is one of
-            `sendtrail.domain.time_since_send.TIME_BUCKETS` and the counter is ``opens``,
-            ``human_opens``, ``clicks`` or ``human_clicks``.
+        by_age: time since send (one of `sendtrail.domain.time_since_send.TIME_BUCKETS`) → what was
+            judged of the hits of that age.
+        total: what is told of all of them together.
     """
 
-    open_count: int = 0
-    human_open_count: int = 0
-    first_opened_at: Timestamp | None = None
-    last_opened_at: Timestamp | None = None
-    click_count: int = 0
-    human_click_count: int = 0
-    first_clicked_at: Timestamp | None = None
-    last_clicked_at: Timestamp | None = None
-    links: Mapping[str, Link] = field(default_factory=dict)
-    by_age: Mapping[str, int] = field(default_factory=dict)
+    by_age: Mapping[str, Judgement] = field(default_factory=dict)
+    total: Judgement = field(default_factory=Judgement)
 
-    def with_open(self, at: Timestamp, verdict: Verdict, age: str) -> Engagement:
-        """One more open, in the time bucket `age`."""
-        return replace(
-            self,
-            open_count=self.open_count + 1,
-            human_open_count=self.human_open_count + verdict.is_human,
-            first_opened_at=earliest(self.first_opened_at, at),
-            last_opened_at=latest(self.last_opened_at, at),
-            by_age=_with_hit(self.by_age, age, "opens", verdict),
-        )
-
-    def with_click(self, at: Timestamp, verdict: Verdict, url: str, age: str) -> Engagement:
-        """One more click on `url`, in the time bucket `age`."""
-        human = int(verdict.is_human)
-        return replace(
-            self,
-            click_count=self.click_count + 1,
-            human_click_count=self.human_click_count + human,
-            first_clicked_at=earliest(self.first_clicked_at, at),
-            last_clicked_at=latest(self.last_clicked_at, at),
-            links=_with_link(self.links, link_key(url), Link(shown_url(url), 1, human, at, at)),
-            by_age=_with_hit(self.by_age, age, "clicks", verdict),
-        )
+    @classmethod
+    def of(cls, by_age: Mapping[str, Judgement]) -> Engagement:
+        """That of these buckets."""
+        total = Judgement()
+        for judged in by_age.values():
+            total += judged
+        return cls(by_age, total)
 
 
 NO_ENGAGEMENT: Final = Engagement()
@@ -217,6 +167,14 @@ class Message:
     own: Engagement = NO_ENGAGEMENT
     ses: Engagement = NO_ENGAGEMENT
 
+    def judged(self, source: Source, age: str, judgement: Judgement) -> Message:
+        """The message with what was judged of one bucket of its hits."""
+        name = source.value
+        engagement: Engagement = getattr(self, name)
+        changed: dict[str, Any] = {name: Engagement.of({**engagement.by_age, age: judgement})}
+        last_changed_at = latest(self.last_changed_at, judgement.last_at)
+        return replace(self, last_changed_at=last_changed_at, **changed)
+
     @property
     def engagement(self) -> Engagement:
         """The hits that count: those on our routes if we sent the message, else SES's."""
@@ -238,11 +196,11 @@ class Message:
     @property
     def arrived(self) -> bool:
         """Whether there is evidence that the message reached a mailbox."""
-        engagement = self.engagement
+        total = self.engagement.total
         return bool(
             self.delivered_at
-            or engagement.open_count
-            or engagement.click_count
+            or total.opens.count
+            or total.clicks.count
             or self.spammed_at
             or self.subscription_change
         )
@@ -258,7 +216,7 @@ class Message:
     @property
     def status(self) -> Status:
         """The status of the highest-ranking fact present."""
-        engagement = self.engagement
+        total = self.engagement.total
         facts: tuple[tuple[object, Status], ...] = (
             (self.spammed_at, Status.SPAMMED),
             (self.unsubscribed_at, Status.UNSUBSCRIBED),
@@ -266,8 +224,8 @@ class Message:
             (self.rejected_at, Status.REJECTED),
             (self.failed_at, Status.FAILED),
             (self.drop, Status.DROPPED),
-            (engagement.click_count, Status.CLICKED),
-            (engagement.open_count, Status.OPENED),
+            (total.clicks.count, Status.CLICKED),
+            (total.opens.count, Status.OPENED),
             (self.delivered_at, Status.DELIVERED),
             (self.bounce, Status.BOUNCED),
             (self.delayed_at, Status.DELAYED),
@@ -276,27 +234,8 @@ class Message:
         return next((status for fact, status in facts if fact), Status.QUEUED)
 
 
-def verdict_of(event: Event) -> Verdict:
-    """Whether a person or a machine caused an Open or Click event."""
-    return classify(
-        hit_at=event.at, sent_at=_sent_at(event), user_agent=event.detail.get("user_agent")
-    )
-
-
-def _sent_at(event: Event) -> Timestamp:
-    """When the message of an Open or Click event was sent.
-
-    The event has it, from the token in our pixel or link, or from SES. The time in the message's
-    id is that of acceptance, which may be much earlier.
-    """
-    return event.detail.get("sent_at") or event.sent_at or sent_time(event.message_id)
-
-
 def fold(message: Message, event: Event) -> Message:
-    """The message with `event` applied.
-
-    Commutative, but not idempotent, since counts add: the caller applies each event once.
-    """
+    """The message with an event applied that is no hit; commutative and idempotent."""
     changed = replace(
         message,
         communication_id=_agreed(message.communication_id, event.communication_id),
@@ -365,23 +304,6 @@ def _subscription_changed(message: Message, event: Event) -> Message:
     return replace(message, subscription_change=subscription_change)
 
 
-def _opened(message: Message, event: Event) -> Message:
-    age = time_since_send(event.at, _sent_at(event))
-    return _with_engagement(
-        message, event, lambda engagement: engagement.with_open(event.at, verdict_of(event), age)
-    )
-
-
-def _clicked(message: Message, event: Event) -> Message:
-    url = event.detail.get("link") or ""
-    age = time_since_send(event.at, _sent_at(event))
-    return _with_engagement(
-        message,
-        event,
-        lambda engagement: engagement.with_click(event.at, verdict_of(event), url, age),
-    )
-
-
 _EFFECTS: Final[dict[EventType, Callable[[Message, Event], Message]]] = {
     EventType.ACCEPTED: _accepted,
     EventType.DROPPED: _dropped,
@@ -392,8 +314,6 @@ _EFFECTS: Final[dict[EventType, Callable[[Message, Event], Message]]] = {
     EventType.BOUNCE: _bounced,
     EventType.COMPLAINT: _complained,
     EventType.SUBSCRIPTION: _subscription_changed,
-    EventType.OPEN: _opened,
-    EventType.CLICK: _clicked,
 }
 
 _NOT_EVIDENCE_OF_SENDING: Final = frozenset(
@@ -407,33 +327,6 @@ def _with_drop(message: Message, drop: Drop) -> Message:
     if message.drop and message.drop.rank <= drop.rank:
         return message
     return replace(message, drop=drop)
-
-
-def _with_engagement(
-    message: Message, event: Event, change: Callable[[Engagement], Engagement]
-) -> Message:
-    if event.source is Source.OWN:
-        return replace(message, own=change(message.own))
-    return replace(message, ses=change(message.ses))
-
-
-def _with_hit(
-    by_age: Mapping[str, int], age: str, counter: str, verdict: Verdict
-) -> dict[str, int]:
-    counts = dict(by_age)
-    for name in (counter, f"human_{counter}") if verdict.is_human else (counter,):
-        counts[f"{age}/{name}"] = counts.get(f"{age}/{name}", 0) + 1
-    return counts
-
-
-def _with_link(links: Mapping[str, Link], key: str, link: Link) -> dict[str, Link]:
-    merged = dict(links)
-    merged[key] = merged[key] + link if key in merged else link
-    keep = kept(merged)
-    for extra in [key for key in merged if key != OTHER_LINKS and key not in keep]:
-        moved = replace(merged.pop(extra), url="")
-        merged[OTHER_LINKS] = merged[OTHER_LINKS] + moved if OTHER_LINKS in merged else moved
-    return merged
 
 
 def _agreed(current: Any, incoming: Any) -> Any:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.ids import normal_address
-from sendtrail.domain.message import SubscriptionChange, verdict_of
+from sendtrail.domain.ids import normal_address, sent_time
+from sendtrail.domain.message import SubscriptionChange
 from sendtrail.domain.subscriptions import unsubscribes
 from sendtrail.domain.times import Timestamp, earliest, latest
 
@@ -50,11 +50,11 @@ class Participant:
     """What is known of a participant.
 
     Attributes:
-        first_seen_at: the time of the first event that names them.
+        first_seen_at: when the first message was sent to them, or something was recorded of them.
         measured_since: when they were first sent a message whose opens and clicks can be observed
             (it was tracked, or a hit was observed); without one, their silence means nothing.
-        last_interaction_at: the last open or click by a person, transaction or change of
-            subscription.
+        last_interaction_at: the last transaction or change of subscription, or open or click by a
+            person that mattered: it ended an inactivity, or the sweep found it.
         subscription_change: the latest change of subscription.
         inactivity: the sweep's latest finding; holds only until the next interaction.
         linked_to: of a placeholder participant, the participants to whom its address is
@@ -93,6 +93,23 @@ class Participant:
         """This placeholder participant, its address registered to these participants too."""
         return replace(self, linked_to=frozenset(sorted(self.linked_to | owners)[:MAX_OWNERS]))
 
+    def hit(self, sent_at: Timestamp, last_human_at: Timestamp | None) -> Participant:
+        """This participant, a message of theirs having been opened or clicked.
+
+        A hit shows that silence would mean something. Who caused it counts only where it ends an
+        inactivity: otherwise the sweep asks the messages when it has to know.
+
+        Args:
+            sent_at: when the message was sent.
+            last_human_at: the last hit by a person.
+        """
+        changed = replace(self, measured_since=earliest(self.measured_since, sent_at))
+        return changed.active(last_human_at) if changed.inactivity else changed
+
+    def active(self, at: Timestamp | None) -> Participant:
+        """This participant, having interacted at that time."""
+        return replace(self, last_interaction_at=latest(self.last_interaction_at, at))
+
     def joined(self, other: Participant) -> Participant:
         """This participant, merged with what is known of `other`."""
         return replace(
@@ -111,7 +128,9 @@ class AddressUse:
 
     Attributes:
         address: as written.
-        first_used_at, last_used_at: when the first and the last message was sent to it.
+        first_used_at: when the first message was sent to it.
+        last_used_at: when the last one was, as far as the participant's newest messages show it;
+            not stored.
         registered_at: when the organisation last registered it to the participant.
     """
 
@@ -123,11 +142,7 @@ class AddressUse:
 
     def joined(self, other: AddressUse) -> AddressUse:
         """This use, merged with another participant's use of the same address."""
-        return replace(
-            self,
-            first_used_at=earliest(self.first_used_at, other.first_used_at),
-            last_used_at=latest(self.last_used_at, other.last_used_at),
-        )
+        return replace(self, first_used_at=earliest(self.first_used_at, other.first_used_at))
 
     @property
     def normal(self) -> str:
@@ -140,15 +155,15 @@ MAX_OWNERS: Final = 50
 there. Of more, those with the least ids are kept, whatever the order of registration."""
 
 _INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION})
-_HITS: Final = frozenset({EventType.OPEN, EventType.CLICK})
 
 
 def fold_participant(participant: Participant, event: Event) -> Participant:
     """The participant with `event` applied."""
+    seen_at = sent_time(event.message_id) if event.is_of_message else event.at
     changed = replace(
-        participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or event.at)
+        participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or seen_at)
     )
-    if event.type in _HITS or (event.type is EventType.SEND and event.detail.get("tracked")):
+    if event.type is EventType.SEND and event.detail.get("tracked"):
         changed = replace(
             changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)
         )
@@ -160,7 +175,7 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
     if event.type is EventType.INACTIVATED:
         found = Inactivity(event.at, event.detail["last_active_at"])
         changed = replace(changed, inactivity=_greater(changed.inactivity, found))
-    if event.type in _INTERACTIONS or (event.type in _HITS and verdict_of(event).is_human):
+    if event.type in _INTERACTIONS:
         changed = replace(
             changed, last_interaction_at=latest(changed.last_interaction_at, event.at)
         )
@@ -172,19 +187,18 @@ def fold_address(use: AddressUse, event: Event) -> AddressUse:
     written = min(use.address, event.address) if event.address else use.address
     if event.type is EventType.ADDRESS_REGISTERED:
         return replace(use, address=written, registered_at=latest(use.registered_at, event.at))
-    return replace(
-        use,
-        address=written,
-        first_used_at=earliest(use.first_used_at, event.sent_at),
-        last_used_at=latest(use.last_used_at, event.sent_at),
-    )
+    return replace(use, address=written, first_used_at=earliest(use.first_used_at, event.sent_at))
 
 
 def current_address(uses: list[AddressUse]) -> AddressUse | None:
     """The address to write to: the last one registered, else the last one used."""
     return max(
         uses,
-        key=lambda use: (use.registered_at or "", use.last_used_at or "", use.normal),
+        key=lambda use: (
+            use.registered_at or "",
+            use.last_used_at or use.first_used_at or "",
+            use.normal,
+        ),
         default=None,
     )
 

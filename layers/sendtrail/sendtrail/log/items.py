@@ -1,73 +1,124 @@
-"""Events as items of the log.
+"""The items of the table Trails, which is the log.
 
-They are apart from the other items because functions that only write to the log start faster
+| trail (partition key) | entry (sort key) | is |
+| --- | --- | --- |
+| `<participant>` | `<message>` | a message's row: the elements of its trail, in a set |
+| `message:<message>` | a slot's key (`domain.hits`) | the hit or choice that it holds |
+| `message:<message>` | `event#<event's key>` | an event that is too long for the row |
+| `participant:<id>`, `address:<address>`, `communication:<id>` | `<event's key>` | an event |
+
+They are apart from the read models' items because functions that only write to the log start faster
 without those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sendtrail.domain.events import Event, EventType, Source
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.hits import HITS, slot_of
+from sendtrail.domain.ids import is_participant_id, sent_time
 from sendtrail.domain.times import epoch_ms
+from sendtrail.log.elements import SHARED, VERSION, decode, event_of, facts_of
 
-__all__ = ["event_from_item", "event_to_item"]
+__all__ = [
+    "EVENT_PREFIX",
+    "TrailRow",
+    "entry_of",
+    "event_from_item",
+    "event_to_item",
+    "expires_at",
+    "is_message_row",
+    "message_partition",
+]
 
 Item = dict[str, Any]
 
+EVENT_PREFIX: Final = "event#"
+"""Begins the sort key of an event that is kept whole beside its message's row."""
+_SHARED_BY_SLOT: Final = "@"
+"""The name, among a slot's facts, of what its event shares with others of its message."""
+_DAY: Final = 24 * 3600
+
+
+def message_partition(message_id: str) -> str:
+    """The partition of what is kept of a message beside its row."""
+    return f"message:{message_id}"
+
+
+def expires_at(message_id: str, retention_days: int) -> int:
+    """When all that is kept of a message expires, in seconds since 1970: a function of its id, so
+    that all of it expires together.
+    """
+    return epoch_ms(sent_time(message_id)) // 1000 + retention_days * _DAY
+
+
+def is_message_row(item: Mapping[str, Any]) -> bool:
+    """Whether an item is the row of a message."""
+    return is_participant_id(item["trail"])
+
+
+@dataclass(frozen=True, slots=True)
+class TrailRow:
+    """A message's row, as far as the log writes it."""
+
+    participant_id: str
+    message_id: str
+    elements: frozenset[str]
+
+    @classmethod
+    def of_item(cls, item: Mapping[str, Any]) -> TrailRow:
+        """The row in an item."""
+        return cls(item["trail"], item["entry"], frozenset(item.get("events") or ()))
+
+    def decoded(self) -> tuple[dict[str, Any], list[Event]]:
+        """What its events agree on (attribute of events → value), and the events, oldest first.
+
+        Raises:
+            ValueError, KeyError: an element is not one.
+        """
+        return decode(self.participant_id, self.message_id, self.elements)
+
+
+def entry_of(event: Event) -> str:
+    """The sort key of an event that is an item of its own."""
+    if not event.is_of_message:
+        return event.key
+    if event.type in HITS or event.type is EventType.SUBSCRIPTION:
+        return slot_of(event)
+    return EVENT_PREFIX + event.key
+
 
 def event_to_item(event: Event, retention_days: int) -> Item:
-    """The event as an item of the log.
-
-    Args:
-        retention_days: how long after it happened an event of a message expires; others do not.
-    """
+    """An event as an item of its own."""
+    of_message = event.is_of_message
+    shared = {name: value for name in SHARED.values() if (value := getattr(event, name))}
+    detail = {**event.detail, _SHARED_BY_SLOT: shared} if shared else event.detail
     item: Item = {
-        "message_id": event.message_id,
-        "event_key": event.key,
-        "source": event.source.value,
+        "trail": message_partition(event.message_id) if of_message else event.message_id,
+        "entry": entry_of(event),
+        "event": f"{event.key}|{VERSION}|{facts_of(replace(event, detail=detail))}",
     }
-    for name in _EVENT_TEXTS:
-        value = getattr(event, name)
-        if value:
-            item[name] = value
-    if event.detail:
-        item["detail"] = dict(event.detail)
-    if event.is_of_message:
-        item["expires_at"] = epoch_ms(event.at) // 1000 + retention_days * 24 * 3600
+    if event.participant_id:
+        item["participant_id"] = event.participant_id
+    if of_message:
+        item["expires_at"] = expires_at(event.message_id, retention_days)
     return item
 
 
 def event_from_item(item: Mapping[str, Any]) -> Event:
-    """The event in an item of the log.
+    """The event in an item of its own.
 
     Raises:
         KeyError, ValueError: the item is not a valid event.
     """
-    key = item["event_key"]
-    at, event_type, identity = key.split("#", 2)
-    return Event(
-        message_id=item["message_id"],
-        type=EventType(event_type),
-        at=at,
-        identity=identity,
-        participant_id=item.get("participant_id", ""),
-        communication_id=item.get("communication_id"),
-        address=item.get("address"),
-        kind=item.get("kind"),
-        subject=item.get("subject"),
-        sent_at=item.get("sent_at"),
-        source=Source(item["source"]),
-        detail=item.get("detail", {}),
-    )
-
-
-_EVENT_TEXTS: Final = (
-    "participant_id",
-    "communication_id",
-    "address",
-    "kind",
-    "subject",
-    "sent_at",
-)
+    identity, version, facts = item["event"].split("|", 2)
+    if not 1 <= int(version) <= VERSION:
+        raise ValueError(f"an event of the unknown version {version[:20]}")
+    trail = item["trail"].removeprefix("message:")
+    found = event_of(identity, facts, trail, item.get("participant_id", ""), {})
+    detail = dict(found.detail)
+    shared = detail.pop(_SHARED_BY_SLOT, {})
+    return replace(found, detail=detail, **shared)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Final
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.communication import CommunicationDefinition, CounterShard
 from sendtrail.domain.events import Event
-from sendtrail.domain.message import Message
+from sendtrail.domain.message import PROBLEMS, Message
+from sendtrail.domain.times import Timestamp, epoch_ms
+from sendtrail.log.items import expires_at
 from sendtrail.projections.items import (
     COUNTERS_PREFIX,
     DEFINITION,
+    LINK_PREFIX,
     MONTHS,
     MONTHS_ID,
     counter_part,
@@ -19,6 +23,7 @@ from sendtrail.projections.items import (
     counters_to_item,
     definition_from_item,
     definition_to_item,
+    problem_part,
 )
 from sendtrail.projections.optimistic_rows import Key, OptimisticRows, RowState
 from sendtrail.projections.stream import Record
@@ -27,7 +32,10 @@ __all__ = ["CommunicationProjection", "definition_rows", "note_month", "counter_
 
 Step = tuple[Record[Message], Message | None, Message]
 
-_KEY = ("communication_id", "part")
+_KEY: Final = ("communication_id", "part")
+_DAY_MS: Final = 24 * 3600 * 1000
+_MAX_NOTED: Final = 10_000
+"""How many links a process remembers to have noted."""
 
 
 def definition_rows(db: DynamoDB, table: str) -> OptimisticRows[CommunicationDefinition]:
@@ -69,24 +77,16 @@ def note_month(db: DynamoDB, table: str, month: str) -> None:
 
 
 class CommunicationProjection:
-    """Applies batches of the Messages stream, each change exactly once, by checkpoints."""
+    """Counts changes of messages, each change exactly once, by checkpoints."""
 
-    def __init__(
-        self,
-        counters: OptimisticRows[CounterShard],
-        definitions: OptimisticRows[CommunicationDefinition],
-        note_month: Callable[[str], None],
-    ) -> None:
-        self._counters = counters
-        self._definitions = definitions
-        self._note_month = note_month
-
-    @classmethod
-    def over(cls, db: DynamoDB, table: str) -> CommunicationProjection:
-        """The projection into the table of that name."""
-        return cls(
-            counter_rows(db, table), definition_rows(db, table), partial(note_month, db, table)
-        )
+    def __init__(self, db: DynamoDB, table: str, *, retention_days: int) -> None:
+        """Projects into `table`; messages older than `retention_days` have left the log."""
+        self._db = db
+        self._table = table
+        self._retention_days = retention_days
+        self._counters = counter_rows(db, table)
+        self._definitions = definition_rows(db, table)
+        self._noted: dict[tuple[str, str], None] = {}
 
     def post(self, posted: Event) -> None:
         """Applies a CommunicationPosted event at once, so that the definition can be read back;
@@ -104,7 +104,7 @@ class CommunicationProjection:
         )
 
     def apply(self, records: Iterable[Record[Message]]) -> int:
-        """Counts the changes of a batch that have not been counted yet.
+        """Counts the changes of a batch that have not been counted yet, and lists problems.
 
         Returns:
             how many communications the batch was about.
@@ -113,10 +113,12 @@ class CommunicationProjection:
             AwsError: some rows may have been written; the batch may be retried.
         """
         steps: dict[Key, list[Step]] = {}
+        listing: dict[tuple[str, str], Message | None] = {}
         for record in records:
-            if record.new is None:
-                continue
             old, new = record.old, record.new
+            if new is None:
+                continue
+            self._relist(listing, old, new)
             part = counter_part(record.shard)
             if old and old.communication_id and old.communication_id != new.communication_id:
                 # Where events disagree the least id holds, so a message may change its mailing.
@@ -127,11 +129,74 @@ class CommunicationProjection:
             if new.communication_id:
                 counted = old if old and old.communication_id else None
                 steps.setdefault((new.communication_id, part), []).append((record, counted, new))
+        self._list_problems(listing)
         self._counters.change(
-            {key: partial(_counted, mine) for key, mine in steps.items()},
+            {key: partial(self._counted, key[0], mine) for key, mine in steps.items()},
             before_write=self._describe,
         )
         return len(steps)
+
+    def note_link(self, communication_id: str, key: str, url: str) -> None:
+        """Notes the URL of a link, in a row of its own, unless this process knows that it was.
+
+        Raises:
+            AwsError: it may have been written; noting it again is safe.
+        """
+        if (communication_id, key) in self._noted:
+            return
+        item = {"communication_id": communication_id, "part": LINK_PREFIX + key, "url": url}
+        self._db.put_all(self._table, [item])
+        self._noted[communication_id, key] = None
+        while len(self._noted) > _MAX_NOTED:
+            del self._noted[next(iter(self._noted))]
+
+    def forgotten(self, communication_id: str, epoch: Timestamp) -> bool:
+        """Whether the log may have forgotten messages of a communication when an epoch began."""
+        key = (communication_id, DEFINITION)
+        definition = self._definitions.read([key]).get(key)
+        oldest = epoch_ms(epoch) - (self._retention_days - 1) * _DAY_MS
+        created_at = definition.created_at if definition else None
+        return created_at is not None and epoch_ms(created_at) < oldest
+
+    def _counted(
+        self, communication_id: str, steps: list[Step], row: RowState[CounterShard]
+    ) -> RowState[CounterShard]:
+        counted, checkpoints = row.state, row.checkpoints
+        forgotten = partial(self.forgotten, communication_id)
+        for record, old, new in steps:
+            if not checkpoints.has(record.shard, record.checkpoint.sequence):
+                counted = counted.changed(old, new, forgotten=forgotten)
+                checkpoints = checkpoints.with_checkpoint(record.shard, record.checkpoint)
+        return RowState(counted, checkpoints)
+
+    def _relist(
+        self, listing: dict[tuple[str, str], Message | None], old: Message | None, new: Message
+    ) -> None:
+        """Notes which problem of a message ceases to be listed, and which begins to be."""
+        before, after = (
+            (each.communication_id, problem_part(each))
+            if each and each.communication_id and each.address and each.status in PROBLEMS
+            else None
+            for each in (old, new)
+        )
+        if before != after or (old and old.epoch != new.epoch):
+            if before and before != after:
+                listing[before] = None
+            if after:
+                listing[after] = new
+
+    def _list_problems(self, listing: Mapping[tuple[str, str], Message | None]) -> None:
+        def write(entry: tuple[tuple[str, str], Message | None]) -> None:
+            (communication_id, part), message = entry
+            key = {"communication_id": communication_id, "part": part}
+            if message is None:
+                self._db.delete(self._table, key)
+                return
+            until = expires_at(message.message_id, self._retention_days)
+            item = key | {"participant_id": message.participant_id, "expires_at": until}
+            self._db.put_all(self._table, [item])
+
+        self._db.at_once(write, list(listing.items()))
 
     def _describe(self, key: Key, old: CounterShard, new: CounterShard) -> None:
         """Updates the definition before the counters are written: after a crash in between both are
@@ -157,13 +222,4 @@ class CommunicationProjection:
     def _list(self, _key: Key, old: CommunicationDefinition, new: CommunicationDefinition) -> None:
         month = (new.created_at or "")[:7]
         if month and month != (old.created_at or "")[:7]:
-            self._note_month(month)
-
-
-def _counted(steps: list[Step], row: RowState[CounterShard]) -> RowState[CounterShard]:
-    counted, checkpoints = row.state, row.checkpoints
-    for record, old, new in steps:
-        if not checkpoints.has(record.shard, record.checkpoint.sequence):
-            counted = counted.changed(old, new)
-            checkpoints = checkpoints.with_checkpoint(record.shard, record.checkpoint)
-    return RowState(counted, checkpoints)
+            note_month(self._db, self._table, month)

@@ -6,19 +6,27 @@ provide them. What is None or empty is absent. Keys are built here and nowhere e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import astuple, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Final
 from zlib import crc32
 
 from sendtrail.domain.bounces import Bounce
-from sendtrail.domain.communication import CommunicationDefinition, Counters, CounterShard
-from sendtrail.domain.events import SuppressionReason
+from sendtrail.domain.communication import (
+    COUNTER_GROUPS,
+    CommunicationDefinition,
+    Counters,
+    CounterShard,
+)
+from sendtrail.domain.events import Event, Source, SuppressionReason
+from sendtrail.domain.hits import Bucket
 from sendtrail.domain.ids import normal_address
-from sendtrail.domain.message import PROBLEMS, Drop, Engagement, Link, Message, SubscriptionChange
+from sendtrail.domain.judgement import NO_HITS, HitTotals, Judgement
+from sendtrail.domain.message import Engagement, Message, SubscriptionChange, fold
 from sendtrail.domain.participant import AddressUse, Inactivity, Participant
 from sendtrail.domain.suppression import Evidence, Suppression
-from sendtrail.domain.times import Timestamp
+from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, latest
+from sendtrail.log.items import TrailRow
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
 
 __all__ = [
@@ -26,8 +34,10 @@ __all__ = [
     "ACTIVITY_SHARDS",
     "ADDRESS_PREFIX",
     "EPOCH_ID",
+    "LINK_PREFIX",
     "MONTHS",
     "MONTHS_ID",
+    "PROBLEM_PREFIX",
     "PROFILE",
     "COUNTERS_PREFIX",
     "COUNTER_SHARDS",
@@ -42,13 +52,18 @@ __all__ = [
     "address_use_to_item",
     "checkpoints_from_item",
     "checkpoints_to_item",
+    "judgement_from_attribute",
+    "judgement_to_attribute",
     "message_from_item",
-    "message_to_item",
+    "message_of",
     "participant_from_item",
     "participant_to_item",
     "counters_from_item",
     "counter_part",
     "counters_to_item",
+    "packed",
+    "problem_part",
+    "unpacked",
     "suppression_from_item",
     "suppression_to_item",
 ]
@@ -60,6 +75,8 @@ ADDRESS_PREFIX: Final = "address#"
 DEFINITION: Final = "definition"
 COUNTERS_PREFIX: Final = "counters#"
 COUNTER_SHARDS: Final = 16
+PROBLEM_PREFIX: Final = "problem#"
+LINK_PREFIX: Final = "link#"
 MONTHS: Final = "months"
 MONTHS_ID: Final = "#months"
 """Not a communication: the row that lists the months with communications."""
@@ -76,72 +93,72 @@ TEMPLATES_ID: Final = "#templates"
 # --- messages --------------------------------------------------------------------------------
 
 
-def message_to_item(message: Message) -> Item:
-    """The message as an item; in the index ``by_problem`` while its status is a problem."""
-    status = message.status
-    item = _present({name: getattr(message, name) for name in _MESSAGE_PLAIN})
-    item["status"] = status.value
-    if message.bounce:
-        item["bounce"] = _fields(message.bounce)
-    if message.drop:
-        item["drop"] = _fields(message.drop)
-    if message.subscription_change:
-        item["subscription_change"] = _fields(message.subscription_change)
-    for source in ("own", "ses"):
-        engagement: Engagement = getattr(message, source)
-        if engagement.open_count or engagement.click_count:
-            item[source] = _engagement_to_item(engagement)
-    if message.communication_id and status in PROBLEMS:
-        item["problem"] = f"{status.value}#{message.message_id}"
-    return item
-
-
 def message_from_item(item: Mapping[str, Any]) -> Message:
-    """The message in an item."""
-    return Message(
-        **{name: item[name] for name in _MESSAGE_PLAIN if name in item},
-        bounce=Bounce(**item["bounce"]) if "bounce" in item else None,
-        drop=Drop(**item["drop"]) if "drop" in item else None,
-        subscription_change=SubscriptionChange(**item["subscription_change"])
-        if "subscription_change" in item
-        else None,
-        own=_engagement_from_item(item.get("own")),
-        ses=_engagement_from_item(item.get("ses")),
+    """The message in its row of the table Trails: its events, folded, and what was judged of its
+    hits.
+
+    Raises:
+        KeyError, ValueError: the item is not a message's row.
+    """
+    agreed, events = TrailRow.of_item(item).decoded()
+    return message_of(item, agreed, events)
+
+
+def message_of(item: Mapping[str, Any], agreed: Mapping[str, Any], events: list[Event]) -> Message:
+    """The message in its row, of which `TrailRow.decoded` gave these."""
+    message = Message(item["trail"], item["entry"], **agreed, epoch=item.get("epoch"))
+    for event in events:
+        message = fold(message, event)
+    engagement: dict[Source, dict[str, Judgement]] = {Source.OWN: {}, Source.SES: {}}
+    for prefix, judged in (item.get("hits") or {}).items():
+        bucket = Bucket.of_slot(prefix)
+        engagement[bucket.source][bucket.age] = judgement_from_attribute(judged)
+    own, ses = (Engagement.of(engagement[source]) for source in (Source.OWN, Source.SES))
+    choice = SubscriptionChange(*item["choice"]) if "choice" in item else None
+    at = message.last_changed_at
+    for judged_at in (own.total.last_at, ses.total.last_at, choice.at if choice else None):
+        at = latest(at, judged_at)
+    return replace(
+        message,
+        last_changed_at=at,
+        subscription_change=choice,
+        own=own,
+        ses=ses,
     )
 
 
-def _engagement_to_item(engagement: Engagement) -> Item:
-    item = _fields(engagement)
-    # Lists, without field names, keep an ordinary message within 1 KB, one write unit.
-    item["links"] = {key: list(astuple(link)) for key, link in engagement.links.items()}
-    item["by_age"] = {
-        age: [engagement.by_age.get(f"{age}/{counter}", 0) for counter in _AGE_COUNTERS]
-        for age in sorted({name.partition("/")[0] for name in engagement.by_age})
-    }
-    return {name: value for name, value in item.items() if value}
+def judgement_to_attribute(judged: Judgement) -> list[Any]:
+    """What was judged of a bucket, as an attribute: opens, clicks, and links by key.
+
+    Each is [hits, people's hits, first, last, people's first, people's last], times in milliseconds
+    since 1970 (0: never); lists without names keep an ordinary message's row within a write unit.
+    """
+    links = {key: _totals_to_attribute(totals) for key, totals in sorted(judged.links.items())}
+    return [_totals_to_attribute(judged.opens), _totals_to_attribute(judged.clicks), links]
 
 
-def _engagement_from_item(item: Mapping[str, Any] | None) -> Engagement:
-    if not item:
-        return Engagement()
-    links = {key: Link(*link) for key, link in item.get("links", {}).items()}
-    by_age = {
-        f"{age}/{counter}": number
-        for age, numbers in item.get("by_age", {}).items()
-        for counter, number in zip(_AGE_COUNTERS, numbers, strict=True)
-        if number
-    }
-    return Engagement(**{**item, "links": links, "by_age": by_age})
+def judgement_from_attribute(attribute: Sequence[Any]) -> Judgement:
+    """What was judged of a bucket, from an attribute."""
+    opens, clicks, links = attribute
+    return Judgement(
+        _totals_from_attribute(opens),
+        _totals_from_attribute(clicks),
+        {key: _totals_from_attribute(totals) for key, totals in links.items()},
+    )
 
 
-_AGE_COUNTERS: Final = ("opens", "human_opens", "clicks", "human_clicks")
+def _totals_to_attribute(totals: HitTotals) -> list[int]:
+    if not totals.count:
+        return []
+    times = (totals.first_at, totals.last_at, totals.first_human_at, totals.last_human_at)
+    return [totals.count, totals.human_count, *(epoch_ms(at) if at else 0 for at in times)]
 
 
-_MESSAGE_PLAIN: Final = tuple(
-    field.name
-    for field in fields(Message)
-    if field.name not in ("bounce", "drop", "subscription_change", "own", "ses")
-)
+def _totals_from_attribute(attribute: Sequence[int]) -> HitTotals:
+    if not attribute:
+        return NO_HITS
+    count, human_count, *times = attribute
+    return HitTotals(count, human_count, *(from_epoch_ms(at) if at else None for at in times))
 
 
 # --- communications --------------------------------------------------------------------------
@@ -174,15 +191,16 @@ def definition_from_item(item: Mapping[str, Any]) -> CommunicationDefinition:
 
 
 def counters_to_item(shard: CounterShard) -> Item:
-    """The counter shard as an item, without its keys."""
-    counters = shard.counters
+    """The counter shard as an item, without its keys: its counters packed, so that those of an
+    ordinary mailing are written for one unit.
+    """
     return _present(
         {
-            "counts": dict(counters.counts),
-            "urls": dict(counters.urls),
+            "counts": packed(shard.counters.counts),
             "first_sent_at": shard.first_sent_at,
             "kind": shard.kind,
             "epoch": shard.epoch,
+            "carried": shard.carried or None,
         }
     )
 
@@ -190,11 +208,71 @@ def counters_to_item(shard: CounterShard) -> Item:
 def counters_from_item(item: Mapping[str, Any]) -> CounterShard:
     """The counter shard in an item."""
     return CounterShard(
-        counters=Counters(dict(item.get("counts", {})), dict(item.get("urls", {}))),
+        counters=Counters(unpacked(item.get("counts") or "")),
         first_sent_at=item.get("first_sent_at"),
         kind=item.get("kind"),
         epoch=item.get("epoch"),
+        carried=bool(item.get("carried")),
     )
+
+
+def packed(counts: Mapping[str, int]) -> str | None:
+    """Counters as text: a line for each group of names, in the order of `COUNTER_GROUPS`.
+
+    A line is the group (``provider/gmail``; none for those of `COUNTER_NAMES`) and the numbers of
+    its counters in their order, in base 36, with commas; zeros are empty.
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for name, number in counts.items():
+        group, _, counter = name.rpartition("/")
+        groups.setdefault(group, {})[counter] = number
+    lines = []
+    for group, numbers in sorted(groups.items()):
+        names = _names_in(group)
+        if names is None:
+            texts = [f"{name}={_base36(number)}" for name, number in sorted(numbers.items())]
+        else:
+            texts = [_base36(numbers.get(name, 0)) for name in names]
+        lines.append(f"{group} {','.join(texts).rstrip(',')}")
+    return "\n".join(lines) or None
+
+
+def unpacked(text: str) -> dict[str, int]:
+    """The counters in a text that `packed` made."""
+    counts: dict[str, int] = {}
+    for line in filter(None, text.split("\n")):
+        group, _, numbers = line.rpartition(" ")
+        names = _names_in(group)
+        for place, number in enumerate(numbers.split(",")):
+            name, digits = number.split("=") if names is None else (names[place], number)
+            if digits:
+                counts[f"{group}/{name}" if group else name] = int(digits, 36)
+    return counts
+
+
+def _names_in(group: str) -> tuple[str, ...] | None:
+    """The counters of a group, in the order in which they are packed; None if they are named."""
+    return COUNTER_GROUPS.get(group.partition("/")[0])
+
+
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _base36(number: int) -> str:
+    """A number in base 36; empty for 0."""
+    sign, number, digits = "-" if number < 0 else "", abs(number), ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return sign + digits
+
+
+# --- problems and links of a communication ---------------------------------------------------
+
+
+def problem_part(message: Message) -> str:
+    """The sort key under which a message's problem is listed: ``problem#<status>#<message>``."""
+    return f"{PROBLEM_PREFIX}{message.status.value}#{message.message_id}"
 
 
 # --- participants ----------------------------------------------------------------------------
@@ -239,7 +317,7 @@ def participant_from_item(item: Mapping[str, Any]) -> Participant:
 
 def address_use_to_item(use: AddressUse) -> Item:
     """The address use as an item; ``address`` is the key of the index ``by_address``."""
-    item = _present(_fields(use))
+    item = _present(_fields(replace(use, last_used_at=None)))
     return item | {"part": address_part(use.address), "address": use.normal, "written": use.address}
 
 

@@ -2,7 +2,9 @@
 
 Each row has a revision. A write that finds another revision than was read is retried from the
 read. So concurrent workers, and retries that overlap what they retry, cannot lose each other's
-updates.
+updates. The first read is eventually consistent, at half the price: a stale row is refused when it
+is written, and then read consistently. A change that alters nothing in a stale row alters nothing
+in a later one either: it has been applied already.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class OptimisticRows(Generic[S]):
         self._from_item = from_item
 
     def read(self, keys: Iterable[Key]) -> dict[Key, S]:
-        """The states of rows; those that do not exist are left out."""
+        """The states of rows, strongly consistently; those that do not exist are left out."""
         return {key: row.contents.state for key, row in self._read(list(keys)).items()}
 
     def change(
@@ -99,7 +101,7 @@ class OptimisticRows(Generic[S]):
         done: dict[Key, S] = {}
         pending = dict(changes)
         for attempt in range(1, _TRIES + 1):
-            rows = self._read(list(pending))
+            rows = self._read(list(pending), consistent=attempt > 1)
 
             def changed(key: Key, rows: dict[Key, _Row[S]] = rows) -> tuple[Key, S | None]:
                 return key, self._attempt(key, rows.get(key), changes[key], before_write)
@@ -157,9 +159,11 @@ class OptimisticRows(Generic[S]):
             return None
         return new.state
 
-    def _read(self, keys: list[Key]) -> dict[Key, _Row[S]]:
+    def _read(self, keys: list[Key], *, consistent: bool = True) -> dict[Key, _Row[S]]:
         items = self._db.get_all(
-            self._table, [dict(zip(self._key, key, strict=True)) for key in keys]
+            self._table,
+            [dict(zip(self._key, key, strict=True)) for key in keys],
+            consistent=consistent,
         )
         return {
             tuple(item[name] for name in self._key): _Row(

@@ -22,6 +22,7 @@ from sendtrail.domain.participant import (
     fold_participant,
 )
 from sendtrail.domain.suppression import Suppression, bears_on_suppression, fold_suppression
+from sendtrail.domain.times import Timestamp
 from sendtrail.projections.items import (
     PROFILE,
     address_part,
@@ -119,6 +120,43 @@ class ParticipantProjection:
         )
         self._apply_to_suppressions(batch)
         return count
+
+    def apply_hits(self, hits: Iterable[tuple[str, Timestamp, Timestamp | None]]) -> None:
+        """Applies opens and clicks of messages, as far as they matter to participants.
+
+        Args:
+            hits: participant, when the message was sent, and its last hit by a person.
+
+        Raises:
+            AwsError: some rows may have been written; it may be repeated.
+        """
+        changes: dict[Key, list[tuple[Timestamp, Timestamp | None]]] = {}
+        for participant_id, sent_at, last_human_at in hits:
+            if not participant_id.startswith(UNATTRIBUTED):
+                changes.setdefault((participant_id, PROFILE), []).append((sent_at, last_human_at))
+        if not changes:
+            return
+        states = self._participants.change(
+            {key: partial(_hit, mine) for key, mine in changes.items()}
+        )
+        owners: dict[Key, list[tuple[Timestamp, Timestamp | None]]] = {}
+        for key, state in states.items():
+            for owner in state.linked_to:
+                owners.setdefault((owner, PROFILE), []).extend(changes[key])
+        if owners:
+            self._participants.change({key: partial(_hit, mine) for key, mine in owners.items()})
+
+    def settle(self, participant_id: str, active_at: Timestamp) -> None:
+        """Records that a participant interacted at a time, as their messages show.
+
+        Raises:
+            AwsError: it may have been written; it may be repeated.
+        """
+
+        def active(row: RowState[Participant]) -> RowState[Participant]:
+            return RowState(row.state.active(active_at), row.checkpoints)
+
+        self._participants.change({(participant_id, PROFILE): active})
 
     def _apply_to_profiles(self, events: Sequence[Event]) -> tuple[list[Participant], int]:
         """Applies events to the profiles.
@@ -232,6 +270,15 @@ def _profile(
 ) -> RowState[Participant]:
     state = _all(fold_participant, events, row).state
     return RowState(state.with_owners(owners), row.checkpoints)
+
+
+def _hit(
+    hits: list[tuple[Timestamp, Timestamp | None]], row: RowState[Participant]
+) -> RowState[Participant]:
+    state = row.state
+    for sent_at, last_human_at in hits:
+        state = state.hit(sent_at, last_human_at)
+    return RowState(state, row.checkpoints)
 
 
 def _credited(states: list[Participant], row: RowState[Participant]) -> RowState[Participant]:

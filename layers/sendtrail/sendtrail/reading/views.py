@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
 from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.links import OTHER_LINKS
-from sendtrail.domain.message import Message, verdict_of
+from sendtrail.domain.judgement import verdict_of
+from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
@@ -31,7 +31,8 @@ _MAX_SHOWN: Final = 4_000
 
 def message_view(message: Message) -> View:
     """A message; what has not happened is None."""
-    engagement, bounce, drop = message.engagement, message.bounce, message.drop
+    opens, clicks = message.engagement.total.opens, message.engagement.total.clicks
+    bounce, drop = message.bounce, message.drop
     return {
         "message_id": message.message_id,
         "participant_id": message.participant_id,
@@ -45,14 +46,14 @@ def message_view(message: Message) -> View:
         "last_changed_at": message.last_changed_at,
         "sent_at": message.sent_at,
         "delivered_at": message.delivered_at,
-        "first_opened_at": engagement.first_opened_at,
-        "last_opened_at": engagement.last_opened_at,
-        "open_count": engagement.open_count,
-        "human_open_count": engagement.human_open_count,
-        "first_clicked_at": engagement.first_clicked_at,
-        "last_clicked_at": engagement.last_clicked_at,
-        "click_count": engagement.click_count,
-        "human_click_count": engagement.human_click_count,
+        "first_opened_at": opens.first_at,
+        "last_opened_at": opens.last_at,
+        "open_count": opens.count,
+        "human_open_count": opens.human_count,
+        "first_clicked_at": clicks.first_at,
+        "last_clicked_at": clicks.last_at,
+        "click_count": clicks.count,
+        "human_click_count": clicks.human_count,
         "bounced_at": bounce.at if bounce else None,
         "bounce": {
             "type": bounce.type,
@@ -72,19 +73,22 @@ def message_view(message: Message) -> View:
     }
 
 
-def link_views(message: Message) -> list[View]:
+def link_views(message: Message, urls: Mapping[str, str]) -> list[View]:
     """The links of a message that were clicked, most clicked first; the rest's sum, with no URL,
     last.
+
+    Args:
+        urls: link key → URL.
     """
     views = [
         {
-            "url": None if key == OTHER_LINKS else link.url,
-            "clicks": link.clicks,
-            "human_clicks": link.human_clicks,
-            "first_clicked_at": link.first_clicked_at,
-            "last_clicked_at": link.last_clicked_at,
+            "url": urls.get(key),
+            "clicks": clicks.count,
+            "human_clicks": clicks.human_count,
+            "first_clicked_at": clicks.first_at,
+            "last_clicked_at": clicks.last_at,
         }
-        for key, link in message.engagement.links.items()
+        for key, clicks in message.engagement.total.links.items()
     ]
     return sorted(views, key=lambda view: (view["url"] is None, -view["clicks"], view["url"] or ""))
 
@@ -114,14 +118,19 @@ def recipient_view(message: Message) -> View:
 
 
 def communication_view(
-    definition: CommunicationDefinition, counters: Counters, *, whole: bool
+    definition: CommunicationDefinition,
+    counters: Counters,
+    *,
+    whole: bool,
+    urls: Mapping[str, str] | None = None,
 ) -> View:
     """A communication with its figures.
 
     Args:
+        urls: link key → URL.
         whole: with figures per link, per mailbox provider, and over time.
     """
-    numbers = figures(counters)
+    numbers = figures(counters, urls)
     if not whole:
         del numbers["links"], numbers["providers"], numbers["hits_by_age"]
     return {

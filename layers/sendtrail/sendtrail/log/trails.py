@@ -1,0 +1,212 @@
+"""Trails: the event log, an append-only set of events.
+
+Appending is idempotent and free of order, and reads nothing: a message's events join the set in its
+row, and hits and choices meet in their slots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.hits import is_slotted
+from sendtrail.errors import AwsError, ConditionFailedError
+from sendtrail.log.elements import encode, is_whole
+from sendtrail.log.items import (
+    TrailRow,
+    event_from_item,
+    event_to_item,
+    expires_at,
+    message_partition,
+)
+
+__all__ = ["Trails"]
+
+Item = dict[str, Any]
+Key = tuple[str, str]
+
+_ROW_NAMES: Final = {"#events": "events", "#expires": "expires_at"}
+_ADD: Final = "ADD #events :events SET #expires = :expires"
+_MAILING: Final = ", #communication = if_not_exists(#communication, :communication)"
+_EARLIER: Final = "attribute_not_exists(#event) OR #event > :event"
+_LATER: Final = "attribute_not_exists(#event) OR #event < :event"
+
+
+@dataclass(slots=True)
+class _Write:
+    """One item to write, and the numbers of the events that it is of."""
+
+    do: Callable[[], None]
+    events: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Row:
+    """What is to be added to a message's row."""
+
+    elements: set[str] = field(default_factory=set)
+    communication_id: str | None = None
+    events: list[int] = field(default_factory=list)
+
+
+class Trails:
+    """Appends and reads events."""
+
+    def __init__(self, db: DynamoDB, table: str, *, retention_days: int) -> None:
+        """Writes to `table`; events of a message expire `retention_days` after its id's time."""
+        self._db = db
+        self._table = table
+        self._retention_days = retention_days
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Appends any number of events, in any order; idempotent.
+
+        Raises:
+            AwsError: some may have been written; appending them again is safe.
+        """
+        for error in self.append_each(list(events)):
+            if error:
+                raise error
+
+    def append_each(self, events: Sequence[Event]) -> list[AwsError | None]:
+        """Appends events, each on its own: one that cannot be written holds up no other.
+
+        Nothing is written of messages that have expired, lest a late event makes their row anew.
+
+        Returns:
+            for each event why it may not have been written; None if it was.
+        """
+        writes = self._writes(events)
+        found: list[AwsError | None] = [None] * len(events)
+
+        def write(each: _Write) -> AwsError | None:
+            try:
+                each.do()
+            except ConditionFailedError:
+                pass  # the slot holds an earlier hit, or a later choice
+            except AwsError as error:
+                return error
+            return None
+
+        for each, error in zip(writes, self._db.at_once(write, writes), strict=True):
+            for number in each.events:
+                found[number] = found[number] or error
+        return found
+
+    def row(self, participant_id: str, message_id: str) -> TrailRow | None:
+        """A message's row, strongly consistently; None if there is none."""
+        item = self._db.get(self._table, {"trail": participant_id, "entry": message_id})
+        return TrailRow.of_item(item) if item else None
+
+    def slots(self, message_id: str, prefix: str, limit: int) -> list[Event]:
+        """The hits or choices in a message's slots whose keys begin with `prefix`, in order of the
+        keys, strongly consistently; the first `limit`.
+        """
+        items: list[Item] = []
+        start: Item | None = None
+        while len(items) < limit:
+            page, start = self._db.query(
+                self._table,
+                ("trail", message_partition(message_id)),
+                begins=("entry", prefix),
+                start=start,
+                limit=limit - len(items),
+            )
+            items += page
+            if start is None:
+                break
+        return [event_from_item(item) for item in items]
+
+    def events(self, trail: str) -> Iterator[Event]:
+        """The events of a participant's, address's or communication's trail, oldest first, strongly
+        consistently, page by page.
+        """
+        start: Item | None = None
+        while True:
+            items, start = self._db.query(self._table, ("trail", trail), start=start)
+            yield from (event_from_item(item) for item in items)
+            if start is None:
+                return
+
+    def _writes(self, events: Sequence[Event]) -> list[_Write]:
+        rows: dict[Key, _Row] = {}
+        items: dict[tuple[str, str], tuple[Item, str | None, list[int]]] = {}
+        now = time.time()
+        for number, event in enumerate(events):
+            of_message = event.is_of_message
+            if of_message and expires_at(event.message_id, self._retention_days) <= now:
+                continue
+            if of_message and not is_slotted(event):
+                row = rows.setdefault((event.participant_id, event.message_id), _Row())
+                row.elements.update(encode(event))
+                row.communication_id = row.communication_id or event.communication_id
+                row.events.append(number)
+                if is_whole(event):
+                    continue
+            self._collect(items, event, number)
+        return [
+            *(_Write(partial(self._add, key, row), row.events) for key, row in rows.items()),
+            *(
+                _Write(partial(self._put, item, only), numbers)
+                for item, only, numbers in items.values()
+            ),
+        ]
+
+    def _collect(
+        self,
+        items: dict[Key, tuple[Item, str | None, list[int]]],
+        event: Event,
+        number: int,
+    ) -> None:
+        """Adds the item of an event; of several for one slot, that which holds it is kept."""
+        item = event_to_item(event, self._retention_days)
+        only = None
+        if event.is_of_message and is_slotted(event):
+            only = _LATER if event.type is EventType.SUBSCRIPTION else _EARLIER
+        key = item["trail"], item["entry"]
+        known, _, numbers = items.get(key, (item, only, []))
+        numbers.append(number)
+        better = max if only == _LATER else min
+        items[key] = better(known, item, key=lambda each: str(each["event"])), only, numbers
+
+    def _add(self, key: Key, row: _Row) -> None:
+        """Adds elements to a message's row."""
+        participant_id, message_id = key
+        update, names = _ADD, dict(_ROW_NAMES)
+        values: Item = {
+            ":events": row.elements,
+            ":expires": expires_at(message_id, self._retention_days),
+        }
+        if row.communication_id:
+            update += _MAILING
+            names["#communication"] = "communication_id"
+            values[":communication"] = row.communication_id
+        self._db.update(
+            self._table,
+            {"trail": participant_id, "entry": message_id},
+            update=update,
+            names=names,
+            values=values,
+        )
+
+    def _put(self, item: Item, only: str | None) -> None:
+        """Writes an item; into a slot only if it holds nothing that stays.
+
+        Raises:
+            ConditionFailedError: the slot holds something that stays.
+        """
+        if only is None:
+            self._db.put_all(self._table, [item])
+        else:
+            self._db.put(
+                self._table,
+                item,
+                condition=only,
+                names={"#event": "event"},
+                values={":event": item["event"]},
+            )

@@ -1,0 +1,252 @@
+"""The projection of the log's stream into everything that is read: the one reader of the stream.
+
+A batch's records are handled in this order, each step idempotent:
+
+1. Suppressions and participants: what is new of them in messages' rows, and in trails of their own.
+2. Hits and choices are judged, and what is told of them is written into their messages' rows. The
+   stream then brings those rows.
+3. Communications: the differences between old and new images of messages' rows, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.hits import sent_at_of
+from sendtrail.domain.ids import sent_time
+from sendtrail.domain.message import Message
+from sendtrail.domain.suppression import bears_on_suppression
+from sendtrail.domain.times import Timestamp, now
+from sendtrail.errors import ConditionFailedError
+from sendtrail.log.items import TrailRow, event_from_item, is_message_row
+from sendtrail.projections.activity import Activity
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.projections.items import EPOCH_ID, message_of
+from sendtrail.projections.judge import Judge, RowKey, Task
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.projections.stream import Record
+
+__all__ = ["EPOCH_KEY", "Image", "Projection", "RowImage", "about_people", "epoch_of", "image_of"]
+
+EPOCH_KEY: Final = {"trail": EPOCH_ID, "entry": EPOCH_ID}
+"""Not a message: the row whose attribute `epoch` names the latest rebuild."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowImage:
+    """A message's row as the stream shows it.
+
+    Attributes:
+        elements: of its trail.
+        events: in those.
+        listed_in: the communication under which the index lists the message.
+    """
+
+    message: Message
+    elements: frozenset[str]
+    events: tuple[Event, ...]
+    listed_in: str | None
+
+
+Image = RowImage | Event | None
+"""What an item of the log's stream is: a message's row, an event, or neither."""
+
+
+def image_of(item: dict[str, Any]) -> Image:
+    """The image of an item.
+
+    Raises:
+        KeyError, ValueError: the item is not one of the log's.
+    """
+    if item["trail"] == EPOCH_ID:
+        return None
+    if not is_message_row(item):
+        return event_from_item(item)
+    row = TrailRow.of_item(item)
+    agreed, events = row.decoded()
+    message = message_of(item, agreed, events)
+    return RowImage(message, row.elements, tuple(events), item.get("communication_id"))
+
+
+def epoch_of(db: DynamoDB, table: str) -> Timestamp | None:
+    """The epoch of the latest rebuild; None if there has been none."""
+    found = db.get_all(table, [EPOCH_KEY], consistent=False)
+    return found[0]["epoch"] if found else None
+
+
+class Projection:
+    """Applies batches of the log's stream."""
+
+    def __init__(
+        self,
+        db: DynamoDB,
+        table: str,
+        *,
+        participants: ParticipantProjection,
+        communications: CommunicationProjection,
+        judge: Judge,
+        activity: Activity,
+    ) -> None:
+        """Projects the stream of `table`."""
+        self._db = db
+        self._table = table
+        self._participants = participants
+        self._communications = communications
+        self._judge = judge
+        self._activity = activity
+
+    def apply(self, records: Iterable[Record[Image]]) -> int:
+        """Applies a batch.
+
+        Returns:
+            how many messages it was about.
+
+        Raises:
+            AwsError: some rows may have been written; the batch may be retried.
+        """
+        batch = list(records)
+        epoch = epoch_of(self._db, self._table)
+        rows = [
+            _row_change(record, record.new, epoch)
+            for record in batch
+            if isinstance(record.new, RowImage)
+        ]
+        events = [record.new for record in batch if isinstance(record.new, Event)]
+        self._apply_to_people(rows, events)
+        self._judge_hits(rows, events, epoch)
+        for row in rows:
+            self._correct_index(row)
+        self._communications.apply(row.change for row in rows)
+        of_messages = {event.message_id for event in events if event.is_of_message}
+        return len(of_messages | {row.new.message_id for row in rows})
+
+    def _apply_to_people(self, rows: list[_RowChange], events: list[Event]) -> None:
+        """Applies what concerns participants, addresses and communications' definitions."""
+        people = [event for row in rows for event in about_people(row.old, row.new, row.events)]
+        for event in events:
+            if event.type is EventType.COMMUNICATION_POSTED:
+                self._communications.post(event)
+            elif not event.is_of_message or event.type is EventType.SUBSCRIPTION:
+                people.append(event)
+        if people:
+            self._participants.apply(people)
+        for event in people:
+            if event.type is EventType.INACTIVATED:
+                self._settle(event)
+
+    def _settle(self, event: Event) -> None:
+        """Ends an inactivity that a hit contradicts which was judged while the sweep ran."""
+        active_at = self._activity.after(event.participant_id, event.detail["last_active_at"])
+        if active_at:
+            self._participants.settle(event.participant_id, active_at)
+
+    def _judge_hits(
+        self, rows: list[_RowChange], events: list[Event], epoch: Timestamp | None
+    ) -> None:
+        tasks: dict[RowKey, Task] = {}
+        for event in events:
+            if event.is_of_message and event.type in _SLOTTED:
+                key = (event.participant_id, event.message_id)
+                tasks.setdefault(key, Task()).add(event)
+        if epoch and epoch <= now():
+            for row in rows:
+                if row.old is None and (row.new.epoch or "") < epoch:  # born late
+                    key = (row.new.participant_id, row.new.message_id)
+                    tasks.setdefault(key, Task()).epoch = epoch
+        judged = self._judge.judge(tasks)
+        self._participants.apply_hits(
+            (participant_id, min(map(sent_at_of, found.hits)), found.last_human_at)
+            for (participant_id, _), found in judged.items()
+            if found.hits
+        )
+
+    def _correct_index(self, row: _RowChange) -> None:
+        """Lists a message under the communication on which its events agree: where they do not,
+        the one that came first stands in the index until then.
+        """
+        agreed = row.new.communication_id
+        if agreed is None or row.listed_in is None or row.listed_in <= agreed:
+            return
+        with suppress(ConditionFailedError):
+            self._db.update(
+                self._table,
+                {"trail": row.new.participant_id, "entry": row.new.message_id},
+                update="SET #communication = :agreed",
+                names={"#communication": "communication_id"},
+                values={":agreed": agreed},
+                condition="#communication > :agreed",
+            )
+
+
+_SLOTTED: Final = frozenset({EventType.OPEN, EventType.CLICK, EventType.SUBSCRIPTION})
+
+
+@dataclass(frozen=True, slots=True)
+class _RowChange:
+    """A change of a message's row.
+
+    Attributes:
+        listed_in: the communication under which the index lists the message.
+        events: the events that the change added.
+    """
+
+    change: Record[Message]
+    old: Message | None
+    new: Message
+    listed_in: str | None
+    events: tuple[Event, ...]
+
+
+def about_people(old: Message | None, new: Message, events: Iterable[Event]) -> list[Event]:
+    """What a change of a message's row tells of its participant, address and its suppression.
+
+    Args:
+        events: that the change added.
+    """
+    found = [event for event in events if event.address and bears_on_suppression(event)]
+    sends = [event for event in events if event.type is EventType.SEND]
+    before = (old.address, old.sent_at, old.accepted_at) if old else None
+    if new.address and (sends or before != (new.address, new.sent_at, new.accepted_at)):
+        at = new.sent_at or new.accepted_at or new.last_changed_at or now()
+        tracked = any(event.detail.get("tracked") for event in sends)
+        use = Event(
+            message_id=new.message_id,
+            type=EventType.SEND,
+            at=at,
+            identity="",
+            participant_id=new.participant_id,
+            address=new.address,
+            sent_at=new.sent_at,
+            detail={"tracked": True} if tracked else {},
+        )
+        found.append(use)
+    return found
+
+
+def _row_change(record: Record[Image], new: RowImage, epoch: Timestamp | None) -> _RowChange:
+    old = record.old
+    known: frozenset[str] = frozenset()
+    before: Message | None = None
+    if isinstance(old, RowImage):
+        known, before = old.elements, _in_epoch(old.message, epoch)
+    after = _in_epoch(new.message, epoch)
+    added = {element.partition("|")[0] for element in new.elements - known}
+    return _RowChange(
+        Record(record.shard, record.checkpoint, before, after, record.raw),
+        before,
+        after,
+        new.listed_in,
+        tuple(event for event in new.events if event.key in added),
+    )
+
+
+def _in_epoch(message: Message, epoch: Timestamp | None) -> Message:
+    """The message; if it is younger than the latest rebuild, it belongs to that by its age."""
+    if message.epoch is None and epoch is not None and sent_time(message.message_id) >= epoch:
+        return replace(message, epoch=epoch)
+    return message
