@@ -6,11 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.aws.service import RetryPolicy
-from sendtrail.projections.rebuild import Rebuild, Tables
+from sendtrail.domain.times import epoch_ms, now
+from sendtrail.log.trails import Trails
+from sendtrail.projections.communications import CommunicationProjection
+from sendtrail.projections.judge import Judge
+from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.projections.rebuild import LEAD, Rebuild
 from sendtrail_cli.progress import progress_bar
 from sendtrail_cli.target import Target
 
@@ -18,14 +24,12 @@ __all__ = ["WAIT_SECONDS", "rebuild"]
 
 Page = list[dict[str, Any]]
 
-WAIT_SECONDS: Final = 65.0
-"""ProjectMessagesFunction's timeout in template.yaml, and a little more."""
+WAIT_SECONDS: Final = LEAD.total_seconds()
 
 _SEGMENTS: Final = 8
 """Into how many segments a table is cut, which are scanned at the same time."""
 _LONG: Final = RetryPolicy(attempts=20)
 """Half a minute or so: nobody waits for an answer, and to begin again would cost more."""
-_TABLES: Final = ("Events", "Messages", "Communications", "Participants", "Suppressions")
 
 
 def rebuild(
@@ -40,24 +44,38 @@ def rebuild(
 
     Args:
         resume: goes on with the latest rebuild, which was broken off.
-        wait: seconds that a batch of project_messages which is under way may take.
+        wait: how many seconds ahead the epoch begins: longer than a batch under way may take.
         database: what rows are written with, if not a client of the target's own.
         report: is told how far it is, a line at a time.
     """
-    tables = Tables(*(target.resource(f"{name}Table") for name in _TABLES))
+    db = database or DynamoDB(target.variables(), retry_policy=_LONG)
+    table, days = target.resource("TrailsTable"), target.retention_days
+    communications = CommunicationProjection(
+        db, target.resource("CommunicationsTable"), retention_days=days
+    )
     run = Rebuild.begin(
-        database or DynamoDB(target.variables(), retry_policy=_LONG),
-        tables,
-        retention_days=target.retention_days,
+        db,
+        table,
+        participants=ParticipantProjection.over(
+            db, target.resource("ParticipantsTable"), target.resource("SuppressionsTable")
+        ),
+        communications=communications,
+        judge=Judge(
+            db,
+            table,
+            Trails(db, table, retention_days=days),
+            note_link=communications.note_link,
+            retention_days=days,
+        ),
+        lead=timedelta(seconds=wait),
         resume=resume,
     )
-    report(f"epoch {run.epoch}: waiting {wait:.0f} s for batches that are under way")
-    _wait(wait)
-    scanner = target.client("dynamodb")
-    for table, apply in ((tables.events, run.apply_log), (tables.messages, run.apply_rest)):
-        _scan(scanner, table, apply)
-        counts = ", ".join(f"{number:,} {what}" for what, number in sorted(run.done.items()))
-        report(f"read {table}: {counts or 'nothing'}")
+    left = (epoch_ms(run.epoch) - epoch_ms(now())) / 1000
+    report(f"epoch {run.epoch}: begins in {max(0, left):.0f} s, when every batch knows of it")
+    _wait(left)
+    _scan(target.client("dynamodb"), table, run.apply)
+    counts = ", ".join(f"{number:,} {what}" for what, number in sorted(run.done.items()))
+    report(f"read {table}: {counts or 'nothing'}")
     return run
 
 

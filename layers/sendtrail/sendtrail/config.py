@@ -68,14 +68,9 @@ class Settings:
         return choices[value]
 
     @property
-    def events_table(self) -> str:
-        """The table of the event log."""
-        return self.text("EVENTS_TABLE")
-
-    @property
-    def messages_table(self) -> str:
-        """The table of messages."""
-        return self.text("MESSAGES_TABLE")
+    def trails_table(self) -> str:
+        """The table of trails: the log."""
+        return self.text("TRAILS_TABLE")
 
     @property
     def communications_table(self) -> str:
@@ -99,7 +94,7 @@ class Settings:
 
     @property
     def retention_days(self) -> int:
-        """How many days the log keeps the events of a message."""
+        """How many days the log keeps a message."""
         return self.integer("RETENTION_DAYS", minimum=1, maximum=36_500)
 
     @property
@@ -118,9 +113,9 @@ class Settings:
         return self.text("PLANS_BUCKET")
 
     @property
-    def ingest_queue_url(self) -> str:
-        """The queue of events to ingest; also the first fallback for writes."""
-        return self.text("INGEST_QUEUE_URL")
+    def hits_queue_url(self) -> str:
+        """The queue of hits and choices that the public routes could not write."""
+        return self.text("HITS_QUEUE_URL")
 
     @property
     def dispatch_queue_url(self) -> str:

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from sendtrail.aws.dynamodb import DynamoDB
     from sendtrail.aws.sqs import Sqs
     from sendtrail.intake.ingest import Ingest
-    from sendtrail.log.event_log import EventLog
     from sendtrail.log.fallback import FallbackWriter, Logs
+    from sendtrail.log.trails import Trails
+    from sendtrail.projections.activity import Activity
     from sendtrail.projections.communications import CommunicationProjection
     from sendtrail.projections.directory import Directory
-    from sendtrail.projections.messages import MessageProjection
+    from sendtrail.projections.judge import Judge
     from sendtrail.projections.participants import ParticipantProjection
+    from sendtrail.projections.project import Projection
     from sendtrail.reading.history import History
     from sendtrail.reading.preview import Preview
     from sendtrail.sending.fan_out import FanOut
@@ -159,43 +161,72 @@ class Wiring:
     # --- the log and its projections -------------------------------------------------------------
 
     @cached_property
-    def event_log(self) -> EventLog:
-        """The event log."""
-        return self._event_log(self.database)
+    def trails(self) -> Trails:
+        """The trails: the log."""
+        return self._trails(self.database)
 
-    def _event_log(self, database: DynamoDB) -> EventLog:
-        from sendtrail.log.event_log import EventLog
+    def _trails(self, database: DynamoDB) -> Trails:
+        from sendtrail.log.trails import Trails
 
         settings = self.settings
-        return EventLog(database, settings.events_table, retention_days=settings.retention_days)
+        return Trails(database, settings.trails_table, retention_days=settings.retention_days)
 
     @cached_property
     def fallback_writer(self) -> FallbackWriter:
-        """The write fallback of the public routes: log, else ingest queue, else log line."""
+        """The write fallback of the public routes: log, else hits queue, else log line."""
         from sendtrail.aws.service import RetryPolicy
         from sendtrail.aws.sqs import Sqs
         from sendtrail.log.fallback import FallbackWriter, write_line
 
         policy = RetryPolicy(attempts=2, timeout=1.0, first_wait=0.01, within=1.0)
         return FallbackWriter(
-            self._event_log(self.interactive_database),
-            partial(Sqs(self.variables, retry_policy=policy).send, self.settings.ingest_queue_url),
+            self._trails(self.interactive_database),
+            partial(Sqs(self.variables, retry_policy=policy).send, self.settings.hits_queue_url),
             partial(write_line, self.logger),
         )
 
     @cached_property
     def ingest(self) -> Ingest:
-        """Ingest, into the event log."""
+        """Ingest, into the log."""
         from sendtrail.intake.ingest import Ingest
 
-        return Ingest(self.event_log)
+        return Ingest(self.trails)
 
     @cached_property
-    def message_projection(self) -> MessageProjection:
-        """The projection of events into messages."""
-        from sendtrail.projections.messages import MessageProjection
+    def projection(self) -> Projection:
+        """The projection of the log into everything that is read."""
+        from sendtrail.projections.project import Projection
 
-        return MessageProjection.over(self.database, self.settings.messages_table, self.event_log)
+        return Projection(
+            self.database,
+            self.settings.trails_table,
+            participants=self.participant_projection,
+            communications=self.communication_projection,
+            judge=self.judge,
+            activity=self.activity,
+        )
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge of hits."""
+        from sendtrail.projections.judge import Judge
+
+        settings = self.settings
+        return Judge(
+            self.database,
+            settings.trails_table,
+            self.trails,
+            note_link=self.communication_projection.note_link,
+            retention_days=settings.retention_days,
+        )
+
+    @cached_property
+    def activity(self) -> Activity:
+        """What messages tell of when participants last opened or clicked."""
+        from sendtrail.projections.activity import Activity
+
+        settings = self.settings
+        return Activity(self.database, settings.trails_table, settings.participants_table)
 
     @cached_property
     def participant_projection(self) -> ParticipantProjection:
@@ -215,7 +246,10 @@ class Wiring:
         """The projection of changes of messages into communications' figures."""
         from sendtrail.projections.communications import CommunicationProjection
 
-        return CommunicationProjection.over(self.database, self.settings.communications_table)
+        settings = self.settings
+        return CommunicationProjection(
+            self.database, settings.communications_table, retention_days=settings.retention_days
+        )
 
     @cached_property
     def quarantine(self) -> partial[None]:
@@ -231,7 +265,12 @@ class Wiring:
         from sendtrail.projections.directory import Directory
 
         settings = self.settings
-        return Directory(database, settings.participants_table, settings.suppressions_table)
+        return Directory(
+            database,
+            settings.participants_table,
+            settings.suppressions_table,
+            settings.trails_table,
+        )
 
     # --- sending ---------------------------------------------------------------------------------
 
@@ -269,7 +308,7 @@ class Wiring:
             plans=self.plans,
             templates=self.templates,
             renderer=self.renderer,
-            log=self.event_log,
+            log=self.trails,
             communications=self.communication_projection,
             directory=self.directory,
             eligibility=Eligibility(self.directory),
@@ -284,7 +323,7 @@ class Wiring:
         from sendtrail.sending.fan_out import FanOut
 
         enqueue = partial(self.sqs.send_all, self.settings.dispatch_queue_url)
-        return FanOut(self.plans, self.event_log, enqueue)
+        return FanOut(self.plans, self.trails, enqueue)
 
     @cached_property
     def defer(self) -> partial[None]:
@@ -303,7 +342,7 @@ class Wiring:
         dispatch = Dispatch(
             plans=self.plans,
             renderer=self.renderer,
-            log=self.event_log,
+            log=self.trails,
             eligibility=Eligibility(self.directory),
             ses_sender=SesSender(
                 self.ses,
@@ -350,7 +389,7 @@ class Wiring:
         from sendtrail.staff.ses_suppression_list import SesSuppressionList
 
         return StaffCommands(
-            self.event_log,
+            self.trails,
             self.participant_projection,
             self.directory,
             SesSuppressionList(lambda: self.ses),
@@ -363,7 +402,10 @@ class Wiring:
 
         settings = self.settings
         return InactivityReader(
-            self.database, settings.participants_table, years=settings.inactivity_years
+            self.database,
+            settings.participants_table,
+            self.activity,
+            years=settings.inactivity_years,
         )
 
     @cached_property
@@ -375,8 +417,9 @@ class Wiring:
         return InactivitySweep(
             self.database,
             settings.participants_table,
-            self.event_log,
+            self.trails,
             self.participant_projection,
+            self.activity,
             years=settings.inactivity_years,
         )
 
@@ -389,8 +432,7 @@ class Wiring:
         settings = self.settings
         bind(
             {
-                "Events": settings.events_table,
-                "Messages": settings.messages_table,
+                "Trails": settings.trails_table,
                 "Communications": settings.communications_table,
                 "Suppressions": settings.suppressions_table,
             },

@@ -79,7 +79,9 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         found = queries.communication(communication_id)
         if found is None:
             raise NotFoundError(f"there is no communication {communication_id}")
-        return Communication.model_validate(communication_view(*found, whole=True))
+        return Communication.model_validate(
+            communication_view(found.definition, found.counters, whole=True, urls=found.urls)
+        )
 
     @app.get(
         "/v1/communications/<communication_id>/recipients",

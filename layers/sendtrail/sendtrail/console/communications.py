@@ -118,7 +118,7 @@ def _communication(communication_id: str) -> dict[str, Any]:
     found = queries.communication(communication_id) if known else None
     if found is None:
         raise NotFoundError(f"there is no communication {communication_id}")
-    return communication_view(*found, whole=True)
+    return communication_view(found.definition, found.counters, whole=True, urls=found.urls)
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ hits. A message's log grows by at most 8 hits a minute and link, however often i
 and the hit that a slot holds depends neither on the order of hits nor on their repetition.
 
 A slot's key begins with its hit's *bucket*: hits of a message that are judged together
-(`sendtrail.domain.judgement`). Readers' choices to unsubscribe, or not to, are kept in slots too, of
-which each holds the latest.
+(`sendtrail.domain.judgement`). Readers' choices to unsubscribe, or not to, are kept in slots too,
+of which each holds the latest.
 """
 
 from __future__ import annotations

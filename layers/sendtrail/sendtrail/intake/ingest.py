@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sendtrail.domain.events import Event
-from sendtrail.errors import AwsError, RefusedError, RejectedRecordError
+from sendtrail.errors import AwsError, RejectedRecordError
 from sendtrail.intake.envelopes import notifications
 from sendtrail.intake.parser import events_of
-from sendtrail.log.event_log import EventLog
 from sendtrail.log.serialization import deserialize, is_serialized_event
+from sendtrail.log.trails import Trails
 
 __all__ = ["Ingest", "IngestResult"]
 
@@ -46,7 +46,7 @@ def _events(payload: Payload) -> list[Event]:
 class Ingest:
     """Parses records and appends their events to the log, without reading anything first."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: Trails) -> None:
         self._log = log
 
     def ingest(self, records: Sequence[tuple[str, Payload]]) -> IngestResult:
@@ -75,18 +75,13 @@ class Ingest:
         )
 
     def _append(self, read: Mapping[str, list[Event]]) -> dict[str, AwsError]:
-        """Appends all events together; if DynamoDB refuses one, record by record, so that the other
-        records are not affected.
+        """Appends all events together; returns for each record whose events may not all have been
+        written why.
         """
-        try:
-            self._log.append(event for events in read.values() for event in events)
-        except RefusedError as error:
-            if len(read) == 1:
-                return dict.fromkeys(read, error)
-            failed: dict[str, AwsError] = {}
-            for record_id, events in read.items():
-                failed |= self._append({record_id: events})
-            return failed
-        except AwsError as error:
-            return dict.fromkeys(read, error)
-        return {}
+        owners = [record_id for record_id, events in read.items() for _ in events]
+        events = [event for mine in read.values() for event in mine]
+        failed: dict[str, AwsError] = {}
+        for record_id, error in zip(owners, self._log.append_each(events), strict=True):
+            if error:
+                failed.setdefault(record_id, error)
+        return failed

@@ -1,4 +1,4 @@
-"""Write fallback: an event goes to the log; if that fails, to the ingest queue, from which it gets
+"""Write fallback: an event goes to the log; if that fails, to the hits queue, from which it gets
 there later; if that fails too, to a line of the function's own log, from which it can be recovered.
 
 It serves the public routes: whoever loads a pixel or follows a link does not wait for a database
@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from sendtrail.domain.events import Event
 from sendtrail.errors import AwsError
-from sendtrail.log.event_log import EventLog
 from sendtrail.log.serialization import serialize
+from sendtrail.log.trails import Trails
 
 __all__ = ["UNSAVED", "FallbackWriter", "WrittenTo", "write_line"]
 
@@ -49,7 +49,7 @@ class FallbackWriter:
 
     def __init__(
         self,
-        log: EventLog,
+        log: Trails,
         to_queue: Callable[[str], None],
         to_line: Callable[[str], None],
     ) -> None:
@@ -57,7 +57,7 @@ class FallbackWriter:
 
         Args:
             log: with a retry policy that suits somebody who waits.
-            to_queue: sends a text to the ingest queue; raises AwsError if it cannot.
+            to_queue: sends a text to the hits queue; raises AwsError if it cannot.
             to_line: writes a text to the function's own log; never raises.
         """
         self._log = log

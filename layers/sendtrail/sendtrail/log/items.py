@@ -31,6 +31,7 @@ __all__ = [
     "event_to_item",
     "expires_at",
     "is_message_row",
+    "listed_in",
     "message_partition",
 ]
 
@@ -40,6 +41,7 @@ EVENT_PREFIX: Final = "event#"
 """Begins the sort key of an event that is kept whole beside its message's row."""
 _SHARED_BY_SLOT: Final = "@"
 """The name, among a slot's facts, of what its event shares with others of its message."""
+_OF_NO_COMMUNICATION: Final = "~"
 _DAY: Final = 24 * 3600
 
 
@@ -53,6 +55,13 @@ def expires_at(message_id: str, retention_days: int) -> int:
     that all of it expires together.
     """
     return epoch_ms(sent_time(message_id)) // 1000 + retention_days * _DAY
+
+
+def listed_in(communication_id: str | None, message_id: str) -> str:
+    """Under what the index ``by_communication`` lists a message: its communication; or, if it is of
+    none, ``~`` and the month of its id, which sorts after every communication.
+    """
+    return communication_id or _OF_NO_COMMUNICATION + sent_time(message_id)[:7]
 
 
 def is_message_row(item: Mapping[str, Any]) -> bool:

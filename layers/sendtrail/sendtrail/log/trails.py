@@ -22,6 +22,7 @@ from sendtrail.log.items import (
     event_from_item,
     event_to_item,
     expires_at,
+    listed_in,
     message_partition,
 )
 
@@ -30,9 +31,10 @@ __all__ = ["Trails"]
 Item = dict[str, Any]
 Key = tuple[str, str]
 
-_ROW_NAMES: Final = {"#events": "events", "#expires": "expires_at"}
-_ADD: Final = "ADD #events :events SET #expires = :expires"
-_MAILING: Final = ", #communication = if_not_exists(#communication, :communication)"
+_ADD_NAMES: Final = {"#events": "events", "#expires": "expires_at", "#listed": "listed_in"}
+_ADD: Final = (
+    "ADD #events :events SET #expires = :expires, #listed = if_not_exists(#listed, :listed)"
+)
 _EARLIER: Final = "attribute_not_exists(#event) OR #event > :event"
 _LATER: Final = "attribute_not_exists(#event) OR #event < :event"
 
@@ -177,21 +179,16 @@ class Trails:
     def _add(self, key: Key, row: _Row) -> None:
         """Adds elements to a message's row."""
         participant_id, message_id = key
-        update, names = _ADD, dict(_ROW_NAMES)
-        values: Item = {
-            ":events": row.elements,
-            ":expires": expires_at(message_id, self._retention_days),
-        }
-        if row.communication_id:
-            update += _MAILING
-            names["#communication"] = "communication_id"
-            values[":communication"] = row.communication_id
         self._db.update(
             self._table,
             {"trail": participant_id, "entry": message_id},
-            update=update,
-            names=names,
-            values=values,
+            update=_ADD,
+            names=_ADD_NAMES,
+            values={
+                ":events": row.elements,
+                ":expires": expires_at(message_id, self._retention_days),
+                ":listed": listed_in(row.communication_id, message_id),
+            },
         )
 
     def _put(self, item: Item, only: str | None) -> None:

@@ -29,28 +29,30 @@ class Activity:
         self._trails = trails
         self._participants = participants
 
-    def after(self, participant_id: str, at: Timestamp) -> Timestamp | None:
-        """When a participant interacted after `at`; None if no message of theirs tells of it.
+    def last(self, participant_id: str, *, enough: Timestamp) -> Timestamp | None:
+        """When a participant last opened or clicked; None if no message of theirs tells of it.
 
-        The newest message that tells of it decides, so that one page is read of those who are
-        active, and all pages only of those who are not.
+        Args:
+            enough: if they did so after this, the newest messages that tell of it decide. So one
+                page is read of those who are active, and all pages only of those who are not.
         """
         found: Timestamp | None = None
         for partition in self._partitions(participant_id):
-            found = latest(found, self._in_partition(partition, at))
+            found = latest(found, self._in_partition(partition, enough))
+            if found and found > enough:
+                break
         return found
 
-    def _in_partition(self, partition: str, at: Timestamp) -> Timestamp | None:
+    def _in_partition(self, partition: str, enough: Timestamp) -> Timestamp | None:
+        found: Timestamp | None = None
         start: dict[str, Any] | None = None
         while True:
             items, start = self._db.query(
                 self._trails, ("trail", partition), start=start, newest_first=True, limit=100
             )
-            found = _last_human_at(items)
-            if found and found > at:
+            found = latest(found, _last_human_at(items))
+            if start is None or (found and found > enough):
                 return found
-            if start is None:
-                return None
 
     def _partitions(self, participant_id: str) -> list[str]:
         items, _ = self._db.query(

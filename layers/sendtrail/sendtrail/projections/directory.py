@@ -7,24 +7,30 @@ submission, preferences, staff commands and history. Lists of suppressions are i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.domain.ids import normal_address
-from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.ids import normal_address, participant_of_address
+from sendtrail.domain.message import Message
+from sendtrail.domain.participant import AddressUse, Participant, current_address
 from sendtrail.domain.suppression import Suppression
+from sendtrail.domain.times import Timestamp, latest
 from sendtrail.projections.items import (
     ADDRESS_PREFIX,
     PROFILE,
     address_part,
     address_use_from_item,
+    message_from_item,
     participant_from_item,
     suppression_from_item,
 )
 
-__all__ = ["Directory"]
+__all__ = ["NEWEST", "Directory"]
 
+NEWEST: Final = 100
+"""How many of a participant's messages are looked at for when they last did something."""
 _MAX_ADDRESSES: Final = 200
 _OWNER_KEYS: Final = ("address", "participant_id", "part")
 
@@ -32,9 +38,10 @@ _OWNER_KEYS: Final = ("address", "participant_id", "part")
 class Directory:
     """Reads the tables Participants and Suppressions."""
 
-    def __init__(self, db: DynamoDB, participants: str, suppressions: str) -> None:
-        """Reads the two tables of these names."""
+    def __init__(self, db: DynamoDB, participants: str, suppressions: str, trails: str) -> None:
+        """Reads the tables of these names."""
         self._db = db
+        self._trails = trails
         self._participants = participants
         self._suppressions = suppressions
 
@@ -51,6 +58,54 @@ class Directory:
             address_use_from_item(each) for each in items if each["part"].startswith(ADDRESS_PREFIX)
         ]
         return participant_from_item(profile) if profile else None, uses
+
+    def address_to_write_to(self, participant_id: str) -> AddressUse | None:
+        """A participant's current address; None if they have none. Their newest messages are asked
+        only if that cannot be told without.
+        """
+        _, uses = self.participant(participant_id)
+        if len(uses) > 1 and not any(use.registered_at for use in uses):
+            uses = self.with_last_use(uses)
+        return current_address(uses)
+
+    def with_last_use(
+        self, uses: Sequence[AddressUse], newest: Iterable[Message] | None = None
+    ) -> list[AddressUse]:
+        """Uses of addresses, with when each was last used as far as newest messages show it, and
+        otherwise first; one request for each participant and registered address.
+
+        Args:
+            newest: the newest messages, if they have been read.
+        """
+        if newest is None:
+            partitions = dict.fromkeys(use.participant_id for use in uses) | dict.fromkeys(
+                participant_of_address(use.address) for use in uses if use.registered_at
+            )
+            newest = [
+                message
+                for messages in self._db.at_once(self.newest_messages, list(partitions))
+                for message in messages
+            ]
+        last: dict[tuple[str, str], Timestamp] = {}
+        for message in newest:
+            if message.address and message.sent_at:
+                normal = normal_address(message.address)
+                for owner in (message.participant_id, ""):
+                    key = (owner, normal)
+                    last[key] = max(last.get(key, ""), message.sent_at)
+        found = []
+        for use in uses:
+            anybody = last.get(("", use.normal)) if use.registered_at else None
+            own = last.get((use.participant_id, use.normal))
+            found.append(replace(use, last_used_at=latest(latest(own, anybody), use.first_used_at)))
+        return found
+
+    def newest_messages(self, participant_id: str) -> list[Message]:
+        """A participant's newest messages, newest first."""
+        items, _ = self._db.query(
+            self._trails, ("trail", participant_id), newest_first=True, limit=NEWEST
+        )
+        return [message_from_item(item) for item in items]
 
     def profiles(self, participant_ids: Iterable[str]) -> list[Participant]:
         """The profiles of those of the participants that have one."""
@@ -94,8 +149,7 @@ class Directory:
 
     def owners_of(self, address: str, place: Any, limit: int) -> tuple[list[AddressUse], Any]:
         """Who has, or had, an address: its uses, and the place from which to continue; None at the
-        end. Two requests: the index projects keys only, so that a message to an address does not
-        write to it.
+        end. Two requests, and those of `with_last_use`.
         """
         items, _ = self._db.query(
             self._participants,
@@ -114,7 +168,8 @@ class Directory:
             )
         }
         found = [rows.get((key["participant_id"], key["part"])) for key in keys]
-        return [each for each in found if each], keys[-1] if more and keys else None
+        uses = self.with_last_use([each for each in found if each])
+        return uses, keys[-1] if more and keys else None
 
     def suppression(self, address: str) -> Suppression | None:
         """The suppression of an address; None if it may be mailed."""

@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from typing import Any, Final
 from zlib import crc32
 
-from sendtrail.domain.bounces import Bounce
 from sendtrail.domain.communication import (
     COUNTER_GROUPS,
     CommunicationDefinition,

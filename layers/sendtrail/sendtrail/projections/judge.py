@@ -21,7 +21,7 @@ from sendtrail.domain.subscriptions import unsubscribes
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError, ThrottledError
 from sendtrail.log.elements import shared
-from sendtrail.log.items import expires_at
+from sendtrail.log.items import expires_at, listed_in
 from sendtrail.log.trails import Trails
 from sendtrail.projections.items import judgement_from_attribute, judgement_to_attribute
 
@@ -209,12 +209,11 @@ class Judge:
             "expires_at": expires_at(key[1], self._retention_days),
         }
         parts = [f"#{name} = :{name}" for name in sets]
+        parts.append("#listed = if_not_exists(#listed, :listed)")
         names = {f"#{name}": name for name in (*sets, "revision")}
         parameters: Item = {f":{name}": value for name, value in sets.items()}
-        if communication_id:
-            parts.append("#communication = if_not_exists(#communication, :communication)")
-            names["#communication"] = "communication_id"
-            parameters[":communication"] = communication_id
+        names["#listed"] = "listed_in"
+        parameters[":listed"] = listed_in(communication_id, key[1])
         update = "SET " + ", ".join(parts)
         if missing:
             update = "ADD #events :events " + update

@@ -23,7 +23,7 @@ from sendtrail.domain.message import Message
 from sendtrail.domain.suppression import bears_on_suppression
 from sendtrail.domain.times import Timestamp, now
 from sendtrail.errors import ConditionFailedError
-from sendtrail.log.items import TrailRow, event_from_item, is_message_row
+from sendtrail.log.items import TrailRow, event_from_item, is_message_row, listed_in
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import EPOCH_ID, message_of
@@ -44,7 +44,7 @@ class RowImage:
     Attributes:
         elements: of its trail.
         events: in those.
-        listed_in: the communication under which the index lists the message.
+        listed_in: under what the index lists the message.
     """
 
     message: Message
@@ -70,7 +70,7 @@ def image_of(item: dict[str, Any]) -> Image:
     row = TrailRow.of_item(item)
     agreed, events = row.decoded()
     message = message_of(item, agreed, events)
-    return RowImage(message, row.elements, tuple(events), item.get("communication_id"))
+    return RowImage(message, row.elements, tuple(events), item.get("listed_in"))
 
 
 def epoch_of(db: DynamoDB, table: str) -> Timestamp | None:
@@ -141,8 +141,9 @@ class Projection:
 
     def _settle(self, event: Event) -> None:
         """Ends an inactivity that a hit contradicts which was judged while the sweep ran."""
-        active_at = self._activity.after(event.participant_id, event.detail["last_active_at"])
-        if active_at:
+        silent_since = event.detail["last_active_at"]
+        active_at = self._activity.last(event.participant_id, enough=silent_since)
+        if active_at and active_at > silent_since:
             self._participants.settle(event.participant_id, active_at)
 
     def _judge_hits(
@@ -169,17 +170,17 @@ class Projection:
         """Lists a message under the communication on which its events agree: where they do not,
         the one that came first stands in the index until then.
         """
-        agreed = row.new.communication_id
-        if agreed is None or row.listed_in is None or row.listed_in <= agreed:
+        agreed = listed_in(row.new.communication_id, row.new.message_id)
+        if row.listed_in is None or row.listed_in <= agreed:
             return
         with suppress(ConditionFailedError):
             self._db.update(
                 self._table,
                 {"trail": row.new.participant_id, "entry": row.new.message_id},
-                update="SET #communication = :agreed",
-                names={"#communication": "communication_id"},
+                update="SET #listed = :agreed",
+                names={"#listed": "listed_in"},
                 values={":agreed": agreed},
-                condition="#communication > :agreed",
+                condition="#listed > :agreed",
             )
 
 
@@ -191,7 +192,7 @@ class _RowChange:
     """A change of a message's row.
 
     Attributes:
-        listed_in: the communication under which the index lists the message.
+        listed_in: under what the index lists the message.
         events: the events that the change added.
     """
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import message_id_bounds, participant_of_address
+from sendtrail.domain.links import link_key, shown_url
 from sendtrail.domain.message import Message, Status
 from sendtrail.domain.participant import AddressUse, Participant, current_address
 from sendtrail.domain.times import Timestamp
@@ -63,15 +66,19 @@ class History:
         Raises:
             NotFoundError: nothing is known of them.
         """
-        return self._profile(*self._participant(participant_id))
+        known, uses = self._participant(participant_id)
+        return self._profile(known, uses, self._newest(participant_id, uses))
 
     def addresses(self, participant_id: str) -> tuple[View, list[View]]:
-        """A participant, and the history of their addresses, latest used first; two requests.
+        """A participant, and the history of their addresses, latest used first; two requests, and
+        one for each partition of their messages.
 
         Raises:
             NotFoundError: nothing is known of the participant.
         """
         known, uses = self._participant(participant_id)
+        newest = self._newest(participant_id, uses)
+        uses = self._directory.with_last_use(uses, newest)
         current = current_address(uses)
         suppressions = self._directory.suppressions_of(use.address for use in uses)
         uses.sort(key=lambda use: use.last_used_at or use.registered_at or "", reverse=True)
@@ -79,7 +86,7 @@ class History:
             address_view(use, suppressions.get(use.normal), current=use is current) for use in uses
         ]
         suppression = suppressions.get(current.normal) if current else None
-        return participant_view(known, current, suppression), views
+        return participant_view(_active(known, newest), current, suppression), views
 
     def address(self, participant_id: str, address: str) -> View:
         """One address of a participant's history.
@@ -91,7 +98,8 @@ class History:
         use = self._directory.address(participant_id, address)
         if use is None:
             raise NotFoundError(f"participant {participant_id} never had the address {address}")
-        current = current_address([*uses, use])
+        uses = self._directory.with_last_use([*uses, use])
+        current, use = current_address(uses), uses[-1]
         same = current is not None and current.normal == use.normal
         return address_view(use, self._directory.suppression(address), current=same)
 
@@ -110,7 +118,7 @@ class History:
             limit=limit,
             wanted=wanted if wanted.looks_at_each else None,
         )
-        return [message_view(each) for each in found.items], found.place
+        return [message_view(message) for message, _ in found.items], found.place
 
     def profile_and_messages(
         self, participant_id: str, *, place: Any, limit: int, opened: str | None
@@ -137,10 +145,13 @@ class History:
             wanted=None,
         )
         views = [
-            _with_trail(each) if each.message_id == opened else message_view(each)
-            for each in found.items
+            _with_trail(message, events) if message.message_id == opened else message_view(message)
+            for message, events in found.items
         ]
-        return self._profile(known, uses), views, found.place
+        newest = [message for message, _ in found.items]
+        if place is not None:
+            newest = self._newest(participant_id, uses)
+        return self._profile(known, uses, newest), views, found.place
 
     def message(self, participant_id: str, message_id: str) -> View:
         """One message of a participant's history, with its links and its trail.
@@ -148,7 +159,7 @@ class History:
         Raises:
             NotFoundError: it is not in their history.
         """
-        return _with_trail(self.find(participant_id, message_id))
+        return _with_trail(*self._find(participant_id, message_id))
 
     def find(self, participant_id: str, message_id: str) -> Message:
         """One message of a participant's history.
@@ -156,6 +167,9 @@ class History:
         Raises:
             NotFoundError: it is not in their history.
         """
+        return self._find(participant_id, message_id)[0]
+
+    def _find(self, participant_id: str, message_id: str) -> tuple[Message, list[Event]]:
         found = queries.message(self._partitions(participant_id), message_id)
         if found is None:
             raise NotFoundError(f"participant {participant_id} has no message {message_id}")
@@ -167,11 +181,18 @@ class History:
             raise NotFoundError(f"nothing is known of participant {participant_id}")
         return known or Participant(participant_id), uses
 
-    def _profile(self, known: Participant, uses: list[AddressUse]) -> View:
-        use = current_address(uses)
+    def _profile(self, known: Participant, uses: list[AddressUse], newest: list[Message]) -> View:
+        use = current_address(self._directory.with_last_use(uses, newest))
         return participant_view(
-            known, use, self._directory.suppression(use.address) if use else None
+            _active(known, newest), use, self._directory.suppression(use.address) if use else None
         )
+
+    def _newest(self, participant_id: str, uses: list[AddressUse]) -> list[Message]:
+        return [
+            message
+            for partition in _partitions(participant_id, uses)
+            for message in self._directory.newest_messages(partition)
+        ]
 
     def _partitions(self, participant_id: str) -> list[str]:
         _, uses = self._directory.participant(participant_id)
@@ -186,10 +207,29 @@ def _partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
     return list(dict.fromkeys([participant_id, *placeholders]))
 
 
-def _with_trail(message: Message) -> View:
-    events, more = queries.trail(message.message_id)
+def _active(known: Participant, newest: Iterable[Message]) -> Participant:
+    """The participant, with the last open or click by a person that their newest messages show."""
+    for message in newest:
+        known = known.active(message.engagement.total.last_human_at)
+    return known
+
+
+def _with_trail(message: Message, in_row: list[Event]) -> View:
+    """A message with its links and its trail, oldest first.
+
+    Args:
+        in_row: the events in its row.
+    """
+    beside, more = queries.beside(message)
+    # An event that is too long for the row is shortened there, and whole beside it.
+    trail = {event.key: event for event in in_row} | {event.key: event for event in beside}
+    urls = {
+        link_key(url): shown_url(url)
+        for event in beside
+        if (url := event.detail.get("link")) and event.type is EventType.CLICK
+    }
     return message_view(message) | {
-        "links": link_views(message),
-        "events": [event_view(event, message) for event in events],
+        "links": link_views(message, urls),
+        "events": [event_view(trail[key], message) for key in sorted(trail)],
         "events_truncated": more,
     }

@@ -27,12 +27,11 @@ from sendtrail.aws.dynamodb import from_attributes, to_attributes
 __all__ = [
     "MODELS",
     "CommunicationRow",
-    "EventRow",
     "IdempotencyRow",
-    "MessageRow",
     "ParticipantRow",
     "SuppressionRow",
     "TemplateRow",
+    "TrailItem",
     "bind",
     "item_of",
 ]
@@ -52,55 +51,20 @@ class PlainMapAttribute(Attribute[dict[str, Any]]):
         return from_attributes(value)
 
 
-class EventRow(Model):
-    """An event of the log."""
-
-    class Meta:  # noqa: D106
-        table_name: str
-        region: str
-        billing_mode = "PAY_PER_REQUEST"
-        stream_view_type = "NEW_IMAGE"
-
-    message_id = UnicodeAttribute(hash_key=True)
-    event_key = UnicodeAttribute(range_key=True)
-    source = UnicodeAttribute()
-    participant_id = UnicodeAttribute(null=True)
-    communication_id = UnicodeAttribute(null=True)
-    address = UnicodeAttribute(null=True)
-    kind = UnicodeAttribute(null=True)
-    subject = UnicodeAttribute(null=True)
-    sent_at = UnicodeAttribute(null=True)
-    detail = PlainMapAttribute(null=True)
-    expires_at = NumberAttribute(null=True)
-
-
-class ByCommunication(GlobalSecondaryIndex["MessageRow"]):
-    """A communication's messages, in order of their ids."""
+class ByCommunication(GlobalSecondaryIndex["TrailItem"]):
+    """A communication's messages, and those of no communication by month, in order of their ids."""
 
     class Meta:
         index_name = "by_communication"
         projection = KeysOnlyProjection()
 
-    communication_id = UnicodeAttribute(hash_key=True)
-    message_id = UnicodeAttribute(range_key=True)
-    participant_id = UnicodeAttribute()
+    listed_in = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+    trail = UnicodeAttribute()
 
 
-class ByProblem(GlobalSecondaryIndex["MessageRow"]):
-    """A communication's messages whose status is a problem, by status."""
-
-    class Meta:
-        index_name = "by_problem"
-        projection = KeysOnlyProjection()
-
-    communication_id = UnicodeAttribute(hash_key=True)
-    problem = UnicodeAttribute(range_key=True)
-    participant_id = UnicodeAttribute()
-    message_id = UnicodeAttribute()
-
-
-class MessageRow(Model):
-    """A message; also the row with the latest rebuild's epoch."""
+class TrailItem(Model):
+    """An item of the log (`sendtrail.log.items`); also the row with the latest rebuild's epoch."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -108,36 +72,19 @@ class MessageRow(Model):
         billing_mode = "PAY_PER_REQUEST"
         stream_view_type = "NEW_AND_OLD_IMAGES"
 
-    participant_id = UnicodeAttribute(hash_key=True)
-    message_id = UnicodeAttribute(range_key=True)
-    communication_id = UnicodeAttribute(null=True)
-    problem = UnicodeAttribute(null=True)
-    status = UnicodeAttribute()
-    kind = UnicodeAttribute(null=True)
-    template_id = UnicodeAttribute(null=True)
-    template_version = NumberAttribute(null=True)
-    subject = UnicodeAttribute(null=True)
-    address = UnicodeAttribute(null=True)
-    last_changed_at = UnicodeAttribute(null=True)
-    accepted_at = UnicodeAttribute(null=True)
-    plan_id = UnicodeAttribute(null=True)
-    sent_at = UnicodeAttribute(null=True)
-    delivered_at = UnicodeAttribute(null=True)
-    delayed_at = UnicodeAttribute(null=True)
-    bounce = PlainMapAttribute(null=True)
-    drop = PlainMapAttribute(null=True)
-    spammed_at = UnicodeAttribute(null=True)
-    rejected_at = UnicodeAttribute(null=True)
-    failed_at = UnicodeAttribute(null=True)
-    subscription_change = PlainMapAttribute(null=True)
+    trail = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+    events = UnicodeSetAttribute(null=True)
+    event = UnicodeAttribute(null=True)
+    participant_id = UnicodeAttribute(null=True)
+    listed_in = UnicodeAttribute(null=True)
+    hits = PlainMapAttribute(null=True)
+    choice = ListAttribute[Any](null=True)
     epoch = UnicodeAttribute(null=True)
-    own = PlainMapAttribute(null=True)
-    ses = PlainMapAttribute(null=True)
-    checkpoints = PlainMapAttribute(null=True)
-    revision = NumberAttribute()
+    revision = NumberAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
 
     by_communication = ByCommunication()
-    by_problem = ByProblem()
 
 
 class ByMonth(GlobalSecondaryIndex["CommunicationRow"]):
@@ -152,8 +99,8 @@ class ByMonth(GlobalSecondaryIndex["CommunicationRow"]):
 
 
 class CommunicationRow(Model):
-    """A row of a communication: its definition, or one of up to 16 counter shards; also the row
-    with the list of months.
+    """A row of a communication: its definition, one of up to 16 counter shards, the URL of a link,
+    or a message that has a problem; also the row with the list of months.
     """
 
     class Meta:  # noqa: D106
@@ -173,12 +120,15 @@ class CommunicationRow(Model):
     month = UnicodeAttribute(null=True)
     listed = UnicodeAttribute(null=True)
     months = UnicodeSetAttribute(null=True)
-    counts = PlainMapAttribute(null=True)
-    urls = PlainMapAttribute(null=True)
+    counts = UnicodeAttribute(null=True)
+    url = UnicodeAttribute(null=True)
+    participant_id = UnicodeAttribute(null=True)
     first_sent_at = UnicodeAttribute(null=True)
     epoch = UnicodeAttribute(null=True)
+    carried = BooleanAttribute(null=True)
     checkpoints = PlainMapAttribute(null=True)
-    revision = NumberAttribute()
+    revision = NumberAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
 
     by_month = ByMonth()
 
@@ -226,7 +176,6 @@ class ParticipantRow(Model):
     address = UnicodeAttribute(null=True)
     written = UnicodeAttribute(null=True)
     first_used_at = UnicodeAttribute(null=True)
-    last_used_at = UnicodeAttribute(null=True)
     registered_at = UnicodeAttribute(null=True)
     revision = NumberAttribute()
 
@@ -293,8 +242,7 @@ class IdempotencyRow(Model):
 
 
 MODELS: Final[dict[str, type[Model]]] = {
-    "Events": EventRow,
-    "Messages": MessageRow,
+    "Trails": TrailItem,
     "Communications": CommunicationRow,
     "Participants": ParticipantRow,
     "Suppressions": SuppressionRow,

@@ -7,7 +7,7 @@ item more than wanted is requested, so that the last page is known to be the las
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pynamodb.expressions.condition import Condition
@@ -16,24 +16,27 @@ from pynamodb.models import Model
 
 from sendtrail.domain.communication import CommunicationDefinition, Counters, CounterShard
 from sendtrail.domain.events import Event, SuppressionReason
+from sendtrail.domain.ids import sent_time
 from sendtrail.domain.message import PROBLEMS, Message, Status
 from sendtrail.domain.suppression import Suppression
-from sendtrail.log.items import event_from_item
+from sendtrail.log.items import TrailRow, event_from_item, listed_in, message_partition
 from sendtrail.projections.items import (
     COUNTERS_PREFIX,
     DEFINITION,
+    LINK_PREFIX,
     MONTHS,
     MONTHS_ID,
+    PROBLEM_PREFIX,
     counters_from_item,
     definition_from_item,
     message_from_item,
+    message_of,
     suppression_from_item,
 )
 from sendtrail.reading.models import (
     CommunicationRow,
-    EventRow,
-    MessageRow,
     SuppressionRow,
+    TrailItem,
     item_of,
 )
 
@@ -41,14 +44,15 @@ __all__ = [
     "LOOKED_AT",
     "MAX_EVENTS",
     "Found",
+    "Known",
+    "beside",
     "communication",
     "communications",
-    "first_event",
     "message",
     "messages",
+    "participant_of_message",
     "recipients",
     "suppressions",
-    "trail",
 ]
 
 T = TypeVar("T")
@@ -57,8 +61,10 @@ Place = Any
 LOOKED_AT: Final = 100
 """How many items a filter without an index examines in one request."""
 MAX_EVENTS: Final = 300
-"""How many events of a trail are returned."""
+"""How many hits, choices and long events of a trail are returned."""
 _MAX_MONTHS: Final = 12
+_MAX_GUESSES: Final = 3
+"""In how many communications a message is looked for."""
 _MAX_ADDRESSES: Final = 200
 
 
@@ -80,7 +86,8 @@ def messages(
     limit: int,
     wanted: Callable[[Message], bool] | None,
 ) -> Found:
-    """The messages of several participants, merged into one list, newest first.
+    """The messages of several participants, each with the events in its row, merged into one list,
+    newest first.
 
     One request for each participant. The same number of messages is read of each, and the merged
     list is complete as far as the shortest of them reaches.
@@ -93,67 +100,115 @@ def messages(
     if place is not None:
         high = min(high, place)
     window = LOOKED_AT if wanted else limit
-    merged: list[Message] = []
+    merged: list[tuple[Message, list[Event]]] = []
     reach = ""
     for participant_id in participant_ids:
         rows = list(
-            MessageRow.query(
+            TrailItem.query(
                 participant_id,
-                MessageRow.message_id.between(low, high),
+                TrailItem.entry.between(low, high),
                 scan_index_forward=False,
                 limit=window + 2,  # one more than wanted, and the one at `place`
             )
         )
-        part = [message_from_item(item_of(row)) for row in rows if row.message_id != place]
+        part = [_decoded(item_of(row)) for row in rows if row.entry != place]
         if len(part) > window:
             part = part[: window + 1]
-            reach = max(reach, part[-1].message_id)
+            reach = max(reach, part[-1][0].message_id)
         merged += part
-    merged.sort(key=lambda message: message.message_id, reverse=True)
-    items: list[Message] = []
+    merged.sort(key=lambda found: found[0].message_id, reverse=True)
+    items: list[tuple[Message, list[Event]]] = []
     last: str | None = None
-    for found in merged:
-        if found.message_id <= reach or len(items) == limit:
+    for message, events in merged:
+        if message.message_id <= reach or len(items) == limit:
             return Found(items, last)
-        last = found.message_id
-        if wanted is None or wanted(found):
-            items.append(found)
+        last = message.message_id
+        if wanted is None or wanted(message):
+            items.append((message, events))
     return Found(items, None)
 
 
-def message(participant_ids: Sequence[str], message_id: str) -> Message | None:
-    """A message that belongs to one of the participants, in one request; None if none has it."""
+def message(participant_ids: Sequence[str], message_id: str) -> tuple[Message, list[Event]] | None:
+    """A message that belongs to one of the participants, and the events in its row, in one request;
+    None if none has it.
+    """
     keys = [(participant_id, message_id) for participant_id in participant_ids]
-    return next((message_from_item(item_of(row)) for row in MessageRow.batch_get(keys)), None)
+    row = next(iter(TrailItem.batch_get(keys, consistent_read=True)), None)
+    return _decoded(item_of(row)) if row else None
 
 
-def trail(message_id: str) -> tuple[list[Event], bool]:
-    """The first `MAX_EVENTS` events of a message, oldest first, and whether there are more."""
-    rows = list(EventRow.query(message_id, consistent_read=True, limit=MAX_EVENTS + 1))
+def _decoded(item: dict[str, Any]) -> tuple[Message, list[Event]]:
+    agreed, events = TrailRow.of_item(item).decoded()
+    return message_of(item, agreed, events), events
+
+
+def beside(message: Message) -> tuple[list[Event], bool]:
+    """The hits and choices of a message, and its events that are too long for its row; the first
+    `MAX_EVENTS`, in order of their keys, and whether there are more.
+    """
+    partition = message_partition(message.message_id)
+    rows = list(TrailItem.query(partition, consistent_read=True, limit=MAX_EVENTS + 1))
     events = [event_from_item(item_of(row)) for row in rows[:MAX_EVENTS]]
-    return events, len(rows) > MAX_EVENTS
+    mine = [event for event in events if event.participant_id == message.participant_id]
+    return mine, len(rows) > MAX_EVENTS
 
 
-def first_event(message_id: str) -> Event | None:
-    """The first event of a trail, which names its participant; None if the log has none."""
-    row = next(iter(EventRow.query(message_id, limit=1)), None)
-    return event_from_item(item_of(row)) if row else None
+def participant_of_message(message_id: str) -> str | None:
+    """Whose message it is, in at most 6 requests; None if that cannot be told.
+
+    By a hit; else by the index, where it is listed by its month or by its communication, which was
+    created when its first message was accepted or sent.
+    """
+    hit = next(iter(TrailItem.query(message_partition(message_id), limit=1)), None)
+    if hit is not None and hit.participant_id:
+        return str(hit.participant_id)
+    at = sent_time(message_id)
+    created = CommunicationRow.by_month.query(
+        at[:7],
+        CommunicationRow.listed <= f"{at}~",
+        scan_index_forward=False,
+        limit=_MAX_GUESSES,
+    )
+    places = [listed_in(None, message_id), *(row.communication_id for row in created)]
+    for place in places[: 1 + _MAX_GUESSES]:
+        found = next(
+            iter(TrailItem.by_communication.query(place, TrailItem.entry == message_id)), None
+        )
+        if found is not None:
+            return str(found.trail)
+    return None
 
 
 # --- communications --------------------------------------------------------------------------
 
 
-def communication(communication_id: str) -> tuple[CommunicationDefinition, Counters] | None:
-    """A communication and its counters, in one request; None if it is not known."""
+class Known(NamedTuple):
+    """A communication, its counters, and the URLs of its links by key."""
+
+    definition: CommunicationDefinition
+    counters: Counters
+    urls: Mapping[str, str]
+
+
+def communication(communication_id: str) -> Known | None:
+    """A communication, in two requests; None if it is not known."""
     definition: CommunicationDefinition | None = None
     rows: list[CounterShard] = []
-    for row in CommunicationRow.query(communication_id, consistent_read=True):
+    for row in CommunicationRow.query(
+        communication_id, CommunicationRow.part <= DEFINITION, consistent_read=True
+    ):
         item = item_of(row)
         if row.part == DEFINITION:
             definition = definition_from_item(item)
         else:
             rows.append(counters_from_item(item))
-    return (definition, CounterShard.total(rows)) if definition else None
+    if definition is None:
+        return None
+    counters = CounterShard.total(rows)
+    keys = [(communication_id, LINK_PREFIX + key) for key in counters.link_keys()]
+    links = CommunicationRow.batch_get(keys) if keys else ()
+    urls = {row.part.removeprefix(LINK_PREFIX): row.url for row in links}
+    return Known(definition, counters, urls)
 
 
 def communications(
@@ -224,45 +279,46 @@ def _with_counters(
 def recipients(communication_id: str, *, status: Status | None, place: Place, limit: int) -> Found:
     """The messages of a communication in order of their ids, in two requests.
 
-    For a status that is a problem there is an index; for any other a bounded number of messages is
-    examined.
+    Messages with a problem are listed by their status; for any other status a bounded number of
+    messages is examined.
     """
+    keys: list[tuple[str, str]]
     if status in PROBLEMS:
-        found = _page(
-            MessageRow.by_problem,
+        problems = _page(
+            CommunicationRow,
             communication_id,
-            MessageRow.problem.startswith(f"{status}#"),
+            CommunicationRow.part.startswith(f"{PROBLEM_PREFIX}{status}#"),
             place,
             limit,
-            keys=("communication_id", "problem", "participant_id", "message_id"),
+            keys=("communication_id", "part"),
         )
+        places = [_place_of(row, ("communication_id", "part")) for row in problems.items]
+        keys = [(row.participant_id, row.part.rpartition("#")[2]) for row in problems.items]
+        found = problems
     else:
         found = _page(
-            MessageRow.by_communication,
+            TrailItem.by_communication,
             communication_id,
             None,
             place,
             LOOKED_AT - 1 if status else limit,
-            keys=("communication_id", "message_id", "participant_id"),
+            keys=("listed_in", "entry", "trail"),
         )
-    rows = found.items
-    keys = [(row.participant_id, row.message_id) for row in rows]
+        places = [_place_of(row, ("listed_in", "entry", "trail")) for row in found.items]
+        keys = [(row.trail, row.entry) for row in found.items]
     whole = {
-        (row.participant_id, row.message_id): message_from_item(item_of(row))
-        for row in (MessageRow.batch_get(keys) if keys else ())
+        (row.trail, row.entry): message_from_item(item_of(row))
+        for row in (TrailItem.batch_get(keys) if keys else ())
     }
     items: list[Message] = []
-    for number, row in enumerate(rows):
-        message = whole.get((row.participant_id, row.message_id))
+    for number, key in enumerate(keys):
+        message = whole.get(key)
         if message is None or message.address is None:
             continue
         if status is not None and message.status is not status:
             continue
         if len(items) == limit:
-            before = rows[number - 1]
-            return Found(
-                items, _place_of(before, ("communication_id", "message_id", "participant_id"))
-            )
+            return Found(items, places[number - 1])
         items.append(message)
     return Found(items, found.place)
 
@@ -299,7 +355,7 @@ def suppressions(reason: SuppressionReason | None, place: Place, limit: int) -> 
 
 
 def _page(
-    index: Index[Any],
+    source: Index[Any] | type[Model],
     hash_key: str,
     condition: Condition | None,
     place: Place,
@@ -308,10 +364,10 @@ def _page(
     keys: tuple[str, ...],
     newest_first: bool = False,
 ) -> Found:
-    """One page of an index: `limit` rows, and the place of the last if there are more."""
+    """One page of an index or table: `limit` rows, and the place of the last if there are more."""
     start = {name: {"S": place[name]} for name in keys} if place else None
     rows = list(
-        index.query(
+        source.query(
             hash_key,
             condition,
             scan_index_forward=not newest_first,

@@ -39,10 +39,7 @@ class SearchResult:
 
 
 def search(directory: Directory, word: str) -> SearchResult:
-    """Finds a participant by id or address, or a message by its id; in at most three requests.
-
-    A message is found by its trail, which names its participant and is in the log for the retention
-    time.
+    """Finds a participant by id or address, or a message by its id.
 
     Raises:
         InvalidInputError: the word cannot be any of these.
@@ -50,9 +47,9 @@ def search(directory: Directory, word: str) -> SearchResult:
     if "@" in word:
         return _of_address(directory, checked_address(word))
     if is_message_id(word.upper()):
-        first = queries.first_event(word.upper())
-        if first:
-            return SearchResult(participant_id=first.participant_id, message_id=first.message_id)
+        found = queries.participant_of_message(word.upper())
+        if found:
+            return SearchResult(participant_id=found, message_id=word.upper())
     if not is_participant_id(word):
         raise InvalidInputError(
             "that can be no address, no message's id, and no participant's: those are of letters, "

@@ -12,7 +12,7 @@ from sendtrail.domain.plan import Plan
 from sendtrail.domain.times import Timestamp, now
 from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import InvalidInputError, RefusedError
-from sendtrail.log.event_log import EventLog
+from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import sendable_address
 from sendtrail.mail.markup import with_links, with_pixel
 from sendtrail.mail.templates import Rendered
@@ -71,7 +71,7 @@ class Dispatch:
         *,
         plans: PlanStore,
         renderer: MessageRenderer,
-        log: EventLog,
+        log: Trails,
         eligibility: Eligibility,
         ses_sender: SesSender,
         links: PublicLinks,
@@ -95,7 +95,7 @@ class Dispatch:
         """
         plan = self._plans.get(plan_id)
         message = plan.message(number)
-        done = self._done(message.message_id)
+        done = self._done(message.participant_id, message.message_id)
         if done:
             return done
         (ineligible,) = self._eligibility.of(
@@ -103,25 +103,25 @@ class Dispatch:
             of_communication=plan.recipient(number).communication_id is not None,
         )
         if ineligible:
-            self._log.append_once(plan.event(EventType.DROPPED, number, ineligible.detail()))
+            self._log.append([plan.event(EventType.DROPPED, number, ineligible.detail())])
             return DispatchOutcome.DROPPED
         try:
             mail = self._mail(plan, number)
         except InvalidInputError as error:
-            self._log.append_once(
-                plan.event(EventType.RENDERING_FAILURE, number, {"error": str(error)})
-            )
+            detail = {"error": str(error)}
+            self._log.append([plan.event(EventType.RENDERING_FAILURE, number, detail)])
             return DispatchOutcome.FAILED
         try:
             self._ses_sender.send(mail)
         except RefusedError as error:
-            self._log.append_once(plan.event(EventType.REJECT, number, {"reason": str(error)}))
+            self._log.append([plan.event(EventType.REJECT, number, {"reason": str(error)})])
             return DispatchOutcome.REJECTED
         return DispatchOutcome.SENT
 
-    def _done(self, message_id: str) -> DispatchOutcome | None:
+    def _done(self, participant_id: str, message_id: str) -> DispatchOutcome | None:
         """The outcome of the message by the log; None if it has none."""
-        for event in self._log.beginning(message_id):
+        row = self._log.row(participant_id, message_id)
+        for event in row.decoded()[1] if row else ():
             outcome = _OUTCOMES.get(event.type)
             if outcome:
                 return outcome

@@ -11,7 +11,7 @@ from sendtrail.domain.eligibility import Ineligible
 from sendtrail.domain.events import EventType
 from sendtrail.domain.message import DropReason
 from sendtrail.errors import RejectedRecordError
-from sendtrail.log.event_log import EventLog
+from sendtrail.log.trails import Trails
 from sendtrail.sending.plan_store import PlanStore
 
 __all__ = ["FanOut", "Job", "DispatchOutcome"]
@@ -63,7 +63,7 @@ class FanOut:
     """Fans plans out. Idempotent: messages that are queued twice are sent once."""
 
     def __init__(
-        self, plans: PlanStore, log: EventLog, enqueue: Callable[[Sequence[str]], None]
+        self, plans: PlanStore, log: Trails, enqueue: Callable[[Sequence[str]], None]
     ) -> None:
         """Reads plans from `plans`, and writes events to `log`.
 

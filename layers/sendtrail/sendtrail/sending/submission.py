@@ -16,7 +16,6 @@ from sendtrail.domain.ids import (
     normal_address,
     participant_of_address,
 )
-from sendtrail.domain.participant import current_address
 from sendtrail.domain.plan import Content, Plan, PlannedMessage, SpamReport
 from sendtrail.domain.times import Timestamp, epoch_ms
 from sendtrail.errors import (
@@ -27,7 +26,7 @@ from sendtrail.errors import (
     Problem,
     Problems,
 )
-from sendtrail.log.event_log import EventLog
+from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import canonical_address, sendable_address
 from sendtrail.mail.spam import score
 from sendtrail.mail.templates import Rendered
@@ -125,7 +124,7 @@ class Submission:
         plans: PlanStore,
         templates: TemplateStore,
         renderer: MessageRenderer,
-        log: EventLog,
+        log: Trails,
         communications: CommunicationProjection,
         directory: Directory,
         eligibility: Eligibility,
@@ -348,8 +347,7 @@ class Submission:
         def address(addressee: Addressee) -> str | None:
             if addressee.address is not None:
                 return canonical_address(addressee.address)
-            _, uses = self._directory.participant(addressee.participant_id)
-            use = current_address(uses)
+            use = self._directory.address_to_write_to(addressee.participant_id)
             return use.address if use else None
 
         with ThreadPoolExecutor(max_workers=_READERS) as readers:

@@ -14,7 +14,7 @@ from sendtrail.domain.ids import normal_address, participant_of_address
 from sendtrail.domain.participant import MAX_OWNERS
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.log.event_log import EventLog
+from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import checked_address
 from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
@@ -45,7 +45,7 @@ class StaffCommands:
 
     def __init__(
         self,
-        log: EventLog,
+        log: Trails,
         projection: ParticipantProjection,
         directory: Directory,
         ses_suppression_list: SesSuppressionList,

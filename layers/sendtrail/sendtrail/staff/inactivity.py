@@ -1,13 +1,14 @@
 """The inactivity sweep: once a day, participants who have been silent for years become inactive.
 
-The index ``by_activity_day`` lists participants by the day of their last activity until they are
-marked. So a sweep reads only the days that have become due since the last finished one, however
-many participants there are.
+The index ``by_activity_day`` lists participants by the day of their last known activity until they
+are marked. So a sweep reads only the days that have become due since the last finished one, however
+many participants there are. Opens and clicks are not recorded there when they happen: of those who
+seem due, the sweep asks the messages, and records what they tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -15,9 +16,10 @@ from typing import Final
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event
 from sendtrail.domain.participant import Participant
-from sendtrail.domain.times import Timestamp, parse, years_after
+from sendtrail.domain.times import Timestamp, latest, parse, years_after
 from sendtrail.errors import InvalidInputError
-from sendtrail.log.event_log import EventLog
+from sendtrail.log.trails import Trails
+from sendtrail.projections.activity import Activity
 from sendtrail.projections.items import (
     ACTIVITY_SHARDS,
     PROFILE,
@@ -41,7 +43,7 @@ INDEX: Final = "by_activity_day"
 PAGE: Final = 100
 """How many participants are read, and marked, together: one BatchGetItem."""
 
-FIRST_REACH: Final = timedelta(days=400)
+FIRST_REACH: Final = timedelta(days=1_100)
 """How far back the very first sweep looks; by default the log has no older events."""
 
 DAILY_AT: Final = "03:15"
@@ -91,6 +93,14 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Active:
+    """A participant whose messages show that they have interacted since their row says so."""
+
+    participant_id: str
+    last_active_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
 class SweepResult:
     """The result of a sweep.
 
@@ -137,16 +147,18 @@ def next_sweep(now: Timestamp) -> Timestamp:
 class InactivityReader:
     """Reads who is due to become inactive; marks nobody."""
 
-    def __init__(self, db: DynamoDB, participants: str, *, years: int) -> None:
+    def __init__(self, db: DynamoDB, participants: str, activity: Activity, *, years: int) -> None:
         """Reads the table `participants`.
 
         Args:
             db: where the table is.
             participants: the table's name.
+            activity: tells when participants last opened or clicked.
             years: the years of silence after which a participant is inactive.
         """
         self._db = db
         self._table = participants
+        self._activity = activity
         self.years = years
 
     def look(
@@ -188,7 +200,7 @@ class InactivityReader:
             to_day = here.day
             found, here = self._read(here, most)
             ids += found
-        due = list(self._due(ids, at))
+        due = [found for found in self._silent(ids, at) if isinstance(found, Due)]
         following = here if here.day <= last_day else None
         return DuePage(first_day, last_day, from_day, to_day, due, following)
 
@@ -226,24 +238,31 @@ class InactivityReader:
         following = replace(at, after=last["participant_id"]) if last else at.next()
         return [item["participant_id"] for item in items], following
 
-    def _due(self, participant_ids: list[str], now: Timestamp) -> Iterator[Due]:
-        """Those who are due by their own rows: the index is only eventually consistent."""
+    def _silent(self, participant_ids: list[str], now: Timestamp) -> list[Due | Active]:
+        """Those who have been silent for years by their own rows (the index is only eventually
+        consistent), each as their messages show them: due, or active after all.
+        """
         keys = [{"participant_id": each, "part": PROFILE} for each in participant_ids]
-        for item in self._db.get_all(self._table, keys):
-            found = self._finding(participant_from_item(item))
-            if found and found.since <= now:
-                yield found
+        people = map(participant_from_item, self._db.get_all(self._table, keys))
+        silent = [
+            person
+            for person in people
+            if person.active_at
+            and not person.inactive_since
+            and years_after(person.active_at, self.years) <= now
+        ]
+        return self._db.at_once(lambda person: self._finding(person, now), silent)
 
-    def _finding(self, participant: Participant) -> Due | None:
-        active_at = participant.active_at
-        if active_at is None or participant.inactive_since:
-            return None
-        return Due(
-            participant.participant_id,
-            active_at,
-            years_after(active_at, self.years),
-            interacted=active_at == participant.last_interaction_at,
-        )
+    def _finding(self, person: Participant, now: Timestamp) -> Due | Active:
+        enough = years_after(now, -self.years)
+        opened_at = self._activity.last(person.participant_id, enough=enough)
+        last_interaction_at = latest(person.last_interaction_at, opened_at)
+        active_at = latest(person.active_at, opened_at) or ""
+        since = years_after(active_at, self.years)
+        if since > now:
+            return Active(person.participant_id, active_at)
+        interacted = active_at == last_interaction_at
+        return Due(person.participant_id, active_at, since, interacted)
 
 
 class InactivitySweep(InactivityReader):
@@ -253,13 +272,14 @@ class InactivitySweep(InactivityReader):
         self,
         db: DynamoDB,
         participants: str,
-        log: EventLog,
+        log: Trails,
         projection: ParticipantProjection,
+        activity: Activity,
         *,
         years: int,
     ) -> None:
         """Reads as `InactivityReader` does, and records by `log` and `projection`."""
-        super().__init__(db, participants, years=years)
+        super().__init__(db, participants, activity, years=years)
         self._log = log
         self._projection = projection
 
@@ -295,7 +315,10 @@ class InactivitySweep(InactivityReader):
             return replace(swept, first_day="", last_day="")
         more = True
         while more and at.day <= last_day:
-            due, at = self._page(at, now)
+            silent, at = self._page(at, now)
+            due = [found for found in silent if isinstance(found, Due)]
+            if not dry:
+                self._settle(found for found in silent if isinstance(found, Active))
             if dry:
                 room = len(due) if most is None else most - len(swept.found)
                 swept.found.extend(due[:room])
@@ -307,10 +330,15 @@ class InactivitySweep(InactivityReader):
             self._finish(swept.first_day, _day_before(at.day))
         return replace(swept, place=at if at.day <= last_day else None)
 
-    def _page(self, at: SweepPosition, now: Timestamp) -> tuple[list[Due], SweepPosition]:
-        """Who is due on the next page, and the next position."""
+    def _page(self, at: SweepPosition, now: Timestamp) -> tuple[list[Due | Active], SweepPosition]:
+        """Who is silent on the next page, and the next position."""
         found, following = self._read(at, PAGE)
-        return list(self._due(found, now)), following
+        return self._silent(found, now), following
+
+    def _settle(self, active: Iterable[Active]) -> None:
+        """Records when those interacted who are active after all; they are due years after that."""
+        for each in active:
+            self._projection.settle(each.participant_id, each.last_active_at)
 
     def _mark(self, due: list[Due]) -> None:
         events = [

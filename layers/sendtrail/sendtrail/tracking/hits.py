@@ -8,12 +8,15 @@ from typing import Any, Final
 
 from sendtrail.auth.tokens import ClickedLink, LoadedPixel
 from sendtrail.domain.events import Event, EventType, Recipient
+from sendtrail.domain.hits import slot_of
 from sendtrail.domain.times import Timestamp
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
 
 __all__ = ["PublicRequest", "HitRecorder", "shortened"]
 
 _MAX_AGENT: Final = 1_000
+_MAX_HELD: Final = 10_000
+"""How many slots a process remembers."""
 _KEPT_BITS: Final = {4: 24, 6: 48}
 
 
@@ -34,10 +37,15 @@ class PublicRequest:
 
 
 class HitRecorder:
-    """Records hits as events, with the write fallback."""
+    """Records hits as events, with the write fallback.
+
+    It remembers which slots hold a hit that it wrote: a later one of the same slot would be
+    refused, and costs nothing.
+    """
 
     def __init__(self, writer: FallbackWriter, *, whole_ip_addresses: bool) -> None:
         self._writer = writer
+        self._held: dict[tuple[str, str], Timestamp] = {}
         self._whole = whole_ip_addresses
 
     def opened(self, pixel: LoadedPixel, request: PublicRequest) -> WrittenTo:
@@ -61,9 +69,16 @@ class HitRecorder:
             "user_agent": request.user_agent[:_MAX_AGENT].encode("utf-8", "replace").decode(),
         }
         detail |= {name: value for name, value in client.items() if value}
-        return self._writer.write(
-            Event.of_request(event_type, recipient, request.at, request.request_id, detail)
-        )
+        event = Event.of_request(event_type, recipient, request.at, request.request_id, detail)
+        slot = (event.message_id, slot_of(event))
+        if self._held.get(slot, "~") <= event.at:
+            return WrittenTo.LOG
+        written_to = self._writer.write(event)
+        if written_to is WrittenTo.LOG:
+            self._held[slot] = event.at
+            if len(self._held) > _MAX_HELD:
+                del self._held[next(iter(self._held))]
+        return written_to
 
 
 def shortened(ip: str) -> str:

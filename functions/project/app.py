@@ -1,4 +1,4 @@
-"""project_communications: projects the stream of Messages into the figures of communications."""
+"""project: projects the log's stream into all that is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.projections.items import message_from_item
+from sendtrail.projections.project import image_of
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from sendtrail.wiring import Wiring
 
@@ -21,14 +21,14 @@ wiring = Wiring(logger)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Projects one batch. The tumbling window only serves to name the shard; it has no state."""
-    rows, unreadable = consume(
+    messages, unreadable = consume(
         event,
         names=EVERY_CHANGE,
-        decode=message_from_item,
-        apply=wiring.communication_projection.apply,
+        decode=image_of,
+        apply=wiring.projection.apply,
         quarantine=wiring.quarantine,
     )
-    metrics.add_metric(name="ProjectedCommunications", unit=MetricUnit.Count, value=rows)
+    metrics.add_metric(name="ProjectedMessages", unit=MetricUnit.Count, value=messages)
     if unreadable:
         logger.error("quarantined", extra={"records": unreadable})
     return {"state": {}, "batchItemFailures": []}
