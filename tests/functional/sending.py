@@ -41,7 +41,7 @@ class Post:
         self.world = world
         self.api = Api(world)
         resources = world.backend.resources
-        self.queue = resources.physical["DispatchQueue", ""]
+        self.queues = [resources.physical[name, ""] for name in ("DirectQueue", "DispatchQueue")]
         self._ingest = resources.physical["IngestQueue", ""]
         self._sqs = world.backend.endpoints.client("sqs")
         self._mailboxes = Mailboxes(world.backend.endpoints, resources.physical["SesTopic", ""])
@@ -54,11 +54,11 @@ class Post:
         return said
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Takes what is in the dispatch queue, as records."""
-        return list(self._received(self.queue))
+        """Takes what is in the dispatch queues, as records."""
+        return [record for queue in self.queues for record in self._received(queue)]
 
     def dispatch(self) -> None:
-        """Has dispatch do what is in its queue, until it is empty."""
+        """Has dispatch do what is in its queues, until they are empty."""
         while records := self.jobs():
             for start in range(0, len(records), 10):
                 answer = self.world.call("dispatch", {"Records": records[start : start + 10]})

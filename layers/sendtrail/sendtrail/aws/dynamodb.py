@@ -214,20 +214,31 @@ class DynamoDB:
         update: str,
         names: Mapping[str, str],
         values: Mapping[str, Any],
-    ) -> None:
+        condition: str | None = None,
+        returned: bool = False,
+    ) -> Item:
         """Changes one item by an update expression, or creates it.
 
         Args:
-            names, values: the expression attribute names and values of the update expression.
+            names, values: the expression attribute names and values of both expressions.
+            condition: for the update to happen.
+            returned: whether to return the attributes that were changed, as they are now.
+
+        Raises:
+            ConditionFailedError: the condition does not hold.
         """
-        request = {
+        request: dict[str, Any] = {
             "TableName": table,
             "Key": to_attributes(key),
             "UpdateExpression": update,
             "ExpressionAttributeNames": dict(names),
             "ExpressionAttributeValues": to_attributes(values),
         }
-        self._call("UpdateItem", request)
+        if condition:
+            request["ConditionExpression"] = condition
+        if returned:
+            request["ReturnValues"] = "UPDATED_NEW"
+        return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
 
     def delete(self, table: str, key: Item) -> None:
         """Deletes one item, if it exists."""
