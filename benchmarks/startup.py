@@ -228,14 +228,14 @@ class Tree:
         event["headers"]["authorization"] = f"Bearer {key}"
         return event
 
-    def _job(self, api: RuntimeProcess, letter: int | None, _number: int) -> Json:
+    def _job(self, api: RuntimeProcess, first: int | None, _number: int) -> Json:
         """A job of a new plan of one letter, which the API has taken."""
         draft = sample("http-send-communication")
         del draft["headers"]["idempotency-key"]
         self._here.received("DispatchQueue")
         api.seconds([draft], lambda _, answer: bool(answer["statusCode"] == 202))
         (body,) = self._here.received("DispatchQueue")
-        return sqs_event([json.dumps(json.loads(body) | {"letter": letter})])
+        return sqs_event([json.dumps(json.loads(body) | {"first": first, "count": 1})])
 
     def _sent(self, answer: Any) -> bool:
         """Whether a letter was: SES has another mail."""

@@ -27,6 +27,7 @@ _VERBS: Final = {
     "ses:SendEmail": "send",
     "sqs:ChangeMessageVisibility": "receive",
     "sqs:SendMessage": "send",
+    "sqs:GetQueueAttributes": "count",
 }
 """What each action amounts to; the order of a cell's words. An action not named here fails."""
 _ORDER: Final = ("stream", "receive", *dict.fromkeys(_VERBS.values()))

@@ -199,6 +199,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
         "ingest_queue_url": resources.physical["IngestQueue", ""],
         "ingest_dlq_url": resources.physical["IngestDlq", ""],
         "dispatch_queue_url": resources.physical["DispatchQueue", ""],
+        "direct_queue_url": resources.physical["DirectQueue", ""],
         "dispatch_dlq_url": resources.physical["DispatchDlq", ""],
         "sweep_queue_url": resources.physical["SweepQueue", ""],
         "projections_dlq_url": resources.physical["ProjectionsDlq", ""],

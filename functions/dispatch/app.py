@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.errors import AwsError, SendtrailError, ThrottledError
-from sendtrail.sending.fan_out import Job
+from sendtrail.sending.jobs import Job, JobReport
 from sendtrail.wiring import Wiring
 
 logger = Logger()
@@ -35,34 +36,38 @@ class Batch:
         """Runs one job.
 
         Returns:
-            whether it was done; if not, its message is redelivered, with growing delays.
+            whether all of it was done; if not, it is redelivered, with growing delays.
         """
         try:
-            outcome = self._do(Job.of_text(record["body"]))
+            report = self._do(Job.of_text(record["body"]))
         except SendtrailError as error:
-            if isinstance(error, ThrottledError):
-                self._slow_down = error
             self._defer(record, error)
             return False
         except Exception:
             # A defect of ours, which must not keep the other jobs from running.
             logger.exception("failed", extra={"record_id": record["messageId"]})
             return False
-        metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
-        return True
+        for outcome, count in report.outcomes.items():
+            metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=count)
+        if report.error:
+            self._defer(record, report.error)
+        return report.error is None
 
-    def _do(self, job: Job) -> str:
+    def _do(self, job: Job) -> JobReport:
         if self._slow_down:
             raise self._slow_down
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
-        if job.number is None:
-            return wiring.fan_out.fan_out(job.plan_id).value
-        message_id = wiring.fan_out.message_id(job)
-        return wiring.sender.send(message_id, job.plan_id, job.number)
+        if job.first is None:
+            return JobReport(Counter([wiring.fan_out.fan_out(job.plan_id)]))
+        return wiring.dispatch.send(job)
 
     def _defer(self, record: Mapping[str, Any], error: SendtrailError) -> None:
-        """Defers the message by an exponential backoff with jitter."""
+        """Defers the job by an exponential backoff with jitter, and the rest of the batch if SES
+        asks to slow down.
+        """
+        if isinstance(error, ThrottledError):
+            self._slow_down = error
         attempts = int(record["attributes"].get("ApproximateReceiveCount", 1))
         longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
         seconds = round(longest * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
@@ -78,7 +83,7 @@ class Batch:
         )
         metrics.add_metric(name="Deferred", unit=MetricUnit.Count, value=1)
         try:
-            wiring.defer(record["receiptHandle"], seconds)
+            wiring.defer(record, seconds)
         except AwsError as refused:  # it is redelivered when its visibility timeout ends
             logger.warning("not deferred", extra={"why": str(refused)})
 

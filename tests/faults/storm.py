@@ -140,7 +140,9 @@ class Storm:
 
     def _waiting(self) -> int:
         state = self.running.state
-        return sum(self._number(state[f"{name}_queue_url"]) for name in ("ingest", "dispatch"))
+        return sum(
+            self._number(state[f"{name}_queue_url"]) for name in ("ingest", "dispatch", "direct")
+        )
 
     def _number(self, url: str) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

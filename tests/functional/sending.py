@@ -41,7 +41,7 @@ class Post:
         self.world = world
         self.api = Api(world)
         resources = world.backend.resources
-        self.queue = resources.physical["DispatchQueue", ""]
+        self.queues = [resources.physical[name, ""] for name in ("DirectQueue", "DispatchQueue")]
         self._ingest = resources.physical["IngestQueue", ""]
         self._sqs = world.backend.endpoints.client("sqs")
         self._mailboxes = Mailboxes(world.backend.endpoints, resources.physical["SesTopic", ""])
@@ -54,11 +54,11 @@ class Post:
         return said
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Takes what is in the dispatch queue, as records."""
-        return list(self._received(self.queue))
+        """Takes what is in the dispatch queues, as records."""
+        return [record for queue in self.queues for record in self.received(queue)]
 
     def dispatch(self) -> None:
-        """Has dispatch do what is in its queue, until it is empty."""
+        """Has dispatch do what is in its queues, until they are empty."""
         while records := self.jobs():
             for start in range(0, len(records), 10):
                 answer = self.world.call("dispatch", {"Records": records[start : start + 10]})
@@ -67,7 +67,7 @@ class Post:
     def answer(self) -> None:
         """Has the mailboxes answer what SES took, and folds what they say."""
         self._mailboxes.answer()
-        records = list(self._received(self._ingest))
+        records = list(self.received(self._ingest))
         for start in range(0, len(records), 100):
             answer = self.world.call("ingest", {"Records": records[start : start + 100]})
             assert answer == {"batchItemFailures": []}, answer
@@ -78,7 +78,8 @@ class Post:
         self.dispatch()
         self.answer()
 
-    def _received(self, url: str) -> Iterator[dict[str, Any]]:
+    def received(self, url: str) -> Iterator[dict[str, Any]]:
+        """Takes what is in a queue, as records."""
         while True:
             found = self._sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]

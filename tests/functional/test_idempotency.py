@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
 from botocore.endpoint import Endpoint
 
 from sendtrail.aws.service import Service
+from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
 from sendtrail.errors import BusyError
-from sendtrail.sending.fan_out import Job
-from sendtrail.sending.idempotency import IdempotentSender
+from sendtrail.sending.jobs import Job, JobReport
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, answered, outbox, people
-from tests.functional.world import Context, World
+from tests.functional.world import World
 
-ADDRESS = "success@simulator.amazonses.com"
-MESSAGE = "01M7W4N5E0NPXWGFZZWQ4CMKNX"
+SIMULATOR = "simulator.amazonses.com"
+ADDRESSES = [f"success+{number}@{SIMULATOR}" for number in range(9)]
+DAY = 24 * 3600
 
 
 class KilledError(BaseException):
@@ -32,25 +31,43 @@ class KilledError(BaseException):
 
 
 class Axe:
-    """Counts the calls to AWS, and kills at one of them, before or after it has happened."""
+    """Counts the calls to AWS, and kills at one of them, before or after it has happened: after
+    that, no thread of the process makes another.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.at: int | None = None
         self.after = False
-        self._lock = threading.Lock()
+        self._dead = False
+        self._under_way = 0
+        self._changed = threading.Condition()
 
     def around(self, name: str, call: Callable[[], Any]) -> Any:
         """Does a call, unless it is the one."""
-        with self._lock:
+        with self._changed:
+            if self._dead:
+                raise KilledError(name)
             self.calls.append(name)
-            now = len(self.calls) - 1 == self.at
-        if now and not self.after:
-            raise KilledError(name)
-        answer = call()
+            self._dead = len(self.calls) - 1 == self.at
+            now = self._dead
+            if now and not self.after:
+                raise KilledError(name)
+            self._under_way += 1
+        try:
+            answer = call()
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
         if now:
             raise KilledError(name)
         return answer
+
+    def settle(self) -> None:
+        """Waits until what other threads had begun has reached AWS."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._under_way, 60)
 
 
 @contextmanager
@@ -69,14 +86,28 @@ def killing(monkeypatch: pytest.MonkeyPatch, at: int | None, *, after: bool) -> 
     with monkeypatch.context() as patch:
         patch.setattr(Service, "_exchange", our_call)
         patch.setattr(Endpoint, "_send_request", their_call)
-        yield axe
+        try:
+            yield axe
+        finally:
+            axe.settle()
 
 
 @pytest.fixture
 def post(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Post:
-    """Somebody who sends."""
+    """Somebody who sends a job of ten: nine mails, and one that is dropped."""
     made = Post(World(moto_backend, monkeypatch))
-    made.send(recipients=people(ADDRESS), **NEWS)
+    made.send(recipients=people(*ADDRESSES, "no address"), **NEWS)
+    made.world.call("dispatch", {"Records": made.jobs()})
+    cold_start(made)
+    return made
+
+
+@pytest.fixture
+def single(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Post:
+    """Somebody who sends a direct message: a job of one."""
+    made = Post(World(moto_backend, monkeypatch))
+    draft = {"participant_id": "p0", "address": ADDRESSES[0], "subject": "s", "html": "<p>t</p>"}
+    assert made.api("/v1/messages", "POST", draft)["statusCode"] == 202
     made.world.call("dispatch", {"Records": made.jobs()})
     cold_start(made)
     return made
@@ -88,7 +119,7 @@ def cold_start(post: Post) -> None:
 
 
 def deliver(post: Post, records: list[dict[str, Any]]) -> bool:
-    """Hands the letter to dispatch once; whether that says that it is done."""
+    """Hands jobs to dispatch once; whether that says that they are done."""
     answer = post.world.call("dispatch", {"Records": records})
     return not answer["batchItemFailures"]
 
@@ -101,17 +132,57 @@ def until_done(post: Post, records: list[dict[str, Any]]) -> None:
         assert deliver(post, records)
 
 
+def claims(post: Post) -> list[dict[str, Any]]:
+    """The claims, as DynamoDB has them."""
+    dynamodb = post.world.backend.endpoints.client("dynamodb")
+    items = dynamodb.scan(TableName=post.world.backend.table("Idempotency"))["Items"]
+    return [item for item in items if not item["id"]["S"].startswith("#")]
+
+
+def set_all(post: Post, **numbers: int) -> None:
+    """Changes attributes of every claim."""
+    dynamodb = post.world.backend.endpoints.client("dynamodb")
+    for claim in claims(post):
+        for name, number in numbers.items():
+            dynamodb.update_item(
+                TableName=post.world.backend.table("Idempotency"),
+                Key={"id": claim["id"]},
+                UpdateExpression="SET #name = :number",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":number": {"N": str(number)}},
+            )
+
+
 def doubt_is_over(post: Post) -> None:
     """As if its seconds had gone by."""
-    table = post.world.backend.table("Idempotency")
+    set_all(post, until=1)
+
+
+def forget_claims(post: Post) -> None:
+    """As DynamoDB does when they have expired."""
     dynamodb = post.world.backend.endpoints.client("dynamodb")
-    for item in dynamodb.scan(TableName=table)["Items"]:
-        dynamodb.update_item(
-            TableName=table,
-            Key={"id": item["id"]},
-            UpdateExpression="SET in_progress_expiration = :past",
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
+    for claim in claims(post):
+        table = post.world.backend.table("Idempotency")
+        dynamodb.delete_item(TableName=table, Key={"id": claim["id"]})
+
+
+def make_older(post: Post, records: list[dict[str, Any]], days: int) -> None:
+    """As if the plan of a job had been accepted some days before."""
+    bucket = post.world.backend.resources.physical["PlansBucket", ""]
+    s3 = post.world.backend.endpoints.client("s3")
+    key = f"plans/{Job.of_text(records[0]['body']).plan_id}.json"
+    plan = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+    plan["accepted_at"] = from_epoch_ms(epoch_ms(now()) - days * DAY * 1000)
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(plan).encode())
+    cold_start(post)
+
+
+def sent(post: Post) -> Counter[str]:
+    """How many mails each was sent."""
+    return Counter(mail["destination"][0] for mail in outbox(post.world))
+
+
+ONCE = Counter(ADDRESSES)
 
 
 def calls_of_a_sending(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -122,19 +193,27 @@ def calls_of_a_sending(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[str]
     return axe.calls
 
 
-POINTS = [(at, after) for at in range(7) for after in (False, True)]
+POINTS = [(at, after) for at in range(17) for after in (False, True)]
+POINTS_OF_ONE = [(at, after) for at in range(7) for after in (False, True)]
 
 
-def test_a_sending_is_of_seven_calls(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between which it is killed below; one for SES, one for the refusals."""
+def test_a_job_of_ten_is_of_eight_calls_besides_those_of_ses(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between which it is killed below. A worker that is warm makes five, and one for who was
+    dropped; when others send as well, one fewer.
+    """
     calls = calls_of_a_sending(post, monkeypatch)
-    assert [name for name in calls if name != "GetSecretValue"] == [
-        "GetObject",
-        "PutItem",
-        "Query",
-        "BatchGetItem",
-        "SendEmail",
-        "UpdateItem",
+    assert calls == [
+        "GetObject",  # the plan, once for a worker
+        "PutItem",  # the claim
+        "BatchGetItem",  # who is eligible
+        "GetSecretValue",  # once for a worker
+        "UpdateItem",  # the rate: no slot is taken in the future,
+        "UpdateItem",  # … so from now on
+        *["SendEmail"] * 9,
+        "PutItem",  # who was dropped
+        "UpdateItem",  # the claim
     ]
     assert len(calls) == len(POINTS) // 2
 
@@ -143,7 +222,7 @@ def test_a_sending_is_of_seven_calls(post: Post, monkeypatch: pytest.MonkeyPatch
 def test_a_worker_killed_at_any_point_sends_once(
     post: Post, monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool
 ) -> None:
-    """Before or after each call to AWS; the message comes again until it is done."""
+    """Before or after each call to AWS; the job comes again until it is done."""
     records = post.jobs()
     with killing(monkeypatch, at, after=after) as axe, pytest.raises(KilledError):
         deliver(post, records)
@@ -153,122 +232,234 @@ def test_a_worker_killed_at_any_point_sends_once(
     for _ in range(2):
         post.answer()
         assert deliver(post, records)
-    assert len(outbox(post.world)) == 1
-    (message,) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert sent(post) == ONCE
+    for number in range(9):
+        (message,) = post.api(f"/v1/participants/p{number}/messages")["json"]["items"]
+        assert message["status"] == "delivered"
+    (message,) = post.api("/v1/participants/p9/messages")["json"]["items"]
+    assert (message["status"], message["drop_reason"]) == ("dropped", "invalid_address")
+
+
+@pytest.mark.parametrize(("at", "after"), POINTS_OF_ONE)
+def test_a_worker_of_a_direct_message_killed_at_any_point_sends_once(
+    single: Post, monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool
+) -> None:
+    """As of a job of ten."""
+    records = single.jobs()
+    with killing(monkeypatch, at, after=after) as axe, pytest.raises(KilledError):
+        deliver(single, records)
+    assert len(axe.calls) == at + 1
+    cold_start(single)
+    until_done(single, records)
+    for _ in range(2):
+        single.answer()
+        assert deliver(single, records)
+    assert len(outbox(single.world)) == 1
+    (message,) = single.api("/v1/participants/p0/messages")["json"]["items"]
     assert message["status"] == "delivered"
 
 
-def test_a_record_is_as_powertools_writes_it(post: Post) -> None:
-    """In progress and completed: records that its utility has written hold, and the other way."""
-    table = post.world.backend.table("Idempotency")
-    dynamodb = post.world.backend.endpoints.client("dynamodb")
-    layer = DynamoDBPersistenceLayer(
-        table, key_attr="id", expiry_attr="expiration", boto3_client=dynamodb
-    )
-    config = IdempotencyConfig(
-        event_key_jmespath="id",
-        expires_after_seconds=15 * 24 * 3600,
-        hash_function="sha256",
-        lambda_context=Context(),
-    )
-    seen: list[dict[str, Any]] = []
-
-    def look(*_: Any, **__: Any) -> str:
-        (item,) = dynamodb.scan(TableName=table)["Items"]
-        seen.append(item)
-        return "Sent"
-
-    theirs = idempotent_function(
-        look,
-        data_keyword_argument="job",
-        persistence_store=layer,
-        config=config,
-        key_prefix="dispatch",
-    )
-    assert theirs(job={"id": MESSAGE}) == "Sent"
-    look()
-    ours = IdempotentSender(look, post.world.backend.database(), table, in_doubt_seconds=30)
-    assert ours.send(MESSAGE, "plan", 0) == "Sent"
-    assert len(seen) == 2
-    dynamodb.delete_item(TableName=table, Key={"id": seen[0]["id"]})
-    assert ours.send(MESSAGE, "plan", 0) == "Sent"
-    look()
-    assert theirs(job={"id": MESSAGE}) == "Sent"
-    assert len(seen) == 4
-    assert [_without_times(item) for item in seen[:2]] == [_without_times(i) for i in seen[2:]]
+@pytest.mark.parametrize("at", range(6, 16))
+def test_a_worker_that_finds_a_lapsed_claim_and_is_killed_too_sends_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The first is killed amid its mails, the second amid what it asks and sends."""
+    records = post.jobs()
+    with killing(monkeypatch, 10, after=True), pytest.raises(KilledError):
+        deliver(post, records)
+    post.answer()
+    doubt_is_over(post)
+    cold_start(post)
+    with killing(monkeypatch, at + 4, after=at % 2 == 0), pytest.raises(KilledError):
+        deliver(post, records)
+    cold_start(post)
+    until_done(post, records)
+    assert sent(post) == ONCE
 
 
-def _without_times(item: dict[str, Any]) -> dict[str, Any]:
-    """A record whose times are told by their kind and the number of their digits alone."""
-    return {
-        name: {kind: len(text) if kind == "N" else text for kind, text in value.items()}
-        for name, value in item.items()
-    }
+def test_a_claim_says_what_came_of_each_message_and_is_kept(post: Post) -> None:
+    """In one attribute, in order, with a revision; for 45 days after it was changed."""
+    records = post.jobs()
+    assert deliver(post, records)
+    (claim,) = claims(post)
+    plan_id = Job.of_text(records[0]["body"]).plan_id
+    assert claim["id"]["S"] == f"{plan_id}#0+10"
+    assert (claim["marks"]["S"], claim["revision"]["N"]) == ("sssssssssd", "2")
+    assert int(claim["expiration"]["N"]) >= int(time.time()) + 45 * DAY - 60
 
 
-def test_after_the_record_is_gone_the_log_still_knows(post: Post) -> None:
-    """A message that comes again after weeks, or by a redrive, is not sent again."""
+def test_what_is_done_is_asked_for_by_two_calls(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that the queue brings twice changes nothing."""
+    records = post.jobs()
+    assert deliver(post, records)
+    before = claims(post)
+    with killing(monkeypatch, None, after=False) as axe:
+        assert deliver(post, records)
+    assert axe.calls == ["PutItem", "GetItem"]
+    assert claims(post) == before
+
+
+@pytest.mark.parametrize("days", [30, 45, 59])
+def test_after_the_claim_is_gone_the_log_still_knows(post: Post, days: int) -> None:
+    """A job that comes again after weeks, by a redrive, is not sent again."""
     records = post.jobs()
     assert deliver(post, records)
     post.answer()
-    table = post.world.backend.table("Idempotency")
-    dynamodb = post.world.backend.endpoints.client("dynamodb")
-    for item in dynamodb.scan(TableName=table)["Items"]:
-        dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
+    forget_claims(post)
+    make_older(post, records, days + 1)
     assert deliver(post, records)
-    assert len(outbox(post.world)) == 1
+    assert sent(post) == ONCE
+
+
+def test_a_claim_that_has_expired_holds_until_dynamodb_deletes_it(post: Post) -> None:
+    """Which may take days."""
+    records = post.jobs()
+    assert deliver(post, records)
+    set_all(post, expiration=1, until=1)
+    cold_start(post)
+    assert deliver(post, records)
+    assert sent(post) == ONCE
+
+
+def test_a_job_that_was_never_done_is_sent_after_weeks(post: Post) -> None:
+    """The log says nothing of it, and ingest is not behind."""
+    records = post.jobs()
+    make_older(post, records, 40)
+    assert deliver(post, records)
+    assert sent(post) == ONCE
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_while_ingest_is_behind_nothing_in_doubt_is_sent_again(post: Post, *, taken: bool) -> None:
+    """The Send may be among what it has not written."""
+    records = post.jobs()
+    with answered(post.world, {"error": "InternalFailure", "status": 500, "taken": taken}):
+        assert not deliver(post, records)
+    post.answer()
+    sqs = post.world.backend.endpoints.client("sqs")
+    url = post.world.backend.resources.physical["IngestQueue", ""]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"eventType": "none"}))
+    for _ in range(2):
+        doubt_is_over(post)
+        assert deliver(post, records) == taken  # what the log has is settled all the same
+        assert sum(sent(post).values()) == 8 + taken
+    (held,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    doubt_is_over(post)
+    assert deliver(post, records) == taken  # what a worker has taken is not written yet
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=held["ReceiptHandle"])
+    doubt_is_over(post)
+    assert deliver(post, records)
+    assert sent(post) == ONCE
 
 
 def test_two_workers_at_once_send_once(post: Post) -> None:
     """The one that is second waits for the first to be done."""
     records = post.jobs()
     job = Job.of_text(records[0]["body"])
-    made = post.world.function("dispatch").wiring
-    message_id = made.fan_out.message_id(job)
-    answers: list[str] = []
+    dispatch = post.world.function("dispatch").wiring.dispatch
+    with answered(post.world, {"hang": 0.5, "taken": True}):
+        answers = at_once(4, lambda: dispatch.send(job))
+    (report,) = [each for each in answers if each != "busy"]
+    assert isinstance(report, JobReport)
+    assert (report.outcomes, report.error) == (Counter(Sent=9, Dropped=1), None)
+    assert answers.count("busy") == 3
+    assert deliver(post, records)
+    assert sent(post) == ONCE
 
-    def work() -> None:
+
+def test_two_workers_who_find_a_lapsed_claim_send_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes it over, by its revision."""
+    records = post.jobs()
+    with killing(monkeypatch, 8, after=False), pytest.raises(KilledError):
+        deliver(post, records)
+    post.answer()
+    doubt_is_over(post)
+    cold_start(post)
+    dispatch = post.world.function("dispatch").wiring.dispatch
+    job = Job.of_text(records[0]["body"])
+    with answered(post.world, {"hang": 0.5, "taken": True}):
+        answers = at_once(4, lambda: dispatch.send(job))
+    assert sum(isinstance(each, JobReport) and bool(each.outcomes) for each in answers) == 1
+    assert deliver(post, records)
+    assert sent(post) == ONCE
+
+
+def at_once(workers: int, work: Callable[[], JobReport]) -> list[JobReport | str]:
+    """What each of so many workers answers; "busy" if another is at it."""
+    answers: list[JobReport | str] = []
+
+    def answer() -> None:
         try:
-            answers.append(made.sender.send(message_id, job.plan_id, job.number))
+            answers.append(work())
         except BusyError:
             answers.append("busy")
 
-    with answered(post.world, {"hang": 0.5, "taken": True}):
-        workers = [threading.Thread(target=work) for _ in range(4)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-    assert sorted(answers) == ["Sent", "busy", "busy", "busy"]
-    assert deliver(post, records)
-    assert len(outbox(post.world)) == 1
+    threads = [threading.Thread(target=answer) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
 
 
 @pytest.mark.parametrize("taken", [True, False])
 def test_an_answer_that_is_lost_leaves_it_to_the_log(post: Post, *, taken: bool) -> None:
-    """SES took the mail, or did not, and nobody was told: the Send is in the log, or it is sent."""
+    """SES took the mail, or did not, and nobody was told: the Send is in the log, or it is sent.
+    The other nine are done.
+    """
     records = post.jobs()
     with answered(post.world, {"error": "InternalFailure", "status": 500, "taken": taken}):
         assert not deliver(post, records)
     assert not deliver(post, records)
-    assert len(outbox(post.world)) == int(taken)
+    assert sum(sent(post).values()) == 8 + taken
+    (claim,) = claims(post)
+    assert Counter(claim["marks"]["S"]) == Counter("ssssssss?d")
     until_done(post, records)
-    assert len(outbox(post.world)) == 1
+    assert sent(post) == ONCE
 
 
-def test_a_throttled_sending_may_follow_at_once(post: Post) -> None:
-    """SES said that it did not take it: there is no doubt."""
+def test_of_ten_the_one_that_was_throttled_may_follow_at_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SES said that it did not take it: there is no doubt. The others are not tried again."""
     records = post.jobs()
     with answered(post.world, {"error": "TooManyRequestsException", "status": 429}):
         assert not deliver(post, records)
-    assert deliver(post, records)
-    assert len(outbox(post.world)) == 1
+    assert sum(sent(post).values()) == 8
+    (claim,) = claims(post)
+    assert Counter(claim["marks"]["S"]) == Counter("ssssssss-d")
+    with killing(monkeypatch, None, after=False) as axe:
+        assert deliver(post, records)
+    assert axe.calls.count("SendEmail") == 1
+    assert "Query" not in axe.calls
+    assert sent(post) == ONCE
+
+
+def test_one_in_doubt_does_not_hold_up_one_that_was_throttled(post: Post) -> None:
+    """The one follows at once, the other when its time is over."""
+    records = post.jobs()
+    slow = {"error": "TooManyRequestsException", "status": 429}
+    lost = {"error": "InternalFailure", "status": 500, "taken": True}
+    with answered(post.world, slow, lost):
+        assert not deliver(post, records)
+    assert sum(sent(post).values()) == 8
+    assert not deliver(post, records)
+    assert sent(post) == ONCE
+    (claim,) = claims(post)
+    assert Counter(claim["marks"]["S"]) == Counter("ssssssss?d")
+    until_done(post, records)
+    assert sent(post) == ONCE
 
 
 def test_a_plan_expanded_twice_is_sent_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed between any two of its writes, too."""
+    """Killed between any two of its writes, too, and after the rate has changed."""
     post.jobs()
-    said = post.send(recipients=people("a@example.com", "b@example.com"), **NEWS)
+    addresses = [f"{number}@example.com" for number in range(12)]
+    said = post.send(recipients=people(*addresses), **NEWS)
     (record,) = post.jobs()
     for at in range(4):
         with killing(monkeypatch, at, after=True):
@@ -276,10 +467,17 @@ def test_a_plan_expanded_twice_is_sent_once(post: Post, monkeypatch: pytest.Monk
                 post.world.call("dispatch", {"Records": [record]})
             except KilledError:
                 continue
-    post.world.call("dispatch", {"Records": [record]})
-    post.dispatch()
+    for rate in ("400", "4"):
+        monkeypatch.setenv("SEND_RATE", rate)
+        cold_start(post)
+        post.world.call("dispatch", {"Records": [record]})
+    jobs = post.jobs()
+    assert len(jobs) >= 4
+    assert len({each["body"] for each in jobs}) == 2
+    monkeypatch.setenv("SEND_RATE", "400")
+    cold_start(post)
+    assert deliver(post, jobs)
     post.answer()
-    mails = [each["destination"][0] for each in outbox(post.world)]
-    assert sorted(mails) == ["a@example.com", "b@example.com"]
+    assert sent(post) == Counter(addresses)
     found = post.api(f"/v1/communications/{said['communication_id']}")["json"]
-    assert (found["recipients"], found["sent"], found["delivered"]) == (2, 2, 2)
+    assert (found["recipients"], found["sent"], found["delivered"]) == (12, 12, 12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -448,19 +449,20 @@ def test_tracking_can_be_switched_off_for_a_mailing(post: Post) -> None:
 
 
 def test_sending_slows_down_when_ses_says_so(post: Post) -> None:
-    """The rest of the batch goes back to the queue, later each time."""
-    post.send(recipients=people(*[f"success+{n}@{SIMULATOR}" for n in range(4)]), **NEWS)
+    """What is left of the job, and the rest of the batch, goes back to the queue, later each time."""
+    post.send(recipients=people(*[f"success+{n}@{SIMULATOR}" for n in range(24)]), **NEWS)
     post.world.call("dispatch", {"Records": post.jobs()})
     records = post.jobs()
+    assert len(records) == 3
     slow = {"error": "TooManyRequestsException", "status": 429, "message": "Maximum sending rate"}
     with answered(post.world, {}, slow):
         answer = post.world.call("dispatch", {"Records": records})
     failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
-    assert failed == {record["messageId"] for record in records[1:]}
-    assert len(outbox(post.world)) == 1
-    again = [record for record in records if record["messageId"] in failed]
-    assert post.world.call("dispatch", {"Records": again}) == {"batchItemFailures": []}
-    assert len(outbox(post.world)) == 4
+    assert failed == {record["messageId"] for record in records}
+    assert len(outbox(post.world)) == 9
+    assert post.world.call("dispatch", {"Records": records}) == {"batchItemFailures": []}
+    assert len({mail["destination"][0] for mail in outbox(post.world)}) == 24
+    assert len(outbox(post.world)) == 24
 
 
 @pytest.mark.parametrize(
@@ -499,13 +501,53 @@ def test_a_job_that_is_none_fails_alone(post: Post) -> None:
     """And goes, after its tries, to the dead-letter queue."""
     post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
     (record,) = post.jobs()
-    bad = [record | {"messageId": f"bad-{n}", "body": body} for n, body in enumerate(BAD_JOBS)]
+    plan_id = json.loads(record["body"])["plan"]
+    bodies = [*BAD_JOBS, *(json.dumps({"plan": plan_id} | each) for each in BAD_RANGES)]
+    bad = [record | {"messageId": f"bad-{n}", "body": body} for n, body in enumerate(bodies)]
     answer = post.world.call("dispatch", {"Records": [*bad, record]})
     failed = [each["itemIdentifier"] for each in answer["batchItemFailures"]]
     assert failed == [each["messageId"] for each in bad]
+    assert outbox(post.world) == []
 
 
-BAD_JOBS = ["", "no json", "[]", '{"plan": 1}', '{"plan": "none"}', '{"plan": "x", "letter": "y"}']
+BAD_JOBS = ["", "no json", "[]", '{"plan": 1}', '{"plan": "none"}', '{"plan": "x", "first": "y"}']
+BAD_RANGES: list[dict[str, Any]] = [
+    {"first": 0, "count": 0},
+    {"first": 0, "count": 2},  # there is one message
+    {"first": 1, "count": 1},
+    {"first": -1, "count": 1},
+    {"first": True, "count": 1},
+    {"first": 0, "count": "1"},
+    {"first": 0},
+]
+
+
+def test_direct_messages_have_a_queue_of_their_own(post: Post) -> None:
+    """So that no mailing stands before them: neither its plan nor its jobs."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    draft = {"participant_id": "p1", "address": f"a@{SIMULATOR}", "subject": "s", "text": "t"}
+    assert post.api("/v1/messages", "POST", draft)["statusCode"] == 202
+    for _ in ("plans", "messages"):
+        direct, mailing = (list(post.received(queue)) for queue in post.queues)
+        assert (len(direct), len(mailing)) == (1, 1)
+        answer = post.world.call("dispatch", {"Records": [*direct, *mailing]})
+        assert answer == {"batchItemFailures": []}
+    assert len(outbox(post.world)) == 2
+
+
+def test_a_copy_is_in_the_same_job_and_is_eligible_by_rules_of_its_own(post: Post) -> None:
+    """A sender who unsubscribed from mailings gets the copy all the same."""
+    address = f"boss@{SIMULATOR}"
+    mailing = {"recipients": people(address), **NEWS}
+    post.send(**mailing)
+    post.run()
+    post.api("/v1/participants/p0/subscription", "PUT", {"subscribed": False})
+    post.send(**mailing, copy_to=[address])
+    post.world.call("dispatch", {"Records": post.jobs()})
+    (record,) = post.jobs()
+    assert json.loads(record["body"])["count"] == 2
+    assert post.world.call("dispatch", {"Records": [record]}) == {"batchItemFailures": []}
+    assert [mail["tags"]["kind"] for mail in outbox(post.world)] == ["newsletter", "copy"]
 
 
 def test_lifting_a_suppression_takes_the_address_off_sess_list_too(post: Post) -> None:

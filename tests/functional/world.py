@@ -43,6 +43,7 @@ class World:
         for function in backend.resources.functions():
             for name, value in backend.variables(function).items():
                 monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SEND_RATE", "400")  # as fast as it goes
         self.wiring = Wiring(logging.getLogger())
         self._functions: dict[str, ModuleType] = {}
         self._iterators: dict[tuple[str, str], str] = {}

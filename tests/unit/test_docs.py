@@ -20,7 +20,7 @@ from sendtrail.intake.envelopes import notifications
 from sendtrail.intake.parser import events_of
 from sendtrail.log.fallback import WrittenTo
 from sendtrail.metrics import METRICS
-from sendtrail.sending.fan_out import DispatchOutcome
+from sendtrail.sending.jobs import DispatchOutcome
 from tests.support import ROOT, undocumented
 
 PACKAGE = ROOT / "layers/sendtrail/sendtrail"

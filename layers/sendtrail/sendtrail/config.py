@@ -104,7 +104,7 @@ class Settings:
 
     @property
     def idempotency_table(self) -> str:
-        """The table of idempotency records, one for each message."""
+        """The table of claims, one for each job, and of the send rate."""
         return self.text("IDEMPOTENCY_TABLE")
 
     @property
@@ -113,14 +113,24 @@ class Settings:
         return self.text("PLANS_BUCKET")
 
     @property
+    def ingest_queue_url(self) -> str:
+        """The queue of events to ingest: while it holds any, the log may lack some."""
+        return self.text("INGEST_QUEUE_URL")
+
+    @property
     def hits_queue_url(self) -> str:
         """The queue of hits and choices that the public routes could not write."""
         return self.text("HITS_QUEUE_URL")
 
     @property
     def dispatch_queue_url(self) -> str:
-        """The queue of jobs: plans to fan out, and messages to send."""
+        """The queue of a mailing's jobs: plans to fan out, and messages to send."""
         return self.text("DISPATCH_QUEUE_URL")
+
+    @property
+    def direct_queue_url(self) -> str:
+        """The queue of direct messages' jobs, which wait for no mailing."""
+        return self.text("DIRECT_QUEUE_URL")
 
     @property
     def sweep_queue_url(self) -> str:
@@ -143,16 +153,9 @@ class Settings:
         return self.text("CONFIGURATION_SET")
 
     @property
-    def sends_per_second(self) -> float:
-        """The most messages that one worker sends per second: SEND_RATE / SEND_WORKERS."""
-        rate = self.integer("SEND_RATE", minimum=1, maximum=100_000)
-        workers = self.integer("SEND_WORKERS", minimum=1, maximum=1000)
-        if workers > 5 * rate:
-            raise ConfigurationError(
-                f"{workers} workers for {rate} messages a second (SEND_WORKERS, SEND_RATE): each "
-                "would wait longer than 5 seconds; at most 5 for each message a second are allowed"
-            )
-        return rate / workers
+    def send_rate(self) -> int:
+        """The most messages that are sent per second, by all workers together."""
+        return self.integer("SEND_RATE", minimum=1, maximum=100_000)
 
     @property
     def in_doubt_seconds(self) -> int:

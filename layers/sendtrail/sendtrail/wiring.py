@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sendtrail.config import Settings, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sendtrail.auth.api_key_ring import ApiKeyRing
     from sendtrail.auth.api_keys import ApiKeys
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sendtrail.auth.tokens import Cursors, LinkTokens
     from sendtrail.aws.dynamodb import DynamoDB
     from sendtrail.aws.sqs import Sqs
+    from sendtrail.domain.plan import Plan
     from sendtrail.intake.ingest import Ingest
     from sendtrail.log.fallback import FallbackWriter, Logs
     from sendtrail.log.trails import Trails
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from sendtrail.projections.project import Projection
     from sendtrail.reading.history import History
     from sendtrail.reading.preview import Preview
+    from sendtrail.sending.dispatch import Dispatch
     from sendtrail.sending.fan_out import FanOut
-    from sendtrail.sending.idempotency import IdempotentSender
+    from sendtrail.sending.jobs import Job
     from sendtrail.sending.plan_store import PlanStore
     from sendtrail.sending.rendering import MessageRenderer
     from sendtrail.sending.submission import Submission
@@ -300,10 +302,9 @@ class Wiring:
     def submission(self) -> Submission:
         """The submission of drafts: validates and accepts them for sending."""
         from sendtrail.sending.eligibility import Eligibility
-        from sendtrail.sending.fan_out import Job
+        from sendtrail.sending.jobs import Job, job_size
         from sendtrail.sending.submission import Submission
 
-        send = self.send_to(self.settings.dispatch_queue_url)
         return Submission(
             plans=self.plans,
             templates=self.templates,
@@ -312,35 +313,53 @@ class Wiring:
             communications=self.communication_projection,
             directory=self.directory,
             eligibility=Eligibility(self.directory),
-            enqueue=lambda plan_id: send(Job(plan_id).to_text()),
+            enqueue=lambda plan: self._enqueue(plan, [Job(plan.plan_id)]),
             max_recipients=self.settings.max_recipients,
             spam_threshold=self.settings.spam_threshold,
+            job_size=job_size(self.settings.send_rate),
         )
 
     @cached_property
     def fan_out(self) -> FanOut:
-        """The fan-out of plans into jobs, one for each message."""
+        """The fan-out of plans into jobs."""
         from sendtrail.sending.fan_out import FanOut
 
-        enqueue = partial(self.sqs.send_all, self.settings.dispatch_queue_url)
-        return FanOut(self.plans, self.trails, enqueue)
+        return FanOut(self.plans, self.trails, self._enqueue)
 
-    @cached_property
-    def defer(self) -> partial[None]:
-        """Defers a message of the dispatch queue, by receipt handle and seconds."""
-        return partial(self.sqs.defer, self.settings.dispatch_queue_url)
-
-    @cached_property
-    def sender(self) -> IdempotentSender:
-        """The idempotent sender. It is slow to import; fanning out does not need it."""
-        from sendtrail.sending.dispatch import Dispatch, PublicLinks
-        from sendtrail.sending.eligibility import Eligibility
-        from sendtrail.sending.idempotency import IdempotentSender
-        from sendtrail.sending.ses_sender import RateLimiter, SesSender
-
+    def _enqueue(self, plan: Plan, jobs: Sequence[Job]) -> None:
+        """Queues jobs of a plan: a direct message's where no mailing is before it."""
         settings = self.settings
-        dispatch = Dispatch(
+        direct = plan.communication_id is None
+        url = settings.direct_queue_url if direct else settings.dispatch_queue_url
+        self.sqs.send_all(url, [job.to_text() for job in jobs])
+
+    def defer(self, record: Mapping[str, Any], seconds: int) -> None:
+        """Defers a job that was received from a dispatch queue.
+
+        Raises:
+            AwsError: it is redelivered when its visibility timeout ends.
+        """
+        direct = self.settings.direct_queue_url
+        name = record["eventSourceARN"].rpartition(":")[2]
+        url = direct if direct.endswith(f"/{name}") else self.settings.dispatch_queue_url
+        self.sqs.defer(url, record["receiptHandle"], seconds)
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        """The sender of messages. It is slow to import; fanning out does not need it."""
+        from sendtrail.sending.claims import Claims
+        from sendtrail.sending.dispatch import Dispatch, PublicLinks, outcome_by
+        from sendtrail.sending.eligibility import Eligibility
+        from sendtrail.sending.rate_limiter import RateLimiter
+        from sendtrail.sending.ses_sender import SesSender
+
+        settings, table = self.settings, self.settings.idempotency_table
+        doubt = settings.in_doubt_seconds
+        return Dispatch(
             plans=self.plans,
+            claims=Claims(self.database, table, in_doubt_seconds=doubt),
+            outcome=lambda *message: outcome_by(self.trails.in_row(*message)),
+            caught_up=lambda: self.sqs.is_empty(settings.ingest_queue_url),
             renderer=self.renderer,
             log=self.trails,
             eligibility=Eligibility(self.directory),
@@ -348,15 +367,9 @@ class Wiring:
                 self.ses,
                 sender=settings.sender_address,
                 configuration_set=settings.configuration_set,
-                rate_limiter=RateLimiter(settings.sends_per_second),
+                rate_limiter=RateLimiter(self.database, table, rate=settings.send_rate),
             ),
             links=PublicLinks(settings.public_url, self.link_tokens),
-        )
-        return IdempotentSender(
-            dispatch.send,
-            self.database,
-            settings.idempotency_table,
-            in_doubt_seconds=settings.in_doubt_seconds,
         )
 
     # --- tracking --------------------------------------------------------------------------------

@@ -223,16 +223,19 @@ class DynamoDB:
         names: Mapping[str, str],
         values: Mapping[str, Any],
         condition: str | None = None,
-    ) -> None:
-        """Changes one item by an update expression, or creates it; if `condition` holds.
+        returned: bool = False,
+    ) -> Item:
+        """Changes one item by an update expression, or creates it.
 
         Args:
             names, values: the expression attribute names and values of both expressions.
+            condition: for the update to happen.
+            returned: whether to return the attributes that were changed, as they are now.
 
         Raises:
-            ConditionFailedError: it does not.
+            ConditionFailedError: the condition does not hold.
         """
-        request = {
+        request: dict[str, Any] = {
             "TableName": table,
             "Key": to_attributes(key),
             "UpdateExpression": update,
@@ -241,7 +244,9 @@ class DynamoDB:
         }
         if condition:
             request["ConditionExpression"] = condition
-        self._call("UpdateItem", request)
+        if returned:
+            request["ReturnValues"] = "UPDATED_NEW"
+        return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
 
     def delete(self, table: str, key: Item) -> None:
         """Deletes one item, if it exists."""

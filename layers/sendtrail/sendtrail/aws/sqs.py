@@ -1,4 +1,4 @@
-"""A thin SQS client: sends messages, and defers received ones."""
+"""A thin SQS client: sends messages, defers received ones, and says whether a queue is empty."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from sendtrail.errors import AwsError
 __all__ = ["Sqs"]
 
 _MAX_ENTRIES: Final = 10  # SendMessageBatch
+_COUNTS: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 
 
 class Sqs:
@@ -66,3 +71,15 @@ class Sqs:
                 "VisibilityTimeout": seconds,
             },
         )
+
+    def is_empty(self, queue_url: str) -> bool:
+        """Whether a queue has no message: none to be received, and none that is being worked on.
+
+        SQS counts approximately: what was sent within the last minute may be missing.
+
+        Raises:
+            AwsError: nobody knows.
+        """
+        request = {"QueueUrl": queue_url, "AttributeNames": list(_COUNTS)}
+        counts = self._service.call("GetQueueAttributes", request)["Attributes"]
+        return not any(int(counts[name]) for name in _COUNTS)

@@ -74,6 +74,7 @@ class Plan:
         tracked: whether its messages have our pixel and links.
         messages: the messages, in the order of the request.
         copies: the sender's confirmation copies: not tracked, and not in the figures.
+        job_size: how many messages a job of the dispatch queue sends.
     """
 
     plan_id: str
@@ -88,6 +89,7 @@ class Plan:
     tracked: bool = True
     reply_to: str | None = None
     copies: Sequence[PlannedMessage] = ()
+    job_size: int = 1
 
     @property
     def all_messages(self) -> list[PlannedMessage]:

@@ -100,10 +100,10 @@ class Trails:
                 found[number] = found[number] or error
         return found
 
-    def row(self, participant_id: str, message_id: str) -> TrailRow | None:
-        """A message's row, strongly consistently; None if there is none."""
+    def in_row(self, participant_id: str, message_id: str) -> list[Event]:
+        """The events in a message's row, oldest first, strongly consistently."""
         item = self._db.get(self._table, {"trail": participant_id, "entry": message_id})
-        return TrailRow.of_item(item) if item else None
+        return TrailRow.of_item(item).decoded()[1] if item else []
 
     def slots(self, message_id: str, prefix: str, limit: int) -> list[Event]:
         """The hits or choices in a message's slots whose keys begin with `prefix`, in order of the

@@ -1,32 +1,45 @@
-"""Dispatch: sends a message of a plan, or drops it with a reason."""
+"""Dispatch: sends the messages of a job, or drops them with a reason."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sendtrail.auth.tokens import LinkTokens
-from sendtrail.domain.events import EventType
-from sendtrail.domain.plan import Plan
-from sendtrail.domain.times import Timestamp, now
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.plan import Plan, PlannedMessage
+from sendtrail.domain.times import Timestamp, epoch_ms, now
 from sendtrail.domain.urls import in_a_header
-from sendtrail.errors import InvalidInputError, RefusedError
+from sendtrail.errors import (
+    AwsError,
+    BusyError,
+    InvalidInputError,
+    RefusedError,
+    RejectedRecordError,
+    ThrottledError,
+)
 from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import sendable_address
 from sendtrail.mail.markup import with_links, with_pixel
 from sendtrail.mail.templates import Rendered
+from sendtrail.sending.claims import Claim, Claims, Mark
 from sendtrail.sending.eligibility import Eligibility
-from sendtrail.sending.fan_out import DispatchOutcome
+from sendtrail.sending.jobs import DispatchOutcome, Job, JobReport
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
 from sendtrail.sending.ses_sender import OutgoingMail, SesSender
 
-__all__ = ["Dispatch", "PublicLinks"]
+__all__ = ["Dispatch", "PublicLinks", "outcome_by"]
 
 MAX_TRACKED_URL: Final = 6_000
 """Links that take more bytes than this in a token or a header are not tracked: API Gateway allows
 10,240 for request line and headers."""
+
+_CLAIMED_MS: Final = 30 * 24 * 3_600_000
+"""For so long after a plan was accepted, whatever was tried of it has a claim: claims are kept for
+half as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,70 +75,112 @@ class PublicLinks:
 
 
 class Dispatch:
-    """Sends messages. Idempotent once the log has the outcome; `IdempotentSender` covers the time
-    before.
-    """
+    """Sends the messages of jobs, each at most once, or drops them with a reason."""
 
     def __init__(
         self,
         *,
         plans: PlanStore,
+        claims: Claims,
+        outcome: Callable[[str, str], DispatchOutcome | None],
+        caught_up: Callable[[], bool],
         renderer: MessageRenderer,
         log: Trails,
         eligibility: Eligibility,
         ses_sender: SesSender,
         links: PublicLinks,
     ) -> None:
+        """Takes what it works with.
+
+        Args:
+            outcome: what came of a message, by its participant and id, as the log says, read
+                consistently; None if it says nothing.
+            caught_up: whether the log has all that SES has told (docs/decisions/0023).
+        """
         self._plans = plans
+        self._claims = claims
+        self._outcome = outcome
+        self._caught_up = caught_up
         self._renderer = renderer
         self._log = log
         self._eligibility = eligibility
         self._ses_sender = ses_sender
         self._links = links
 
-    def send(self, plan_id: str, number: int) -> DispatchOutcome:
-        """Sends one message, unless the log has its outcome or the recipient is not eligible.
-
-        Args:
-            number: the message's, in the plan.
+    def send(self, job: Job) -> JobReport:
+        """Sends what is left of a job, unless the log has its outcome or the recipient is not
+        eligible.
 
         Raises:
-            ThrottledError, AwsError: it was not sent; it may be retried.
-            BusyError: it is not known whether it was sent.
+            RejectedRecordError: its plan has no such job.
+            AwsError: nothing was sent; or what was sent is recorded nowhere yet, and in doubt.
         """
-        plan = self._plans.get(plan_id)
-        message = plan.message(number)
-        done = self._done(message.participant_id, message.message_id)
-        if done:
-            return done
-        (ineligible,) = self._eligibility.of(
-            [(message.participant_id, message.address)],
-            of_communication=plan.recipient(number).communication_id is not None,
-        )
-        if ineligible:
-            self._log.append([plan.event(EventType.DROPPED, number, ineligible.detail())])
-            return DispatchOutcome.DROPPED
+        plan = self._plans.get(job.plan_id)
+        if job not in Job.all_of(plan):
+            raise RejectedRecordError(f"plan {job.plan_id} has no job {job.first}+{job.count}")
+        attempt = Attempt(plan, job, self._claims.take(job))
         try:
-            mail = self._mail(plan, number)
-        except InvalidInputError as error:
-            detail = {"error": str(error)}
-            self._log.append([plan.event(EventType.RENDERING_FAILURE, number, detail)])
-            return DispatchOutcome.FAILED
-        try:
-            self._ses_sender.send(mail)
-        except RefusedError as error:
-            self._log.append([plan.event(EventType.REJECT, number, {"reason": str(error)})])
-            return DispatchOutcome.REJECTED
-        return DispatchOutcome.SENT
+            self._ask_the_log(attempt)
+            self._prepare(attempt)
+        except Exception:  # none of it has been sent
+            self._claims.release(attempt.claim, {})
+            raise
+        self._deliver(attempt)
+        self._record(attempt)
+        if attempt.claim.trying:
+            self._claims.release(attempt.claim, attempt.marks)
+        return attempt.report()
 
-    def _done(self, participant_id: str, message_id: str) -> DispatchOutcome | None:
-        """The outcome of the message by the log; None if it has none."""
-        row = self._log.row(participant_id, message_id)
-        for event in row.decoded()[1] if row else ():
-            outcome = _OUTCOMES.get(event.type)
+    def _ask_the_log(self, attempt: Attempt) -> None:
+        """Settles what the log knows of; what it may not know of yet stays in doubt."""
+        places = attempt.unsure(epoch_ms(now()))
+        if not places:
+            return
+        # Looked at first: what is in no queue now is in the log that is read thereafter.
+        caught_up = self._caught_up()
+        for place in places:
+            message = attempt.message(place)
+            outcome = self._outcome(message.participant_id, message.message_id)
             if outcome:
-                return outcome
-        return None
+                attempt.marks[place] = Mark[outcome.name]
+            elif not caught_up:
+                attempt.leave(place, BusyError("Behind", "ingest has more to write"))
+
+    def _prepare(self, attempt: Attempt) -> None:
+        """Drops whom it must, and renders the mails of all others."""
+        plan, places = attempt.plan, attempt.left()
+        recipients = [plan.recipient(attempt.number(place)) for place in places]
+        for place, ineligible in zip(places, self._eligibility.of(recipients), strict=True):
+            if ineligible:
+                attempt.end(place, Mark.DROPPED, EventType.DROPPED, ineligible.detail())
+                continue
+            try:
+                attempt.mails[place] = self._mail(plan, attempt.number(place))
+            except InvalidInputError as error:
+                detail = {"error": str(error)}
+                attempt.end(place, Mark.FAILED, EventType.RENDERING_FAILURE, detail)
+
+    def _deliver(self, attempt: Attempt) -> None:
+        direct = attempt.plan.communication_id is None
+        mails = list(attempt.mails.values())
+        found = self._ses_sender.send(mails, until=attempt.claim.until, direct=direct)
+        for place, error in zip(attempt.mails, found, strict=True):
+            if error is None:
+                attempt.marks[place] = Mark.SENT
+            elif isinstance(error, RefusedError):
+                attempt.end(place, Mark.REJECTED, EventType.REJECT, {"reason": str(error)})
+            else:
+                attempt.leave(place, error)
+
+    def _record(self, attempt: Attempt) -> None:
+        """Appends what we did with messages ourselves; SES tells of the others."""
+        if not attempt.events:
+            return
+        try:
+            self._log.append(attempt.events.values())
+        except AwsError as error:  # perhaps they are in the log, so what they say must stay so
+            for place in attempt.events:
+                attempt.leave(place, BusyError("NotLogged", str(error)))
 
     def _mail(self, plan: Plan, number: int) -> OutgoingMail:
         message, links, recipient = plan.message(number), self._links, plan.recipient(number)
@@ -156,6 +211,71 @@ class Dispatch:
             headers=headers,
             tags={name: value for name, value in tags.items() if value},
         )
+
+
+class Attempt:
+    """One attempt at a job.
+
+    Attributes:
+        marks: place in the job → what came of the message.
+        events: place → the event that says so, if it is not SES that does.
+        mails: place → what is to be sent.
+    """
+
+    def __init__(self, plan: Plan, job: Job, claim: Claim) -> None:
+        self.plan = plan
+        self.claim = claim
+        self.marks: dict[int, Mark] = {}
+        self.events: dict[int, Event] = {}
+        self.mails: dict[int, OutgoingMail] = {}
+        self._first = job.first or 0
+        self._errors: list[AwsError] = []
+
+    def number(self, place: int) -> int:
+        """The number in the plan of the message at a place in the job."""
+        return self._first + place
+
+    def message(self, place: int) -> PlannedMessage:
+        """The message at a place in the job."""
+        return self.plan.message(self.number(place))
+
+    def left(self) -> list[int]:
+        """The places of which nothing is known yet."""
+        return [place for place in self.claim.trying if place not in self.marks]
+
+    def unsure(self, now_ms: int) -> list[int]:
+        """The places of messages that may have been sent before."""
+        old = now_ms - epoch_ms(self.plan.accepted_at) > _CLAIMED_MS
+        return [place for place in self.left() if old or place in self.claim.doubtful]
+
+    def end(self, place: int, mark: Mark, event_type: EventType, detail: Mapping[str, Any]) -> None:
+        """Something has come of a message that only we can tell."""
+        self.marks[place] = mark
+        self.events[place] = self.plan.event(event_type, self.number(place), detail)
+
+    def leave(self, place: int, error: AwsError) -> None:
+        """A message is left: in doubt if it may have been sent, or else free."""
+        self.marks[place] = Mark.IN_DOUBT if isinstance(error, BusyError) else Mark.FREE
+        self._errors.append(error)
+
+    def report(self) -> JobReport:
+        """What has come of it; of several errors, the one that asks to slow down."""
+        settled = [mark for mark in self.marks.values() if mark.settled]
+        if any(
+            not mark.settled and place not in self.claim.trying
+            for place, mark in enumerate(self.claim.marks)
+        ):
+            self._errors.append(BusyError("InDoubt", "SES was called and did not answer"))
+        throttled = [error for error in self._errors if isinstance(error, ThrottledError)]
+        return JobReport(
+            Counter(DispatchOutcome[mark.name] for mark in settled),
+            next(iter([*throttled, *self._errors]), None),
+        )
+
+
+def outcome_by(events: Iterable[Event]) -> DispatchOutcome | None:
+    """The outcome of a message by its events; None if they imply none."""
+    return next((_OUTCOMES[event.type] for event in events if event.type in _OUTCOMES), None)
 
 
 _OUTCOMES: Final[Mapping[EventType, DispatchOutcome]] = {

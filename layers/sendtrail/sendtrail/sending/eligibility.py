@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sendtrail.domain.eligibility import Ineligible, check_eligibility
+from sendtrail.domain.events import Recipient
 from sendtrail.domain.ids import normal_address, participant_of_address
 from sendtrail.domain.message import DropReason
 from sendtrail.domain.participant import Participant
@@ -23,46 +24,40 @@ class Eligibility:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def of(
-        self, recipients: Sequence[tuple[str, str]], *, of_communication: bool
-    ) -> list[Ineligible | None]:
+    def of(self, recipients: Sequence[Recipient]) -> list[Ineligible | None]:
         """For each recipient why they must not be mailed; None if they may be.
 
         Takes one request for every 33 recipients.
-
-        Args:
-            recipients: pairs of a participant and the address to mail them at.
-            of_communication: whether the messages belong to a communication.
 
         Raises:
             AwsError: the directory cannot be read.
         """
         found: list[Ineligible | None] = []
         for start in range(0, len(recipients), _MAX_AT_ONCE):
-            part = recipients[start : start + _MAX_AT_ONCE]
+            part = [(each, each.address or "") for each in recipients[start : start + _MAX_AT_ONCE]]
             people, suppressions = self._directory.lookup(
                 (
                     participant_id
-                    for participant, address in part
-                    for participant_id in (participant, participant_of_address(address))
+                    for each, address in part
+                    for participant_id in (each.participant_id, participant_of_address(address))
                 ),
                 (address for _, address in part),
             )
-            for participant_id, address in part:
+            for each, address in part:
                 try:
                     sendable_address(address)
                 except ValueError as error:
                     evidence = {"diagnostic": str(error)}
                     found.append(Ineligible(DropReason.INVALID_ADDRESS, evidence))
                     continue
-                person = people.get(participant_id) or Participant(participant_id)
+                person = people.get(each.participant_id) or Participant(each.participant_id)
                 placeholder = people.get(participant_of_address(address))
                 found.append(
                     check_eligibility(
                         # They may have unsubscribed through mail that named only the address.
                         participant=person.joined(placeholder) if placeholder else person,
                         suppression=suppressions.get(normal_address(address)),
-                        of_communication=of_communication,
+                        of_communication=each.communication_id is not None,
                     )
                 )
         return found

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import formataddr, parseaddr
 from typing import Any, Final
 
-from sendtrail.errors import AwsError, BusyError, RefusedError, ThrottledError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 
-__all__ = ["OutgoingMail", "RateLimiter", "SesSender"]
+from sendtrail.errors import AwsError, BusyError, RefusedError, ThrottledError
+from sendtrail.sending.rate_limiter import RateLimiter
+
+__all__ = ["OutgoingMail", "SesSender"]
 
 _THROTTLES: Final = frozenset(
     {
@@ -22,6 +30,7 @@ _THROTTLES: Final = frozenset(
 )
 _REFUSALS: Final = frozenset({"BadRequestException", "MessageRejected"})
 _CHARSET: Final = "UTF-8"
+_MAX_CALLS: Final = 10  # at once: a job's
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +51,17 @@ class OutgoingMail:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class RateLimiter:
-    """Rate limiter: at most `per_second` calls per second, evenly spaced."""
+class SesSender:
+    """Sends mail through SES v2, each at a slot of the rate limiter."""
 
     def __init__(
         self,
-        per_second: float,
+        ses: Any,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._interval = 1 / per_second
-        self._clock = clock
-        self._sleep = sleep
-        self._next = clock()
-
-    def wait(self) -> None:
-        """Waits for the next slot."""
-        left = self._next - self._clock()
-        if left > 0:
-            self._sleep(left)
-        self._next = max(self._next, self._clock()) + self._interval
-
-
-class SesSender:
-    """Sends mail through SES v2."""
-
-    def __init__(
-        self, ses: Any, *, sender: str, configuration_set: str, rate_limiter: RateLimiter
+        sender: str,
+        configuration_set: str,
+        rate_limiter: RateLimiter,
+        executor: Executor | None = None,
     ) -> None:
         """Sends through `ses`.
 
@@ -77,44 +69,69 @@ class SesSender:
             ses: a boto3 client of SES v2 that does not retry.
             sender: the From address, with or without a display name.
             configuration_set: SES's, for our own mail.
-            rate_limiter: this worker's share of the send rate.
+            rate_limiter: the one that all workers share.
+            executor: makes the calls; by default on a thread each, since SES takes longer to answer
+                than it is from one slot to the next.
         """
         self._ses = ses
         # A display name that is not ASCII has to be an encoded word (RFC 2047).
         self._sender = formataddr(parseaddr(sender))
         self._configuration_set = configuration_set
         self._rate_limiter = rate_limiter
+        self._executor = executor or ThreadPoolExecutor(max_workers=_MAX_CALLS)
 
-    def send(self, mail: OutgoingMail) -> str:
-        """Hands one mail to SES.
+    def send(
+        self, mails: Sequence[OutgoingMail], *, until: float, direct: bool = False
+    ) -> list[AwsError | None]:
+        """Hands mails to SES, each once at most.
+
+        Args:
+            until: the time in seconds since 1970 after which none may be sent.
+            direct: whether they are direct messages, which wait for no mailing.
 
         Returns:
-            SES's message id.
+            for each mail None if SES took it, or else why it did not:
 
-        Raises:
-            ThrottledError: over SES's rate or quota; not sent.
-            RefusedError: SES will never accept this mail; not sent.
-            BusyError: there was no answer, so that it is not known whether SES accepted it.
-            AwsError: not sent, for a reason that needs an operator, such as paused sending.
+            - RefusedError: SES will never accept it; not sent.
+            - BusyError: there was no answer, so that it is not known whether SES accepted it.
+            - ThrottledError: over SES's rate or quota, or there was no slot; not sent.
+            - AwsError: not sent, for a reason that needs an operator, such as paused sending.
         """
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            ConnectTimeoutError,
-            EndpointConnectionError,
-            NoCredentialsError,
-        )
+        requests = [self._request(mail) for mail in mails]
+        found: dict[int, AwsError] = {}
+        calls: dict[int, Future[AwsError | None]] = {}
+        waiting = list(range(len(mails)))
+        while waiting:
+            try:
+                slots = self._rate_limiter.take(len(waiting), direct=direct)
+                if slots[-1] > until:
+                    raise ThrottledError("NoTime", "another worker may send these by then")
+            except AwsError as error:
+                found |= dict.fromkeys(waiting, error)
+                break
+            missed = []
+            for number, slot in zip(waiting, slots, strict=True):
+                if self._rate_limiter.wait_for(slot):
+                    calls[number] = self._executor.submit(self._call, requests[number])
+                else:
+                    missed.append(number)
+            waiting = missed
+        return [
+            calls[number].result() if number in calls else found[number]
+            for number in range(len(mails))
+        ]
 
-        request = self._request(mail)
-        self._rate_limiter.wait()
+    def _call(self, request: dict[str, Any]) -> AwsError | None:
+        """Makes one call."""
         try:
-            return str(self._ses.send_email(**request)["MessageId"])
+            self._ses.send_email(**request)
         except ClientError as error:
-            raise _error(error.response) from error
+            return _error(error.response)
         except (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError) as error:
-            raise AwsError("NotSent", f"SES: {error}") from error
-        except BotoCoreError as error:
-            raise BusyError("NoAnswer", f"SES: {error!r}") from error
+            return AwsError("NotSent", f"SES: {error}")
+        except Exception as error:  # whatever it is, the mail may have gone out
+            return BusyError("NoAnswer", f"SES: {error!r}")
+        return None
 
     def _request(self, mail: OutgoingMail) -> dict[str, Any]:
         body = {"Text": {"Data": mail.text, "Charset": _CHARSET}}

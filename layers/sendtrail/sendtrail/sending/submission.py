@@ -128,16 +128,18 @@ class Submission:
         communications: CommunicationProjection,
         directory: Directory,
         eligibility: Eligibility,
-        enqueue: Callable[[str], None],
+        enqueue: Callable[[Plan], None],
         max_recipients: int,
         spam_threshold: float,
+        job_size: int,
     ) -> None:
         """Takes what it works with.
 
         Args:
-            enqueue: sends the id of a plan to the dispatch queue.
+            enqueue: queues a plan, to be fanned out.
             max_recipients: of one communication.
             spam_threshold: the score from which on a communication is not sent.
+            job_size: how many messages are sent by one job.
         """
         self._plans = plans
         self._templates = templates
@@ -147,6 +149,7 @@ class Submission:
         self._directory = directory
         self._eligibility = eligibility
         self._enqueue = enqueue
+        self._job_size = job_size
         self.max_recipients = max_recipients
         self.spam_threshold = spam_threshold
 
@@ -177,7 +180,7 @@ class Submission:
             self._log.append([posted])
             self._communications.post(posted)
         if epoch_ms(request.at) - epoch_ms(plan.accepted_at) < _QUEUED_AGAIN // _MILLISECOND:
-            self._enqueue(plan.plan_id)
+            self._enqueue(plan)
         return plan
 
     def preview(self, draft: Draft, request: Request, number: int = 0) -> Prepared:
@@ -192,12 +195,9 @@ class Submission:
         problems = Problems()
         unfit = self._check(draft, problems)
         prepared = self._prepare(draft, request, problems, unfit)
-        messages = prepared.plan.messages
-        ineligible = self._eligibility.of(
-            [(message.participant_id, message.address) for message in messages],
-            of_communication=draft.is_communication,
-        )
-        read = self._renderer.render(prepared.plan.content, messages[number], NO_UNSUBSCRIBING)
+        plan, messages = prepared.plan, prepared.plan.messages
+        ineligible = self._eligibility.of([plan.recipient(each) for each in range(len(messages))])
+        read = self._renderer.render(plan.content, messages[number], NO_UNSUBSCRIBING)
         rendered = [*prepared.rendered[:number], read, *prepared.rendered[number + 1 :]]
         return replace(prepared, rendered=rendered, ineligible=ineligible)
 
@@ -271,6 +271,7 @@ class Submission:
                 )
                 for address in draft.copy_to
             ],
+            job_size=self._job_size,
         )
         return Prepared(plan, rendered)
 
