@@ -3,7 +3,8 @@
 `fold` is a join: first dates are minima, last dates are maxima, and of facts that a message can
 have only one of, the one of greatest rank is kept. So neither the order of events nor their
 repetition matters. Hits are not folded one by one, but judged by the bucket
-(`sendtrail.domain.judgement`). What is shown (the status, which source's hits count) is derived from those facts when it is read.
+(`sendtrail.domain.judgement`). What is shown (the status, which source's hits count) is derived
+from those facts when it is read.
 """
 
 from __future__ import annotations
