@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NoReturn
@@ -17,12 +17,14 @@ import pytest
 
 from sendtrail.domain.event_details import BY_OURSELVES, BY_SES
 from sendtrail.domain.events import Event, Source
+from sendtrail.log.items import TrailRow, event_from_item, is_message_row
 
 __all__ = [
     "HOSTILE_INPUTS",
     "ROOT",
     "clean_environment",
     "copy_of_tree",
+    "events_in",
     "load_event",
     "load_function",
     "missing",
@@ -69,6 +71,17 @@ def undocumented(events: Iterable[Event]) -> set[str]:
         for name in event.detail
         if name not in tables[event.source].get(event.type, {})
     }
+
+
+def events_in(items: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """The events in items of the log, those in messages' rows among them."""
+    found: list[Event] = []
+    for item in items:
+        if not is_message_row(item):
+            found += [event_from_item(item)] if "event" in item else []
+        else:
+            found += TrailRow.of_item(item).decoded()[1]
+    return found
 
 
 def copy_of_tree(to: Path) -> Path:

@@ -22,9 +22,8 @@ from local.functions import free_ports
 from local.template import Resources, load
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.domain.events import Event
-from sendtrail.log.items import event_from_item
 from tests.functional.world import Api, World
-from tests.support import ROOT, missing, undocumented
+from tests.support import ROOT, events_in, missing, undocumented
 
 JAR = "DynamoDBLocal.jar"
 IN_TREE = ROOT / ".local/npm/node_modules/amplify-dynamodb-simulator/emulator"
@@ -60,8 +59,8 @@ class Backend:
     def logged(self) -> list[Event]:
         """All events in the log."""
         scan = self.endpoints.client("dynamodb").get_paginator("scan")
-        pages = scan.paginate(TableName=self.table("Events"))
-        return [event_from_item(from_attributes(item)) for page in pages for item in page["Items"]]
+        pages = scan.paginate(TableName=self.table("Trails"))
+        return events_in(from_attributes(item) for page in pages for item in page["Items"])
 
     def variables(self, function: str) -> dict[str, str]:
         """The environment of a function."""

@@ -12,10 +12,10 @@ import pytest
 
 from local.notifications import Mail
 from sendtrail.domain.ids import derived_message_id, participant_of_address
-from sendtrail.domain.message import Message
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.projections.items import message_to_item
-from sendtrail.reading.models import MessageRow
+from sendtrail.intake.parser import events_of
+from sendtrail.log.elements import encode
+from sendtrail.reading.models import TrailItem
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
 from tests.support import load_event
@@ -471,7 +471,7 @@ def test_a_page_of_history_costs_the_same_however_long_it_is(
     """20,000 messages or 50: the same requests and the same read units, first page and next."""
     world = World(dynamodb_local_backend, monkeypatch)
     api = Api(world)
-    table = dynamodb_local_backend.table("Messages")
+    table = dynamodb_local_backend.table("Trails")
     for participant_id, count in (("few", 50), ("many", 20_000)):
         dynamodb_local_backend.database().put_all(
             table, [_row(participant_id, number) for number in range(count)]
@@ -493,17 +493,16 @@ def test_a_page_of_history_costs_the_same_however_long_it_is(
 
 def _row(participant_id: str, number: int) -> dict[str, Any]:
     sent_at = from_epoch_ms(NOON + number * 1000)
-    message = Message(
-        participant_id,
-        derived_message_id(sent_at, f"{participant_id}-{number:08}", "ann@example.com"),
-        communication_id=f"c-{number % 97:02}",
-        address="ann@example.com",
-        subject="A subject of ordinary length",
-        sent_at=sent_at,
-        delivered_at=sent_at,
-        last_changed_at=sent_at,
-    )
-    return message_to_item(message) | {"revision": 1}
+    mail = Mail(f"{participant_id}-{number:08}", sent_at, ["ann@example.com"])
+    events = [*events_of(mail.send()), *events_of(mail.delivery(sent_at))]
+    elements = {element for event in events for element in encode(event)}
+    return {
+        "trail": participant_id,
+        "entry": events[0].message_id,
+        "events": elements | {"subject|1|A subject of ordinary length"},
+        "listed_in": f"c-{number % 97:02}",
+        "revision": 1,
+    }
 
 
 class _Counted:
@@ -525,7 +524,7 @@ class _Counted:
                 cost["units"] += entry["CapacityUnits"]
 
         self._events = [
-            model._get_connection().connection.client.meta.events for model in (MessageRow,)
+            model._get_connection().connection.client.meta.events for model in (TrailItem,)
         ]
         self._cost, self._before = cost, self._of_our_client()
         self._handlers = {"provide-client-params.dynamodb.*": ask, "after-call.dynamodb.*": count}

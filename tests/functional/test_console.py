@@ -582,8 +582,8 @@ def large(world: World) -> World:
     for person, count in (("few", 40), ("many", 1500)):
         rows = [_row(person, number) for number in range(count)]
         for row in rows:
-            row["communication_id"] = f"c-{person}"
-        world.backend.database().put_all(world.backend.table("Messages"), rows)
+            row["listed_in"] = f"c-{person}"
+        world.backend.database().put_all(world.backend.table("Trails"), rows)
         for number in range(count // 40):
             at = from_epoch_ms(NEWEST - number * 86_400_000)
             tags = {"communication_id": f"c-{person}", "participant_id": person}

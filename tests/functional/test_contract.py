@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.domain.message import Message
+from sendtrail.domain.communication import Counters, CounterShard
 from sendtrail.errors import AwsError, ConditionFailedError
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
-from sendtrail.projections.communications import note_month
-from sendtrail.projections.messages import message_rows
+from sendtrail.projections.communications import counter_rows, note_month
 from sendtrail.projections.optimistic_rows import RowState
 from tests.functional.conftest import Backend
 from tests.memory import KEYS, MemoryDynamoDB
@@ -56,7 +55,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 def event_item(number: int, /, **more: Any) -> Item:
     """An item of the log's table."""
-    return {"message_id": f"m{number}", "event_key": "k", "source": "ses", **more}
+    return {"trail": f"m{number}", "entry": "k", **more}
 
 
 ODD = {
@@ -74,34 +73,32 @@ ODD = {
 def test_items_come_back_as_they_were(store: Store) -> None:
     """Any value that an item here has."""
     item = event_item(1, **ODD)
-    store.db.put_all(store.names["Events"], [item])
-    key = {"message_id": "m1", "event_key": "k"}
-    assert store.db.get(store.names["Events"], key) == item
-    assert store.db.get(store.names["Events"], {**key, "event_key": "other"}) is None
+    store.db.put_all(store.names["Trails"], [item])
+    key = {"trail": "m1", "entry": "k"}
+    assert store.db.get(store.names["Trails"], key) == item
+    assert store.db.get(store.names["Trails"], {**key, "entry": "other"}) is None
 
 
 def test_many_items_are_written_and_read(store: Store) -> None:
     """More than one request takes; absent ones are left out."""
     items = [event_item(number) for number in range(130)]
-    store.db.put_all(store.names["Events"], items)
-    keys = [{"message_id": f"m{number}", "event_key": "k"} for number in range(140)]
-    found = store.db.get_all(store.names["Events"], keys)
-    assert sorted(each["message_id"] for each in found) == sorted(
-        each["message_id"] for each in items
-    )
+    store.db.put_all(store.names["Trails"], items)
+    keys = [{"trail": f"m{number}", "entry": "k"} for number in range(140)]
+    found = store.db.get_all(store.names["Trails"], keys)
+    assert sorted(each["trail"] for each in found) == sorted(each["trail"] for each in items)
 
 
 def test_one_key_twice_in_a_batch_is_refused(store: Store) -> None:
     """So the log has to make its batches sets."""
     with pytest.raises(AwsError):
-        store.db.put_all(store.names["Events"], [event_item(1), event_item(1)])
+        store.db.put_all(store.names["Trails"], [event_item(1), event_item(1)])
 
 
 def test_a_condition_that_does_not_hold_is_an_error_of_its_own(store: Store) -> None:
     """For the two conditions that rows use."""
-    table = store.names["Events"]
+    table = store.names["Trails"]
     item = event_item(1, revision=1)
-    fresh = {"condition": "attribute_not_exists(#key)", "names": {"#key": "message_id"}}
+    fresh = {"condition": "attribute_not_exists(#key)", "names": {"#key": "trail"}}
     store.db.put(table, item, **fresh)  # type: ignore[arg-type]
     with pytest.raises(ConditionFailedError):
         store.db.put(table, item, **fresh)  # type: ignore[arg-type]
@@ -119,8 +116,8 @@ def test_a_condition_that_does_not_hold_is_an_error_of_its_own(store: Store) -> 
 def test_the_same_event_twice_is_inserted_once(store: Store) -> None:
     """The stream tells of one INSERT; moto adds a MODIFY, which DynamoDB does not."""
     for _ in range(3):
-        store.db.put_all(store.names["Events"], [event_item(1, detail={"a": 1})])
-    kinds = [kind for kind, _ in store.changes("Events")]
+        store.db.put_all(store.names["Trails"], [event_item(1, detail={"a": 1})])
+    kinds = [kind for kind, _ in store.changes("Trails")]
     assert kinds.count("INSERT") == 1
 
 
@@ -134,30 +131,109 @@ def test_months_are_a_set(store: Store) -> None:
     assert found["months"] == {"2026-10", "2026-11"}
 
 
-def test_two_who_change_a_row_at_once_lose_nothing(store: Store) -> None:
-    """The second reads again."""
-    rows = message_rows(store.db, store.names["Messages"])
-    key = ("p", "01M7HV6YD00000000000000ABC")
-    calls: list[int] = []
+def test_a_set_is_added_to_and_what_is_set_once_stays(store: Store) -> None:
+    """As a message's row is written: the set is the union, whatever the order."""
+    table, key = store.names["Trails"], {"trail": "p", "entry": "m"}
+    for elements, listed in (({"a", "b"}, "one"), ({"b", "c"}, "two")):
+        store.db.update(
+            table,
+            key,
+            update="ADD #events :events SET #listed = if_not_exists(#listed, :listed), #at = :at",
+            names={"#events": "events", "#listed": "listed_in", "#at": "expires_at"},
+            values={":events": elements, ":listed": listed, ":at": 7},
+        )
+    found = store.db.get(table, key)
+    assert found == {**key, "events": {"a", "b", "c"}, "listed_in": "one", "expires_at": 7}
 
-    def other(row: RowState[Message]) -> RowState[Message]:
-        return RowState(
-            _with(row.state, "other"), row.checkpoints.with_checkpoint("b", Checkpoint(1, 1))
+
+@pytest.mark.parametrize(("order", "stays"), [(">", "2026-01"), ("<", "2026-03")])
+def test_a_slot_holds_the_first_or_the_last(store: Store, order: str, stays: str) -> None:
+    """Whatever the order in which they come; the others are refused."""
+    table, key = store.names["Trails"], {"trail": "message:m", "entry": "slot"}
+    refused = 0
+    for at in ("2026-02", "2026-03", "2026-01", "2026-02"):
+        try:
+            store.db.put(
+                table,
+                {**key, "event": at},
+                condition=f"attribute_not_exists(#event) OR #event {order} :event",
+                names={"#event": "event"},
+                values={":event": at},
+            )
+        except ConditionFailedError:
+            refused += 1
+    found = store.db.get(table, key)
+    assert found is not None
+    assert (found["event"], refused) == (stays, 2)
+
+
+def test_what_is_judged_is_written_under_the_revision_that_was_read(store: Store) -> None:
+    """By an update that changes nothing if another came between."""
+    table, key = store.names["Trails"], {"trail": "p", "entry": "m"}
+
+    def judged(revision: int, condition: str, **old: int) -> None:
+        store.db.update(
+            table,
+            key,
+            update="SET #hits = :hits, #revision = :revision",
+            names={"#hits": "hits", "#revision": "revision"},
+            values={":hits": {"own#00#": [[revision], [], {}]}, ":revision": revision}
+            | {f":{name}": value for name, value in old.items()},
+            condition=condition,
         )
 
-    def mine(row: RowState[Message]) -> RowState[Message]:
+    judged(1, "attribute_not_exists(#revision)")
+    judged(2, "#revision = :old", old=1)
+    for condition, old in (
+        ("attribute_not_exists(#revision)", {}),
+        ("#revision = :old", {"old": 1}),
+    ):
+        with pytest.raises(ConditionFailedError):
+            judged(3, condition, **old)
+    found = store.db.get(table, key)
+    assert found is not None
+    assert found["hits"] == {"own#00#": [[2], [], {}]}
+
+
+def test_a_query_begins_where_it_is_told_and_reads_page_by_page(store: Store) -> None:
+    """As the judge reads a bucket."""
+    table = store.names["Trails"]
+    for name in ("own#00#a", "own#00#b", "own#01#a", "ses#00#a"):
+        store.db.put_all(table, [{"trail": "message:m", "entry": name}])
+    found: list[str] = []
+    start: Item | None = None
+    while True:
+        page, start = store.db.query(
+            table, ("trail", "message:m"), begins=("entry", "own#00#"), start=start, limit=1
+        )
+        found += [item["entry"] for item in page]
+        if start is None:
+            break
+    assert found == ["own#00#a", "own#00#b"]
+
+
+def test_two_who_change_a_row_at_once_lose_nothing(store: Store) -> None:
+    """The second reads again."""
+    rows = counter_rows(store.db, store.names["Communications"])
+    key = ("news", "counters#0")
+    calls: list[int] = []
+
+    def other(row: RowState[CounterShard]) -> RowState[CounterShard]:
+        return RowState(_with(row.state, 1), row.checkpoints.with_checkpoint("b", Checkpoint(1, 1)))
+
+    def mine(row: RowState[CounterShard]) -> RowState[CounterShard]:
         calls.append(1)
         if len(calls) == 1:
             rows.change({key: other})
         return RowState(
-            _with(row.state, "mine"), row.checkpoints.with_checkpoint("a", Checkpoint(1, 1))
+            _with(row.state, 10), row.checkpoints.with_checkpoint("a", Checkpoint(1, 1))
         )
 
-    assert rows.change({key: mine})[key].subject == "other mine"
+    assert rows.change({key: mine})[key].counters.counts == {"sent": 11}
     assert len(calls) == 2
     seen: list[Checkpoints] = []
 
-    def look(row: RowState[Message]) -> RowState[Message]:
+    def look(row: RowState[CounterShard]) -> RowState[CounterShard]:
         seen.append(row.checkpoints)
         return row
 
@@ -165,6 +241,5 @@ def test_two_who_change_a_row_at_once_lose_nothing(store: Store) -> None:
     assert set(seen[0].by_shard) == {"a", "b"}
 
 
-def _with(message: Message, word: str) -> Message:
-    subject = f"{message.subject or ''} {word}".strip()
-    return Message(message.participant_id, message.message_id, subject=subject)
+def _with(shard: CounterShard, sent: int) -> CounterShard:
+    return CounterShard(shard.counters + Counters({"sent": sent}))

@@ -12,7 +12,6 @@ from local.notifications import Mail, sns_envelope
 from sendtrail.domain.events import Event, EventType
 from sendtrail.errors import RejectedRecordError
 from sendtrail.intake.parser import events_of
-from sendtrail.log.items import event_from_item
 from sendtrail.projections.participants import ParticipantProjection
 from tests.functional.conftest import Backend
 from tests.functional.world import World, sqs_event
@@ -26,11 +25,7 @@ INGESTED = [name for name in SAMPLES if name.startswith(("sqs-", "sns-", "eventb
 
 def log(world: World) -> list[Any]:
     """All events in the log."""
-    client = world.backend.endpoints.client("dynamodb")
-    from sendtrail.aws.dynamodb import from_attributes
-
-    items = client.scan(TableName=world.backend.table("Events"))["Items"]
-    return [event_from_item(from_attributes(item)) for item in items]
+    return world.backend.logged()
 
 
 def test_every_sample_is_taken(world: World) -> None:
@@ -101,15 +96,14 @@ def test_what_dynamodb_does_not_take_fails_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest of the batch is written all the same."""
-    from sendtrail.log import event_log
+    from sendtrail.log import trails
 
-    to_item = event_log.event_to_item
+    encode = trails.encode
 
-    def spoilt(event: Any, retention_days: int) -> dict[str, Any]:
-        item = to_item(event, retention_days)
-        return item | {"message_id": ""} if event.address == "bad@example.com" else item
+    def spoilt(event: Any) -> list[str]:
+        return [*encode(event), ""] if event.address == "bad@example.com" else encode(event)
 
-    monkeypatch.setattr(event_log, "event_to_item", spoilt)
+    monkeypatch.setattr(trails, "encode", spoilt)
     mails = [Mail("ses-1", SENT, [f"{name}@example.com"]) for name in ("a", "bad", "b")]
     answer = world.call("ingest", sqs_event([json.dumps(mail.send()) for mail in mails]))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
@@ -163,41 +157,36 @@ def ordinary(number: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_an_event_costs_one_write_unit_and_a_fold_one_per_message(
+def test_a_message_costs_a_write_unit_for_each_write_and_one_for_the_index(
     dynamodb_local_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At most 1.05 each, by DynamoDB's own count; a first insert one more, for the index."""
+    """By DynamoDB's own count: a row is within 1 KB, with its events and what is judged of its hits;
+    what comes again costs a write, and what is projected again none.
+    """
     world = World(dynamodb_local_backend, monkeypatch)
     db = dynamodb_local_backend.database(count_capacity=True)
-    for function in ("ingest", "project_messages"):
+    for function in ("ingest", "project"):
         world.function(function).wiring.database = db
-    events_table = dynamodb_local_backend.table("Events")
-    messages_table = dynamodb_local_backend.table("Messages")
-    messages = 40
+    trails = dynamodb_local_backend.table("Trails")
+    messages = 20
     histories = [ordinary(number) for number in range(messages)]
-    world.ingest(event for history in histories for event in history)
-    assert db.consumed[events_table] <= 1.05 * 5 * messages
-    assert db.calls["BatchWriteItem"] == 5 * messages / 25
-
-    written = _put_units(db, monkeypatch)
-    world.call("project_messages", _batch(dynamodb_local_backend, 0, 100))
-    first = written.pop(messages_table)
-    assert first <= 1.05 * 20 + 20
-    world.call("project_messages", _batch(dynamodb_local_backend, 0, 100))
-    assert messages_table not in written, "a batch that comes again writes nothing"
-
-    more = [Mail("x", SENT, ["a@example.com"])]
-    again = [ordinary(number)[2] | {"open": _open_at(number)} for number in range(20)]
-    assert more
-    world.ingest(again)
-    world.call("project_messages", _batch(dynamodb_local_backend, 200, 100))
-    assert written[messages_table] <= 1.05 * 20
+    for number in range(5):  # one after another, as they happen
+        world.ingest(history[number] for history in histories)
+    assert db.consumed.pop(trails) == (5 + 1) * messages
+    with _Writes(db, monkeypatch) as written:
+        world.fold()
+    assert written[trails] == messages  # opens and clicks of one hour are judged together
+    events = [event for history in histories for event in history]
+    with _Writes(db, monkeypatch) as written:
+        world.ingest(events)
+        world.fold()
+    assert written[trails] <= (1 + 2) * messages
 
 
-def test_a_message_to_a_known_address_costs_one_write_unit_there(
+def test_a_message_to_a_known_address_writes_nothing_there(
     dynamodb_local_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That of the row in the history; the index by address has keys alone and is left as it is."""
+    """Participants are written when something new is learnt of them, and read at half the price."""
     db = dynamodb_local_backend.database(count_capacity=True)
     participants = dynamodb_local_backend.table("Participants")
     fold = ParticipantProjection.over(
@@ -208,57 +197,37 @@ def test_a_message_to_a_known_address_costs_one_write_unit_there(
         tags = {"message_id": message_id, "participant_id": "member-1"}
         return list(events_of(Mail("ses-1", at, ["jane@example.com"], tags=tags).send()))
 
-    written = _put_units(db, monkeypatch)
-    fold.apply(sent("01M7W83218E4FCTJMT16DE0001", SENT))
-    assert written.pop(participants) == 3  # the profile; the address, and its place in the index
-    fold.apply(sent("01M7W83218E4FCTJMT16DE0002", LATER))
-    assert written.pop(participants) == 1
+    with _Writes(db, monkeypatch) as written:
+        fold.apply(sent("01M7W83218E4FCTJMT16DE0001", SENT))
+    assert written == {participants: 3}  # the profile; the address, and its place in the index
+    with _Writes(db, monkeypatch) as written:
+        fold.apply(sent("01M7W83218E4FCTJMT16DE0002", LATER))
+    assert written == {}
 
 
-def _open_at(number: int) -> dict[str, str]:
-    return {
-        "timestamp": f"2026-11-21T10:00:{number:02}.000Z",
-        "ipAddress": "192.0.2.1",
-        "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0",
-    }
+class _Writes:
+    """Counts the units of writes alone, by table."""
 
+    def __init__(self, db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._db, self._patch = db, monkeypatch
 
-def _put_units(db: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """Counts, from now on, the units of PutItem alone."""
-    units: dict[str, float] = {}
-    call = db._service.call
+    def __enter__(self) -> dict[str, float]:
+        units: dict[str, float] = {}
+        call = self._call = self._db._service.call
 
-    def counted(operation: str, request: dict[str, Any]) -> Any:
-        answer = call(operation, request)
-        if operation == "PutItem":
-            consumed = answer["ConsumedCapacity"]
-            table = consumed["TableName"]
-            units[table] = units.get(table, 0) + consumed["CapacityUnits"]
-        return answer
+        def counted(operation: str, request: dict[str, Any]) -> Any:
+            answer = call(operation, request)
+            if operation in ("PutItem", "UpdateItem"):
+                consumed = answer["ConsumedCapacity"]
+                table = consumed["TableName"]
+                units[table] = units.get(table, 0) + consumed["CapacityUnits"]
+            return answer
 
-    monkeypatch.setattr(db._service, "call", counted)
-    return units
+        self._patch.setattr(self._db._service, "call", counted)
+        return units
 
-
-def _batch(backend: Backend, start: int, count: int) -> dict[str, Any]:
-    """Records of the log's stream, counted from its beginning."""
-    from local.sources import lambda_record
-
-    streams = backend.endpoints.client("dynamodbstreams")
-    arn = backend.resources.physical["EventsTable", "StreamArn"]
-    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(
-        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    records: list[Any] = []
-    while len(records) < start + count:
-        answer = streams.get_records(ShardIterator=iterator)
-        if not answer["Records"]:
-            break
-        records += answer["Records"]
-        iterator = answer["NextShardIterator"]
-    chosen = [lambda_record(record, arn) for record in records[start : start + count]]
-    return {"Records": chosen, "shardId": shard["ShardId"]}
+    def __exit__(self, *_: object) -> None:
+        self._patch.setattr(self._db._service, "call", self._call)
 
 
 def test_samples_exist_for_every_type_and_form() -> None:

@@ -83,7 +83,7 @@ def test_models_read_what_our_client_writes(
     world.call("ingest", load_event("sqs-bounce-on-suppression-list"))
     world.ingest([mail.send()])
     world.fold()
-    used = ("Events", "Messages", "Communications", "Participants", "Suppressions")
+    used = ("Trails", "Communications", "Participants", "Suppressions")
     bind({table: backend.table(table) for table in used}, "eu-west-1")
     client = backend.endpoints.client("dynamodb")
     for table in used:

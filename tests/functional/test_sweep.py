@@ -13,8 +13,11 @@ import pytest
 from local.notifications import Mail
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
+from sendtrail.domain.times import epoch_ms, from_epoch_ms
 from sendtrail.errors import InvalidInputError, UnreachableError
-from sendtrail.log.event_log import EventLog
+from sendtrail.intake.parser import events_of
+from sendtrail.log.trails import Trails
+from sendtrail.projections.activity import Activity
 from sendtrail.projections.items import participant_from_item
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.staff import inactivity as module
@@ -35,13 +38,16 @@ class House:
     def __init__(self, backend: Backend) -> None:
         self.db = backend.database(count_capacity=True)
         self.table = backend.table("Participants")
-        self.log = EventLog(self.db, backend.table("Events"), retention_days=400)
+        self.log = Trails(self.db, backend.table("Trails"), retention_days=36_500)
         self.fold = ParticipantProjection.over(self.db, self.table, backend.table("Suppressions"))
-        self.sweep = InactivitySweep(self.db, self.table, self.log, self.fold, years=2)
+        activity = Activity(self.db, backend.table("Trails"), self.table)
+        self.sweep = InactivitySweep(self.db, self.table, self.log, self.fold, activity, years=2)
 
     def people(self, *people: tuple[str, str]) -> None:
-        """Participants, and when each last opened something."""
-        self.fold.apply(opened(participant_id, at) for participant_id, at in people)
+        """Participants who were sent something, and when each last opened it, as a sweep found."""
+        for participant_id, at in people:
+            self.fold.apply([sent(participant_id, at)])
+            self.fold.settle(participant_id, at)
 
     def run(self, now: str = NOW, **more: Any) -> Any:
         """Sweeps; without a limit of time unless one is given."""
@@ -56,17 +62,23 @@ class House:
     known: Iterable[str] = ()
 
 
-def opened(participant_id: str, at: str) -> Event:
-    """A person's open of a message sent a minute before."""
-    from sendtrail.domain.times import epoch_ms, from_epoch_ms
-    from sendtrail.intake.parser import events_of
+def sent(participant_id: str, at: str) -> Event:
+    """A message that was sent a minute before, and whose opens can be observed."""
+    (event,) = events_of(_mail(participant_id, at).send())
+    return event
 
+
+def opened(participant_id: str, at: str) -> Event:
+    """A person's open of that message."""
+    (event,) = events_of(_mail(participant_id, at).open(at, FIREFOX))
+    return event
+
+
+def _mail(participant_id: str, at: str) -> Mail:
     sent_at = from_epoch_ms(epoch_ms(at) - 60_000)
     message_id = derived_message_id(sent_at, participant_id, "x@example.com")
-    tags = {"participant_id": participant_id, "message_id": message_id}
-    mail = Mail(participant_id, sent_at, ["x@example.com"], tags=tags)
-    (event,) = events_of(mail.open(at, FIREFOX))
-    return event
+    tags = {"participant_id": participant_id, "message_id": message_id, "tracked": "yes"}
+    return Mail(participant_id, sent_at, ["x@example.com"], tags=tags)
 
 
 @pytest.fixture
@@ -186,7 +198,8 @@ def test_who_interacts_is_active_at_once_and_due_again_two_years_later(house: Ho
     house.people(*few())
     house.known = [name for name, _ in few()]
     house.run()
-    house.fold.apply([opened("the-day", "2026-11-25T09:00:00.000Z")])
+    at = "2026-11-25T09:00:00.000Z"
+    house.fold.apply_hits([("the-day", at, at)])
     house.fold.apply([Event.subscription("long-ago", "2026-11-26T09:00:00.000Z", subscribed=True)])
     assert house.inactive() == set()
     assert house.run("2028-11-26T03:00:00.000Z").count == 3
@@ -230,6 +243,23 @@ def test_a_sweep_costs_what_is_due_and_not_what_is_there(house: House) -> None:
     small = cost(lambda: house.run(since=DUE, dry=True))
     house.people(*[(f"b{number}", "2026-02-01T12:00:00.000Z") for number in range(1000)])
     assert cost(lambda: house.run(since=DUE, dry=True)) == small
+
+
+def test_who_opened_something_meanwhile_is_not_marked(
+    moto_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody wrote that down when it happened: their messages tell, and they are due later."""
+    world, house = World(moto_backend, monkeypatch), House(moto_backend)
+    house.people(("reader", f"{DUE}T10:00:00.000Z"), ("silent", f"{DUE}T10:00:00.000Z"))
+    house.known = ["reader", "silent"]
+    house.log.append([sent("reader", "2026-02-01T10:00:00.000Z")])
+    house.log.append([opened("reader", "2026-02-01T10:00:00.000Z")])
+    world.fold()
+    assert [due.participant_id for due in house.run(since=DUE, dry=True).found] == ["silent"]
+    assert house.run(since=DUE).count == 1
+    assert house.inactive() == {"silent"}
+    assert house.run("2028-02-03T03:15:00.000Z", since="2026-02-01").count == 1
+    assert house.inactive() == {"reader", "silent"}
 
 
 class Hurry(Context):
