@@ -220,6 +220,8 @@ class Database:
             "Query": self._query,
             "Scan": self._query,
         }
+        if operation not in operations:
+            raise RefusedError("UnknownOperationException", operation)
         return operations[operation](asked)
 
     # --- writes ---
