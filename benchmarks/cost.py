@@ -1,158 +1,70 @@
-"""What recording costs on AWS: a population's events through the functions' own code, counted.
+"""What a million emails cost on AWS: an honest load through the functions' own code, counted.
 
-Requests, units (DynamoDB Local's), log and bytes are counted. Modelled: batches, cut as Lambda cuts
-them at the template's rate and windows; a call's time, from processor time here and `LATENCY`. Cold
-starts are not in it. The same events also go to AWS's sample (a put for each) and to a put and a
-transaction for each: a row of counters takes no more than some 100 a second, which flatters them.
+The load (`benchmarks/load.py`) is once sent by Sendtrail and recorded, with its own pixel and
+links, and once recorded alone, as SES tells of mail that something else sends. Requests, units, log
+and bytes are counted in memory by AWS's rules (`memory_aws.py`); batches and the time of calls are
+modelled (`simulation.py`). In the end the figures that the API answers must be what was done. A
+mailing of 2,000 a month fills few batches; more mail costs less a message. The first mailing's
+events also go to AWS's sample (a put for each), and to a put and a transaction for each: a row of
+counters takes no more than some 100 a second, which flatters them.
 
-    python -m benchmarks.cost [--messages 200] [--into FILE]
+    python -m benchmarks.cost [--messages 20000] [--tree PATH] [--docs] [--into FILE]
 
-It needs Java and AWS's DynamoDB Local.
+What is measured comes from a template, so PATH may be a checkout of another time: by the same
+program and load, it stands beside this one. --docs puts what was found into docs/cost.md and
+README.md.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import random
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
-from urllib.request import Request, urlopen
-from zlib import crc32
 
-from benchmarks.batches import POLLERS, SHARDS, WINDOWS, Arrival, Batch, Cut, cut
 from benchmarks.contenders import PEERS
-from benchmarks.harness import AGENT, LINK, Here, Json, main, options, servers, sqs_event
-from benchmarks.prices import PRICES, dollars_by_line
+from benchmarks.harness import Json, http_event, main, options, sample, sqs_event
+from benchmarks.load import MAILINGS, START, Happening, Load, Member, draft, event_of
+from benchmarks.memory_aws import MemoryAws, addressed
+from benchmarks.memory_dynamodb import Table as MemoryTable
+from benchmarks.memory_dynamodb import size_of
+from benchmarks.prices import OTHERS, PRICES, charged, dollars_by_line
 from benchmarks.report import Claim, Report, Table
-from benchmarks.units import Call, Function
+from benchmarks.simulation import POLLERS, Clock, Lambda, Process, Usage
+from benchmarks.units import logical_name
 from local import aws
 from local.notifications import Mail, sns_envelope
-from local.sources import lambda_record
-from local.template import Resources, load
-from sendtrail.aws.dynamodb import from_attributes
-from sendtrail.domain.communication import CounterShard
+from local.paths import ROOT
+from local.template import Function, Resources, load
 from sendtrail.domain.ids import new_message_id
-from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
-from sendtrail.projections.items import COUNTERS_PREFIX, counters_from_item
+from sendtrail.domain.times import from_epoch_ms
 
-INGEST: Final = "IngestFunction"
-MESSAGES: Final = "ProjectMessagesFunction"
-PARTICIPANTS: Final = "ProjectParticipantsFunction"
-COMMUNICATIONS: Final = "ProjectCommunicationsFunction"
-MESSAGES_EACH: Final = 10
-"""For each member, as in a year: profile and address are there already in nine of ten."""
-OPENS: Final = (2, 2, 2, *(1,) * 6, *(0,) * 11)
-"""Of twenty messages, how often each is opened: 0.6 on average, by 0.45 of the readers."""
-CLICKS: Final = (1, 0, 0, 1, *(0,) * 16)
-LATENCY: Final = 0.005
-"""Seconds that a call waits for a request of DynamoDB."""
-AT_ONCE: Final = 8
-"""Rows that a fold writes at the same time (`DynamoDB.at_once`)."""
-WHOLE_PROCESSOR: Final = 1769
-"""MiB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html)."""
-PER_LINE: Final = 26
-"""Bytes that CloudWatch adds to each line (PutLogEvents in its API reference)."""
+PUBLIC_URL: Final = "https://mail.example"
+PARAMETERS: Final = {"PublicUrl": PUBLIC_URL, "MaxRecipients": "1000"}
+AT_ONCE: Final = 1_000
+"""Recipients of a mailing that are posted together."""
 PER_ITEM: Final = 100
 """Bytes that DynamoDB adds to each item that it stores, in the table and in each index."""
 LONG_POLL: Final = 20
 """Seconds that a poller of Lambda waits for an idle queue."""
 DAYS_A_MONTH: Final = 30.4
+THREE_YEARS: Final = 1_096.0
+"""Days after which what is kept for good is looked at."""
+PASSING: Final = 60.0
+"""What lives for fewer days is not counted as kept."""
 VOLUMES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
-
-Said = list[tuple[float, str]]
-"""When, in seconds on the run's clock, and what SES publishes."""
-Delivery = tuple[int, Json]
-"""How many records, and the event that hands them over."""
-
-
-# --- what is recorded ------------------------------------------------------------------------
-
-
-def notifications(messages: int, rate: float) -> tuple[Said, Counter[str]]:
-    """What SES publishes of tagged mail that something else sends, and the figures to come of it.
-
-    Half of the hits come within three hours.
-    """
-    draw, done = random.Random(2), Counter(sent=messages, delivered=messages)
-    found: Said = []
-    start = epoch_ms(now()) - 30 * 24 * 3600 * 1000
-    members = max(1, messages // MESSAGES_EACH)
-    for number in range(messages):
-        sent, member = number / rate, number % members
-
-        def at(seconds: float, sent: float = sent) -> str:
-            return from_epoch_ms(start + int((sent + seconds) * 1000))
-
-        mail = Mail(
-            f"0102019a1b2c3d4e-5f6a7b8c-9d0e-4f1a-8b2c-{number:012x}-000000",
-            at(0),
-            [f"first.last.{member}@mail.example"],
-            tags={
-                "message_id": new_message_id(at(0)),
-                "participant_id": f"member-{member:05}",
-                "communication_id": f"newsletter-{number // members}",
-                "kind": "newsletter",
-            },
-        )
-        arrived = 2 + draw.expovariate(1 / 3)
-        told = [(1.0, mail.send()), (arrived, mail.delivery(at(arrived)))]
-        for name, often in (("opens", OPENS[number % 20]), ("clicks", CLICKS[number % 20])):
-            done[name] += often
-            for _ in range(often):
-                age = min(60 + draw.expovariate(math.log(2) / (3 * 3600)), 14 * 24 * 3600)
-                opened = name == "opens"
-                told += [
-                    (age, mail.open(at(age), AGENT) if opened else mail.click(at(age), LINK, AGENT))
-                ]
-        found += [(sent + seconds, json.dumps(each)) for seconds, each in told]
-    return sorted(found), done
-
-
-# --- what calls take -------------------------------------------------------------------------
-
-
-@dataclass
-class Usage:
-    """What the calls of one function took.
-
-    Attributes:
-        seconds: their time on AWS, by the model.
-        metrics: those of CloudWatch that it has counted.
-    """
-
-    memory: int
-    architecture: str
-    calls: int = 0
-    seconds: float = 0
-    log_bytes: int = 0
-    units: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    metrics: set[str] = field(default_factory=set)
-
-    def add(self, call: Call, at_once: int) -> None:
-        """Adds a call, which writes so many rows at once."""
-        lasts = call.seconds / min(1, self.memory / WHOLE_PROCESSOR)
-        for operation, number in call.cost.by_operation.items():
-            lasts += LATENCY * math.ceil(number / (at_once if operation == "PutItem" else 1))
-        self.calls += 1
-        self.seconds += math.ceil(lasts * 1000) / 1000
-        self.log_bytes += call.log_bytes + PER_LINE * call.log_lines
-        self.units.update(call.cost.units)
-        self.metrics.update(call.metrics)
-
-    @property
-    def quantities(self) -> dict[str, float]:
-        """What is paid for, by the names in `PRICES`."""
-        found: dict[str, float] = defaultdict(float)
-        for (_, _, kind), units in self.units.items():
-            found[f"dynamodb {kind} unit"] += units
-        found["lambda call"] = self.calls
-        found[f"lambda GB-second {self.architecture}"] = self.seconds * self.memory / 1024
-        found["log GB"] = self.log_bytes / 1e9
-        return found
+PEER_TABLES: Final = {
+    "EVENTS_TABLE": ("message_id", "event_key"),
+    "MESSAGES_TABLE": ("participant_id", "message_id"),
+    "COMMUNICATIONS_TABLE": ("communication_id", "part"),
+}
+"""The tables of the two peers; that of messages has an index, to list a mailing's recipients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,257 +74,372 @@ class Took:
     Attributes:
         usage: by function.
         besides: quantities that no function asks for.
-        stored: GB that are kept, by table.
-        wrong: what the counters say otherwise than what was done.
+        stored: GB-months, as `Run` says.
+        events: what SES published, and what readers did.
+        wrong: what the figures say otherwise than what was done.
     """
 
     messages: int
     usage: Mapping[str, Usage]
     besides: Mapping[str, float]
-    stored: Mapping[str, float] = field(default_factory=dict)
+    architecture: str
+    stored: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    events: int = 0
     wrong: Sequence[str] = ()
 
     @property
     def lines(self) -> dict[str, float]:
         """Dollars for a million messages, by line; without what is kept, and is paid at rest."""
-        found: Counter[str] = Counter()
-        for each in (self.besides, *(usage.quantities for usage in self.usage.values())):
-            found.update(dollars_by_line(each, self.messages))
-        return dict(found)
+        quantities: Counter[str] = Counter()
+        quantities.update(self.besides)
+        for usage in self.usage.values():
+            for (_, _, kind), units in usage.cost.units.items():
+                quantities[f"dynamodb {kind} unit"] += units
+            quantities["lambda call"] += usage.calls
+            gb_seconds: Any = usage.seconds * usage.memory / 1024
+            quantities[f"lambda GB-second {self.architecture}"] += gb_seconds
+            quantities["log GB"] += usage.log_bytes / 1e9  # type: ignore[assignment]
+            for name, number in usage.requests.items():
+                if name in _PAID_AS:
+                    quantities[_PAID_AS[name]] += number
+        return dollars_by_line(quantities, self.messages)
 
     @property
     def dollars(self) -> float:
         """All of them together."""
         return sum(self.lines.values())
 
-    @property
-    def write_units(self) -> float:
-        """For each message."""
-        names = (usage.quantities["dynamodb write unit"] for usage in self.usage.values())
-        return sum(names) / self.messages
-
-
-# --- three ways of recording -----------------------------------------------------------------
-
-
-class Recording:
-    """One way of recording the events, into tables of its own."""
-
-    def __init__(self, endpoints: aws.Endpoints, said: Said, messages: int) -> None:
-        urlopen(Request(f"{endpoints.aws}/moto-api/reset", method="POST")).close()  # noqa: S310
-        self._here = Here.built(endpoints, {"PublicUrl": "https://mail.example"})
-        self._said, self._messages = said, messages
-        self._resources = self._here.resources
-        self._cuts = {
-            mapping["FunctionName"]["Ref"]: Cut.of(mapping)
-            for mapping in self._resources.of_type("AWS::Lambda::EventSourceMapping").values()
-        }
-
-    def ours(self, done: Mapping[str, int]) -> Took:
-        """By ingest and the folds, whose counters must say what was done."""
-        queue = self._queue()
-        usage = {INGEST: self._play(INGEST, self._handed_over(queue))}
-        logged: dict[tuple[str, str], deque[float]] = defaultdict(deque)
-        for batch in queue:
-            for body in batch.records:
-                told = json.loads(body)
-                logged[told["mail"]["tags"]["message_id"][0], told["eventType"]].append(batch.at)
-        arrivals = []
-        for record in self._changes("EventsTable"):
-            keys = record["dynamodb"]["Keys"]
-            message_id, kind = keys["message_id"]["S"], keys["event_key"]["S"].split("#")[1]
-            at = logged[message_id, kind].popleft()
-            arrivals.append(Arrival(at, shard_of(message_id), record))
-        events = cut(arrivals, self._cuts[MESSAGES])
-        for fold in (PARTICIPANTS, MESSAGES):
-            usage[fold] = self._play(fold, streamed(events), AT_ONCE)
-        folded: dict[str, deque[float]] = defaultdict(deque)
-        for each in events:
-            for message_id in {
-                record["dynamodb"]["Keys"]["message_id"]["S"] for record in each.records
-            }:
-                folded[message_id].append(each.at)
-        arrivals = []
-        for record in self._changes("MessagesTable"):
-            keys = record["dynamodb"]["Keys"]
-            at, lane = (
-                folded[keys["message_id"]["S"]].popleft(),
-                shard_of(keys["participant_id"]["S"]),
-            )
-            arrivals.append(Arrival(at, lane, record))
-        changed = cut(arrivals, self._cuts[COMMUNICATIONS])
-        usage[COMMUNICATIONS] = self._play(COMMUNICATIONS, streamed(changed), AT_ONCE)
-        found = self._counted()
-        wrong = [
-            f"{name}: the counters say {found.get(name)}, and {number} were done"
-            for name, number in done.items()
-            if found.get(name) != number
-        ]
-        return Took(self._messages, usage, self._besides(queue), self._stored(), wrong)
-
-    def sample(self) -> Took:
-        """By AWS's sample: a call for each event, which puts an item."""
-        calls = (
-            (1, {"Records": [{"EventSource": "aws:sns", "Sns": sns_envelope(body)}]})
-            for _, body in self._said
+    def units(self, kind: str) -> float:
+        """For each message, of `read` or `write`."""
+        each = (usage.cost.units.items() for usage in self.usage.values())
+        return (
+            sum(units for found in each for key, units in found if key[2] == kind) / self.messages
         )
-        usage = {"sample": self._play(INGEST, calls, peer="naive:ingest")}
-        return Took(self._messages, usage, self._besides())
 
-    def transaction(self) -> Took:
-        """By a put and a transaction for each event, in ingest's batches."""
-        queue = self._queue()
-        calls = self._handed_over(queue)
-        usage = {"transaction": self._play(INGEST, calls, peer="recorders:put_and_transaction")}
-        return Took(self._messages, usage, self._besides(queue))
+    def kept(self, table: str = "") -> float:
+        """Bytes of each message, in one table or in all."""
+        sizes = (
+            size
+            for (name, price), size in self.stored.items()
+            if price in ("table GB-month", "bucket GB-month") and table in ("", name)
+        )
+        return 1e9 * sum(sizes) / self.messages
 
-    def _play(
-        self, name: str, deliveries: Iterable[Delivery], at_once: int = 1, peer: str = ""
-    ) -> Usage:
-        """Calls a function, or a peer in its place, again and again; what that took.
-
-        Raises:
-            SystemExit: it did not take all of a batch.
+    def keeping(self, which: str = "") -> float:
+        """Dollars a month for a million messages that are kept; ``all ``: each month a million, for
+        three years.
         """
-        function = self._resources.functions()[name]
-        module, _, handler = peer.partition(":")
-        where = f"{PEERS / module}.py:{handler}" if peer else f"{function.code}/app.py:handler"
-        tables = ("Events", "Messages", "Communications")
-        variables = {
-            f"{table.upper()}_TABLE": self._resources.physical[f"{table}Table", ""]
-            for table in tables
-        }
-        variables |= {"AWS_LAMBDA_FUNCTION_NAME": function.name, **aws.credentials()}
-        environment = variables if peer else {**function.environment, **variables}
-        process = Function(where, environment, self._here.endpoints, function.timeout)
-        usage = Usage(function.memory, self._resources.parameters["Architecture"])
+        return sum(
+            1e6 * PRICES[price.removeprefix("all ")].usd * size / self.messages
+            for (_, price), size in self.stored.items()
+            if price.startswith("all ") == bool(which)
+        )
+
+    @property
+    def cpu(self) -> float:
+        """Milliseconds of processor time here for each event that SES published, all functions."""
+        return 1e3 * sum(usage.cpu for usage in self.usage.values()) / max(1, self.events)
+
+
+_PAID_AS: Final = {
+    "sqs:SendMessage": "sqs request",
+    "sqs:SendMessageBatch": "sqs request",
+    "sqs:ChangeMessageVisibility": "sqs request",
+    "s3:PUT": "s3 put",
+    "s3:GET": "s3 get",
+}
+"""Secrets are read once an hour and process, however much is sent."""
+
+
+# --- a run -----------------------------------------------------------------------------------
+
+
+class Run:
+    """The load through one checkout's functions."""
+
+    def __init__(self, root: Path, messages: int, memory: MemoryAws, resources: Resources) -> None:
+        self.load = Load(messages)
+        self._resources, self._memory = resources, memory
+        self.lambdas = Lambda(resources, memory, Clock(), root)
+        self.clock = self.lambdas.clock
+        self._rate = float(resources.parameters["SendRate"])
+        self._members: dict[str, tuple[int, Member]] = {}
+        self._communications: list[str] = []
+        self._http = 0
+        self.publish: Callable[[Json, float], object] = lambda event, at: self.clock.at(
+            at, partial(self.lambdas.publish, json.dumps(event))
+        )
+
+    def recorded(self) -> Took:
+        """Recorded alone."""
+        for mailing in range(MAILINGS):
+            self.clock.at(self.load.mailing(mailing)[0], partial(self.send_elsewhere, mailing))
+        return self._took()
+
+    def sent(self) -> Took:
+        """Sent, and recorded."""
+        self.lambdas.took_mail = self._answer
+        for mailing in range(MAILINGS):
+            self.clock.at(self.load.mailing(mailing)[0], partial(self._post, mailing))
+        return self._took()
+
+    # --- what is sent, and by what ---
+
+    def send_elsewhere(self, mailing: int, start: float) -> None:
+        """Something else sends a mailing."""
+        _, members = self.load.mailing(mailing)
+        self._communications.append(f"newsletter-{mailing}")
+        for number, member in enumerate(members):
+            sent = start + number / self._rate
+            tags = {
+                "message_id": new_message_id(_time(sent)),
+                "participant_id": member.participant_id,
+                "communication_id": f"newsletter-{mailing}",
+                "kind": "newsletter",
+            }
+            ses_id = f"0102019a1b2c3d4e-{mailing:04x}-{number:012x}-000000"
+            mail = Mail(ses_id, _time(sent), [member.address], "News for Ada", tags=tags)
+            self.publish(mail.send(), sent + 1)
+            for happening in self.load.fate(mailing, member):
+                at = sent + happening.after
+                self.publish(event_of(mail, happening, at), at)
+
+    def _post(self, mailing: int, at: float) -> None:
+        _, members = self.load.mailing(mailing)
+        self._members = {each.address: (mailing, each) for each in members}
+        for first in range(0, len(members), AT_ONCE):
+            event = sample("http-send-communication")
+            event["headers"]["idempotency-key"] = f"{mailing}-{first}"
+            event["requestContext"]["timeEpoch"] = int(at * 1000)
+            event["body"] = json.dumps(draft(mailing, members[first : first + AT_ONCE]))
+            self._http += 1
+            answer, _ = self.lambdas.call("ApiFunction", event, at)
+            if answer["statusCode"] != 202:
+                raise SystemExit(f"the API answered {answer}")
+            self._communications.append(json.loads(answer["body"])["communication_id"])
+
+    def _answer(self, taken: Json, at: float) -> None:
+        """What becomes of a mail that SES took."""
+        mailing, member = self._members[addressed(taken)]
+        content = taken["Content"]["Simple"]
+        headers = [(header["Name"], header["Value"]) for header in content["Headers"]]
+        mail = Mail(
+            taken["MessageId"],
+            _time(at),
+            [member.address],
+            content["Subject"]["Data"],
+            tags={tag["Name"]: tag["Value"] for tag in taken["EmailTags"]},
+            headers=headers,
+            configuration_set=taken["ConfigurationSetName"],
+        )
+        self.publish(mail.send(), at + 1)
+        html = content["Body"]["Html"]["Data"]
+        (pixel,), links = re.findall(r"/o/([^\"]+)", html), re.findall(r"/c/([^\"]+)", html)
+        leave = re.findall(r"/u/([^>]+)", dict(headers)["List-Unsubscribe"])[0]
+        for happening in self.load.fate(mailing, member):
+            when = at + happening.after
+            if happening.kind in ("open", "click"):
+                token = pixel if happening.kind == "open" else links[happening.link]
+                self.clock.at(when, partial(self._hit, happening, token))
+            elif happening.kind == "unsubscribe":
+                self.clock.at(when, partial(self._leave, leave))
+            else:
+                self.publish(event_of(mail, happening, when), when)
+
+    def _hit(self, happening: Happening, token: str, at: float) -> None:
+        self._http += 1
+        request = f"request-{self._http:09}="
+        event = http_event(happening.kind, token, request, happening.ip, int(at * 1000))
+        event["headers"]["user-agent"] = happening.agent
+        self.lambdas.call("TrackFunction", event, at)
+
+    def _leave(self, token: str, at: float) -> None:
+        self._http += 1
+        event = sample("http-preferences-one-click")
+        event["rawPath"] = event["requestContext"]["http"]["path"] = f"/u/{token}"
+        event["pathParameters"]["token"] = token
+        event["requestContext"] |= {"timeEpoch": int(at * 1000), "requestId": f"r-{self._http:09}="}
+        self.lambdas.call("PreferencesFunction", event, at)
+
+    # --- what it took ---
+
+    def _took(self) -> Took:
         try:
-            for records, event in deliveries:
-                call = process.call(event)
-                if (call.answer or {}).get("batchItemFailures"):
-                    raise SystemExit(f"{name} answered {call.answer}")
-                usage.add(call, at_once if records > 1 else 1)
+            self.clock.run()
+            usage = {
+                name: each for name, each in deepcopy(self.lambdas.usage).items() if each.calls
+            }
+            besides = {
+                "sns publish": self.lambdas.published,
+                "sqs request": self.lambdas.polls,
+                "http request": self._http,
+            }
+            wrong = list(self._wrong())
         finally:
-            process.stop()
-        return usage
-
-    def _queue(self) -> list[Batch[str]]:
-        """The queue's batches."""
-        lanes = (
-            Arrival(at, number % POLLERS, body) for number, (at, body) in enumerate(self._said)
+            self.lambdas.stop()
+        return Took(
+            messages=self.load.done["sent"],
+            usage=usage,
+            besides=besides,
+            architecture=self._resources.parameters["Architecture"],
+            stored=self._stored(),
+            events=self.lambdas.published + self._http,
+            wrong=wrong,
         )
-        return cut(lanes, self._cuts[INGEST])
 
-    @staticmethod
-    def _handed_over(batches: Iterable[Batch[str]]) -> Iterator[Delivery]:
-        for batch in batches:
-            yield len(batch.records), sqs_event(batch.records)
+    def _wrong(self) -> Iterator[str]:
+        """Which figures are not what was done."""
+        found: Counter[str] = Counter()
+        for communication_id in self._communications:
+            event = sample("http-communication")
+            path = f"/v1/communications/{communication_id}"
+            event["rawPath"] = event["requestContext"]["http"]["path"] = path
+            answer, _ = self.lambdas.call("ApiFunction", event, START + 400 * 24 * 3600)
+            figures = json.loads(answer["body"])
+            found.update({name: figures[name] for name in self.load.done})
+        for name, number in self.load.done.items():
+            if found[name] != number:
+                yield f"{name}: the figures say {found[name]}, and {number} were done"
 
-    def _besides(self, queue: Sequence[Batch[str]] | None = None) -> dict[str, float]:
-        """SNS, and what it and Lambda's pollers ask of SQS: a receipt and a deletion for ten."""
-        published = len(self._said)
-        if queue is None:
-            return {"sns publish": published}
-        polls = sum(2 * math.ceil(len(batch.records) / 10) for batch in queue)
-        return {"sns publish": published, "sqs request": published + polls}
+    def _stored(self) -> Counter[tuple[str, str]]:
+        """GB-months of each table's items, with its indexes, and of plans, by prices: of one month
+        of those that live for 60 days, and with ``all `` before it, of three years of all.
+        """
+        found: Any = Counter()  # whose counts are not whole here
 
-    def _changes(self, table: str) -> Iterator[Json]:
-        """What a stream has of items that were put, oldest first."""
-        arn = self._resources.physical[table, "StreamArn"]
-        streams = self._here.endpoints.client("dynamodbstreams")
-        for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-            iterator = streams.get_shard_iterator(
-                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            while iterator:
-                answer = streams.get_records(ShardIterator=iterator, Limit=1000)
-                if not answer["Records"]:
-                    break
-                for record in answer["Records"]:
-                    if record["eventName"] != "REMOVE":
-                        yield lambda_record(record, arn)
-                iterator = answer.get("NextShardIterator")
+        def add(name: str, price: str, size: float, days: float) -> None:
+            found[name, f"all {price}"] += size / 1e9 * min(days, THREE_YEARS) / DAYS_A_MONTH
+            found[name, price] += size / 1e9 if days >= PASSING else 0
 
-    def _counted(self) -> Mapping[str, int]:
-        """The counters of all mailings together."""
-        table = self._resources.physical["CommunicationsTable", ""]
-        pages = self._here.endpoints.client("dynamodb").get_paginator("scan")
-        items = (
-            from_attributes(item)
-            for page in pages.paginate(TableName=table)
-            for item in page["Items"]
-            if item["part"]["S"].startswith(COUNTERS_PREFIX)
+        for name, table in self._memory.database.tables.items():
+            for key, item in table.views[""].items.items():
+                expires = item.get(table.until or "")
+                days = (float(expires["N"]) - table.born[key]) / 86_400 if expires else THREE_YEARS
+                held = filter(None, (view.projection(item) for view in table.views.values()))
+                sizes = [size_of(each) + PER_ITEM for each in held]
+                add(logical_name(name), "table GB-month", sum(sizes), days)
+                add(logical_name(name), "backup GB-month", sizes[0] * table.backed_up, days)
+        rules = self._resources.of_type("AWS::S3::Bucket")["PlansBucket"]["LifecycleConfiguration"]
+        expiry = next(rule for rule in rules["Rules"] if "ExpirationInDays" in rule)
+        days = float(self._resources.resolve(expiry["ExpirationInDays"]))
+        add("plans", "bucket GB-month", sum(map(len, self._memory.objects.values())), days)
+        return found  # type: ignore[no-any-return]
+
+
+def _time(at: float) -> str:
+    return from_epoch_ms(int(at * 1000))
+
+
+def run(root: Path, messages: int, mode: str) -> Took:
+    """The load through a checkout's functions: ``sent`` or ``recorded``."""
+    resources = load(PARAMETERS, root)
+    with MemoryAws(resources) as memory:
+        took: Took = getattr(Run(root, messages, memory, resources), mode)()
+    return took
+
+
+def peer(handler: str, messages: int) -> Took:
+    """The first mailing, recorded by a handler of `benchmarks/peers`."""
+    resources, usage = load(), Usage(512)
+    with MemoryAws(resources) as memory:
+        for table, keys in PEER_TABLES.items():
+            schema: Json = {"KeySchema": [{"AttributeName": key} for key in keys]}
+            index: Json = schema | {"IndexName": "by_communication"}
+            index["KeySchema"] = [{"AttributeName": "communication_id"}, *schema["KeySchema"][1:]]
+            index["Projection"] = {"ProjectionType": "KEYS_ONLY"}
+            listed = {"GlobalSecondaryIndexes": [index]} if table == "MESSAGES_TABLE" else {}
+            memory.database.tables[table] = MemoryTable(schema | listed, table)
+        function = Function(
+            handler, str(PEERS), handler, 30, 512, {name: name for name in PEER_TABLES}
         )
-        return CounterShard.total(map(counters_from_item, items)).counts
-
-    def _stored(self) -> dict[str, float]:
-        """GB that are kept, by table, with its indexes."""
-        found: dict[str, float] = defaultdict(float)
-        for name in self._resources.of_type("AWS::DynamoDB::Table"):
-            table = self._here.endpoints.client("dynamodb").describe_table(
-                TableName=self._resources.physical[name, ""]
-            )["Table"]
-            for part in (table, *table.get("GlobalSecondaryIndexes", [])):
-                size = part.get("TableSizeBytes", part.get("IndexSizeBytes", 0))
-                found[name.removesuffix("Table")] += (size + PER_ITEM * part["ItemCount"]) / 1e9
-        return found
-
-
-def streamed(batches: Sequence[Batch[Json]]) -> Iterator[Delivery]:
-    """What Lambda hands over of a stream, and once more at the end of each tumbling window of a
-    shard that had records.
-    """
-    for batch in batches:
-        yield len(batch.records), window_of(batch.lane) | {"Records": batch.records}
-    for lane, _ in sorted({(batch.lane, int(batch.at) // WINDOWS) for batch in batches}):
-        yield 0, window_of(lane) | {"Records": [], "isFinalInvokeForWindow": True}
-
-
-def window_of(lane: int) -> Json:
-    """What a stream batch has beside its records."""
-    return {
-        "shardId": f"shardId-00000001795167000{lane:03}-0a1b2c3d",
-        "eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/s",
-        "state": {},
-        "window": {"start": "2026-11-25T09:30:00Z", "end": "2026-11-25T09:45:00Z"},
-        "isFinalInvokeForWindow": False,
-        "isWindowTerminatedEarly": False,
-    }
-
-
-def shard_of(partition_key: str) -> int:
-    """The shard of a stream that an item's changes are in."""
-    return crc32(partition_key.encode()) % SHARDS
+        environment = aws.credentials() | {"AWS_ENDPOINT_URL": memory.url}
+        process = Process(function, Path(), environment)
+        honest = Run(ROOT, messages, memory, resources)
+        said: list[str] = []
+        honest.publish = lambda event, _: said.append(json.dumps(event))
+        honest.send_elsewhere(0, START)
+        alone = handler == "naive.ingest"
+        size = 1 if alone else 10
+        for first in range(0, len(said), size):
+            part = said[first : first + size]
+            event: Json = sqs_event(part)
+            if alone:
+                event = {"Records": [{"EventSource": "aws:sns", "Sns": sns_envelope(part[0])}]}
+            usage.add(process.call(event, START), memory.spent(), len(part))
+        process.stop()
+    besides = {"sns publish": len(said)}
+    if not alone:
+        besides["sqs request"] = len(said) + 2 * -(-len(said) // size)
+    sent = honest.load.done["sent"]
+    return Took(
+        sent, {handler: usage}, besides, resources.parameters["Architecture"], events=len(said)
+    )
 
 
 # --- what it shows ---------------------------------------------------------------------------
 
 
-def lines_table(*recorded: Took) -> Table:
+def lines_table(columns: Mapping[str, Took]) -> Table:
     """Dollars by line."""
-    columns = [each.lines for each in recorded]
-    lines = sorted(columns[0], key=lambda line: -columns[0][line])
-    rows: list[Any] = [[line, *(column.get(line, 0.0) for column in columns)] for line in lines]
-    rows.append(["sum", *(each.dollars for each in recorded)])
-    rows.append(["write units, each message", *(each.write_units for each in recorded)])
-    names = ["line", "Sendtrail", "AWS's sample", "put and transaction"]
-    notes = ["SES itself is $100, whoever sends. What is kept is in another table."]
-    return Table("A million messages recorded, in dollars, at the default rate", names, rows, notes)
-
-
-def tables_table(ours: Took) -> Table:
-    """What each table took."""
-    units: Counter[tuple[str, str]] = Counter()
-    for usage in ours.usage.values():
-        for (table, index, kind), number in usage.units.items():
-            units[f"{table}, {index}" if index else table, kind] += number
-    kept = {name: 1e9 * size / ours.messages for name, size in ours.stored.items() if size}
-    rows = [
-        [name, *(units[name, kind] / ours.messages for kind in ("write", "read")), kept.get(name)]
-        for name in sorted({name for name, _ in units} | set(kept))
+    found = [each.lines for each in columns.values()]
+    names = sorted(
+        {name for each in found for name in each}, key=lambda name: -found[0].get(name, 0)
+    )
+    rows: list[Any] = [[name, *(each.get(name, 0.0) for each in found)] for name in names]
+    rows.append(["sum", *(each.dollars for each in columns.values())])
+    rows += [
+        [f"{kind} units, each message", *(each.units(kind) for each in columns.values())]
+        for kind in ("write", "read")
     ]
-    columns = ["table", "write units", "read units", "bytes kept, indexes as well"]
-    return Table("By table, each message", columns, rows)
+    rows.append(["bytes kept, each message", *(each.kept() or None for each in columns.values())])
+    a_month = [each.keeping() or None for each in columns.values()]
+    rows.append(["a million kept, a month", *a_month])
+    rows.append(["CPU here, an event, ms", *(each.cpu for each in columns.values())])
+    return Table("A million messages, in dollars", ["", *columns], rows)
+
+
+def tables_table(columns: Mapping[str, Took]) -> Table:
+    """What each table took."""
+    units: Any = Counter()
+    names = set()
+    for column, took in columns.items():
+        names |= {name for name, _ in took.stored}
+        for usage in took.usage.values():
+            for (table, index, kind), number in usage.cost.units.items():
+                name = f"{table}, {index}" if index else table
+                units[column, name, kind] += number / took.messages
+                names.add(name)
+    rows: list[Any] = []
+    for name in sorted(names):
+        row: list[Any] = [name]
+        for column, took in columns.items():
+            row += [units[column, name, "write"], units[column, name, "read"]]
+            row.append(took.kept(name) or None)
+        rows.append(row)
+    heads = [f"{what}, {name}" for name in columns for what in ("written", "read", "bytes")]
+    title = "By table, each message: units written and read, and bytes kept, with indexes"
+    return Table(title, ["table", *heads], rows)
+
+
+def functions_table(took: Took, title: str) -> Table:
+    """What each function took."""
+    columns = ["function", "MiB", "calls a message", "records a call", "CPU here a call, ms"]
+    columns += ["time a call, ms", "GB-s a million", "requests a message", "log a call, bytes"]
+    rows = [
+        [
+            name.removesuffix("Function"),
+            usage.memory,
+            usage.calls / took.messages,
+            usage.records / usage.calls,
+            1e3 * usage.cpu / usage.calls,
+            1e3 * usage.seconds / usage.calls,
+            1e6 * usage.seconds * usage.memory / 1024 / took.messages,
+            (usage.cost.requests + usage.requests.total()) / took.messages,
+            usage.log_bytes / usage.calls,
+        ]
+        for name, usage in took.usage.items()
+    ]
+    return Table(title, columns, rows)
 
 
 def at_rest(resources: Resources) -> dict[str, float]:
@@ -429,70 +456,101 @@ def at_rest(resources: Resources) -> dict[str, float]:
     }
 
 
-def month_tables(ours: Took, resources: Resources) -> Iterator[Table]:
-    """What a month costs: when nothing is sent, and by how much is."""
+def month_tables(sent: Took, recorded: Took, resources: Resources) -> Iterator[Table]:
+    """What a month costs: when nothing is sent, by how much is, and elsewhere."""
     rest = at_rest(resources)
-    counted = sum(len(usage.metrics) for usage in ours.usage.values())
+    counted = sum(len(usage.metrics) for usage in sent.usage.values())
     metrics, fixed = counted * PRICES["metric"].usd, sum(rest.values())
-    note = f"In a month with mail, up to ${metrics:.2f} more for {counted} metrics of these."
     rows: list[Any] = [*rest.items(), ("sum", fixed)]
-    yield Table("A month in which nothing is sent, in dollars", ["for", "dollars"], rows, [note])
-    # Point-in-time recovery is charged by the tables' size, their indexes' not counted: they are
-    # counted here.
-    size = sum(ours.stored.values()) * 1e6 / ours.messages
-    backup = size * PRICES["backup GB-month"].usd
-    kept = size * PRICES["table GB-month"].usd + backup
-    days, rows = resources.parameters["RetentionDays"], []
+    rows.append((f"and {counted} metrics, at most, in a month with mail", metrics))
+    yield Table("A month in which nothing is sent, in dollars", ["for", "dollars"], rows)
+    rows, compared = [], []
     for volume in VOLUMES:
-        moved = ours.dollars * volume / 1e6
-        stored = kept * float(days) / DAYS_A_MONTH * volume / 1e6
-        total, ses = fixed + metrics + moved + stored, PRICES["mail"].usd * volume
-        each = 1000 * total / volume
-        rows.append([f"{volume:,}", fixed + metrics, moved, stored, total, each, ses])
-    columns = ["messages a month", "at rest, and metrics", "recording"]
-    columns += [f"kept, after {days} days", "sum", "a thousand messages", "SES itself"]
-    notes = [
-        f"A million messages kept: ${kept:.2f} a month, ${backup:.2f} of it to recover them.",
-        "At more than a million a month batches are fuller than in the run: it costs less.",
-    ]
-    yield Table("A month, in dollars, by how much is recorded in it", columns, rows, notes)
+        moved = [each.dollars * volume / 1e6 for each in (sent, recorded)]
+        kept = [each.keeping("all ") * volume / 1e6 for each in (sent, recorded)]
+        alone = fixed + metrics + moved[1] + kept[1]
+        total = fixed + metrics + moved[0] + kept[0]
+        rows.append(
+            [f"{volume:,}", fixed + metrics, moved[0], kept[0], total, 1e3 * total / volume]
+        )
+        rows[-1].append(alone)
+        ses = [PRICES[name].usd * volume for name in ("mail, à la carte", "mail, Essentials")]
+        insights = PRICES["message insights"].usd * volume
+        others = [charged(plans, volume) for plans in OTHERS.values()]
+        compared.append([f"{volume:,}", *ses, insights, *(total + each for each in ses), *others])
+    columns = ["messages a month", "at rest, and metrics", "sending and recording", "kept"]
+    columns += ["sum", "a thousand messages", "sum, recording alone"]
+    yield Table("A month, in dollars, without SES, with three years' trails", columns, rows)
+    columns = ["messages a month", "SES, old accounts", "SES, new accounts", "VDM's insights"]
+    columns += ["old SES and Sendtrail", "new SES and Sendtrail", *OTHERS]
+    yield Table("A month, in dollars, with SES, and elsewhere", columns, compared)
 
 
-def measure(messages: int) -> Report:
-    """Records the same events in each way."""
-    os.environ.update(aws.credentials())
-    resources = load()
-    said, done = notifications(messages, float(resources.parameters["SendRate"]))
-    with servers() as endpoints:
-        ours = Recording(endpoints, said, messages).ours(done)
-        sample = Recording(endpoints, said, messages).sample()
-        transaction = Recording(endpoints, said, messages).transaction()
-    people = dollars_by_line(ours.usage[PARTICIPANTS].quantities, messages)
-    alone = (ours.dollars - sum(people.values())) / transaction.dollars
-    beside = "ours / put and transaction"
+def measure(messages: int, tree: Path | None, *, docs: bool) -> Report:
+    """The load in both modes, through each checkout; and by the peers."""
+    roots = {"": ROOT} | ({"before: ": tree.resolve()} if tree else {})
+    with ProcessPoolExecutor(2) as two:
+        modes = {"sent and recorded": "sent", "recorded": "recorded"}
+        runs = {
+            f"{before}{name}": two.submit(run, root, messages, mode)
+            for name, mode in modes.items()  # each by both at once: the machine drifts
+            for before, root in roots.items()
+        }
+        runs["AWS's sample, recorded"] = two.submit(peer, "naive.ingest", messages)
+        runs["put and transaction, recorded"] = two.submit(
+            peer, "recorders.put_and_transaction", messages
+        )
+        columns = {name: each.result() for name, each in runs.items()}
+    sent, recorded = columns["sent and recorded"], columns["recorded"]
+    *_, plain, transaction = columns.values()
     claims = [
-        Claim(f"{beside}, message and counters alone", [alone], at_most=0.8),
         Claim(
-            f"{beside}, with participants and suppressions",
-            [ours.dollars / transaction.dollars],
+            "recorded: ours / put and transaction",
+            [recorded.dollars / transaction.dollars],
             at_most=1.0,
         ),
-        Claim("ours / sample", [ours.dollars / sample.dollars]),
-        Claim(f"write units: {beside}", [ours.write_units / transaction.write_units]),
-        Claim("a million messages recorded", [ours.dollars], "$"),
+        Claim("recorded: ours / sample", [recorded.dollars / plain.dollars]),
+        Claim("a million messages sent and recorded", [sent.dollars], "$"),
+        Claim("a million messages recorded", [recorded.dollars], "$"),
     ]
+    measured = {name: took for name, took in columns.items() if took.stored}
     tables = [
-        lines_table(ours, sample, transaction),
-        tables_table(ours),
-        *month_tables(ours, resources),
+        lines_table(columns),
+        tables_table(measured),
+        *(functions_table(took, f"By function, {name}") for name, took in measured.items()),
+        *month_tables(sent, recorded, load()),
     ]
     about = (
-        f"{messages:,} messages recorded, counted, and priced by list prices of eu-west-1 "
-        "(`benchmarks/prices.py`), without free tiers. Time on Lambda is modelled from processor "
-        "time here."
+        f"{sent.messages:,} messages, sent and recorded, and recorded alone; counted, and priced "
+        "by list prices of eu-west-1 (`benchmarks/prices.py`), without free tiers. Time on Lambda "
+        "is modelled from processor time here."
     )
-    return Report("What it costs on AWS", about, claims, tables, list(ours.wrong))
+    wrong = [f"{name}: {each}" for name, took in columns.items() for each in took.wrong]
+    if docs:
+        write_down(tables, recorded, plain, transaction)
+    return Report("What it costs on AWS", about, claims, tables, wrong)
+
+
+def write_down(tables: Sequence[Table], recorded: Took, plain: Took, transaction: Took) -> None:
+    """Puts each table in the place of that of its title in docs/cost.md, and sums into README."""
+    page = ROOT / "docs/cost.md"
+    text = page.read_text("utf-8")
+    for table in tables:
+        place = re.compile(rf"### {re.escape(table.title)}\n\n(\|.*\n)+")
+        text = place.sub(str(table).replace("\\", "\\\\") + "\n", text)
+    page.write_text(text, "utf-8")
+    row = (
+        f"| AWS for a million emails recorded, without SES: $ | {recorded.dollars:.3g} | "
+        f"{plain.dollars:.3g}, and no figures | | {transaction.dollars:.3g}: a put and a "
+        "transaction for each event |"
+    )
+    readme = ROOT / "README.md"
+    found = re.sub(r"(?m)^\| AWS for a million emails recorded.*$", row, readme.read_text("utf-8"))
+    readme.write_text(found, "utf-8")
 
 
 if __name__ == "__main__":
-    main(measure, options(__doc__, messages=200))
+    arguments = options(__doc__, messages=20_000)
+    arguments.add_argument("--tree", type=Path, help="another checkout, to stand beside this one")
+    arguments.add_argument("--docs", action="store_true", help="write docs/cost.md and README.md")
+    main(measure, arguments)
