@@ -105,7 +105,12 @@ def test_a_condition_says_what_dynamodb_says(text: str, *, holds: bool) -> None:
 
 def test_an_update_leaves_the_old_item_as_it_was() -> None:
     """Each operand is of the old item, and sets and numbers that are not there begin empty."""
-    old: Item = {"n": {"N": "3"}, "t": {"S": "b"}, "m": {"M": {"k": {"N": "1"}}}, "s": {"SS": ["a"]}}
+    old: Item = {
+        "n": {"N": "3"},
+        "t": {"S": "b"},
+        "m": {"M": {"k": {"N": "1"}}},
+        "s": {"SS": ["a"]},
+    }
     text = "SET #n = #n + :one, o = if_not_exists(o, :one), m.k = #n REMOVE t ADD c :one, s :b"
     values: Item = {":one": {"N": "1"}, ":b": {"SS": ["b"]}}
     new = update(text + " DELETE u :b")(old | {"u": {"SS": ["b"]}}, {"#n": "n"}, values)
