@@ -73,7 +73,7 @@ class MemoryAws:
     Attributes:
         url: where they are.
         database: DynamoDB.
-        queued: queue's URL → the bodies that it was sent.
+        queued: queue's URL → the bodies that it was sent, each with its delay in seconds.
         deferred: receipt handle → seconds until its message comes again.
         mails: what SES took: the requests of SendEmail, with the id that it gave.
         objects: S3's, by path.
@@ -83,7 +83,7 @@ class MemoryAws:
     def __init__(self, resources: Resources, *, keep: bool = False) -> None:
         """Makes what the template describes, and notes in `resources` what each came to be."""
         self.database = Database()
-        self.queued: dict[str, list[str]] = {}
+        self.queued: dict[str, list[tuple[str, float]]] = {}
         self.deferred: dict[str, int] = {}
         self.mails: list[Json] = []
         self.objects: dict[str, bytes] = {}
@@ -201,7 +201,9 @@ class MemoryAws:
             self.deferred[asked["ReceiptHandle"]] = asked["VisibilityTimeout"]
             return 200, b"{}"
         entries = asked["Entries"] if operation == "SendMessageBatch" else [asked]
-        self.queued[asked["QueueUrl"]] += [entry["MessageBody"] for entry in entries]
+        self.queued[asked["QueueUrl"]] += [
+            (entry["MessageBody"], entry.get("DelaySeconds", 0)) for entry in entries
+        ]
         done = [{"Id": entry.get("Id"), "MessageId": "0"} for entry in entries]
         answer: Any = {"Successful": done} if operation == "SendMessageBatch" else done[0]
         return 200, json.dumps(answer).encode()

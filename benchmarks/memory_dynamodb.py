@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from base64 import b64decode
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -220,6 +220,8 @@ class Database:
             "Query": self._query,
             "Scan": self._query,
         }
+        if operation not in operations:
+            raise RefusedError("UnknownOperationException", operation)
         return operations[operation](asked)
 
     # --- writes ---
@@ -231,13 +233,10 @@ class Database:
         return self._write(asked, asked["Key"], lambda _: None, share)
 
     def _update(self, asked: Json, share: int = 1) -> Json:
-        names = asked.get("ExpressionAttributeNames", {})
-        values = asked.get("ExpressionAttributeValues", {})
-
-        def changed(old: Item | None) -> Item:
-            return update(asked["UpdateExpression"])(old or asked["Key"], names, values)
-
-        return self._write(asked, asked["Key"], changed, share)
+        change = update(asked["UpdateExpression"])
+        return self._write(
+            asked, asked["Key"], lambda old: change(old or asked["Key"], *_terms(asked)), share
+        )
 
     def _write(
         self, asked: Json, key: Item, changed: Callable[[Item | None], Item | None], share: int
@@ -261,14 +260,11 @@ class Database:
         record = table.record(self._number, self.now, old, new)
         if record:
             self.changes.append((asked["TableName"], *record))
-        return _returned(asked.get("ReturnValues", "NONE"), old, new)
+        return _returned(asked, old, new)
 
     def _check(self, asked: Json, old: Item | None) -> None:
         text = asked.get("ConditionExpression")
-        names = asked.get("ExpressionAttributeNames", {})
-        if text and not condition(text)(
-            old or {}, names, asked.get("ExpressionAttributeValues", {})
-        ):
+        if text and not condition(text)(old or {}, *_terms(asked)):
             self.units[asked["TableName"], "", "write"] += _written(size_of(old or {}))
             wanted = asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             shown = {"Item": old} if wanted and old else {}
@@ -294,17 +290,13 @@ class Database:
         """All or nothing: conditions are looked at first."""
         operations = {"Put": self._put, "Update": self._update, "Delete": self._delete}
         steps = [next(iter(each.items())) for each in asked["TransactItems"]]
-        reasons = []
-        for kind, one in steps:
+        reasons = [{"Code": "None"} for _ in steps]
+        for (_, one), reason in zip(steps, reasons, strict=True):
             try:
-                self._check(
-                    one,
-                    self.tables[one["TableName"]].get(one["Item"] if kind == "Put" else one["Key"]),
-                )
-                reasons.append({"Code": "None"})
+                self._check(one, self.tables[one["TableName"]].get(one.get("Item") or one["Key"]))
             except RefusedError:
-                reasons.append({"Code": "ConditionalCheckFailed"})
-        if any(reason["Code"] != "None" for reason in reasons):
+                reason["Code"] = "ConditionalCheckFailed"
+        if {"Code": "ConditionalCheckFailed"} in reasons:
             message = "Transaction cancelled"
             raise RefusedError("TransactionCanceledException", message, CancellationReasons=reasons)
         for kind, one in steps:
@@ -317,7 +309,7 @@ class Database:
     def _get(self, asked: Json) -> Json:
         item = self.tables[asked["TableName"]].get(asked["Key"])
         self.units[asked["TableName"], "", "read"] += _read(size_of(item or {}), asked)  # type: ignore[assignment]
-        return {} if item is None else {"Item": item}
+        return {} if item is None else {"Item": _projected(item, asked)}
 
     def _batch_get(self, asked: Json) -> Json:
         found: dict[str, list[Item]] = {}
@@ -332,48 +324,41 @@ class Database:
         """A query, or a scan of everything."""
         index = asked.get("IndexName", "")
         view = self.tables[asked["TableName"]].views[index]
-        names = asked.get("ExpressionAttributeNames", {})
-        values = asked.get("ExpressionAttributeValues", {})
         wanted = asked.get("FilterExpression")
         found: list[Item] = []
         looked_at = taken = 0
         last: Item | None = None
         for item in self._in_order(view, asked):
             looked_at, taken = looked_at + 1, taken + size_of(item)
-            if wanted is None or condition(wanted)(item, names, values):
-                found.append(item)
+            if wanted is None or condition(wanted)(item, *_terms(asked)):
+                found.append(_projected(item, asked))
             if looked_at == asked.get("Limit") or taken >= _PAGE:
                 last = {name: item[name] for name in view.all_keys}
                 break
         self.units[asked["TableName"], index, "read"] += _read(taken, asked)  # type: ignore[assignment]
-        answer = {"Items": found, "Count": len(found), "ScannedCount": looked_at}
+        answer: Json = {"Count": len(found), "ScannedCount": looked_at}
+        answer |= {} if asked.get("Select") == "COUNT" else {"Items": found}
         return answer | ({"LastEvaluatedKey": last} if last else {})
 
     @staticmethod
     def _in_order(view: View, asked: Json) -> Iterator[Item]:
-        names = asked.get("ExpressionAttributeNames", {})
-        values = asked.get("ExpressionAttributeValues", {})
-        text = asked.get("KeyConditionExpression")
-        if text is None:
-            places = sorted(view.items, key=lambda place: (crc32(repr(place[0]).encode()), place))
-        else:
-            places = view.parts.get(_partition(text, view.keys[0], names, values), [])
+        text, start = asked.get("KeyConditionExpression"), asked.get("ExclusiveStartKey")
         backwards = not asked.get("ScanIndexForward", True)
-        start = asked.get("ExclusiveStartKey")
-        if start and text is None:
-            places = places[places.index(view.key(start)) + 1 :]
-        elif start:
+        partition = text and _partition(text, view.keys[0], *_terms(asked))
+        places = list(view.parts.get(partition, ())) if text else sorted(view.items)
+        if start:
             place = view.key(start)
-            places = (
-                places[: bisect_left(places, place)]
-                if backwards
-                else places[bisect_right(places, place) :]
-            )
-        test = text and condition(text)
-        for place in list(reversed(places) if backwards else places):
-            item = view.items[place]
-            if not test or test(item, names, values):
+            places = [each for each in places if (each < place if backwards else each > place)]
+        for each in reversed(places) if backwards else places:
+            item = view.items[each]
+            if not text or condition(text)(item, *_terms(asked)):
                 yield item
+
+
+def _terms(asked: Json) -> tuple[Mapping[str, str], Mapping[str, Value]]:
+    """The names and values of a request's expressions."""
+    names = asked.get("ExpressionAttributeNames", {})
+    return names, asked.get("ExpressionAttributeValues", {})
 
 
 def _partition(text: str, key: str, names: Mapping[str, str], values: Mapping[str, Value]) -> Any:
@@ -385,11 +370,21 @@ def _partition(text: str, key: str, names: Mapping[str, str], values: Mapping[st
     raise RefusedError("ValidationException", f"no partition in {text}")
 
 
-def _returned(what: str, old: Item | None, new: Item | None) -> Json:
-    if what == "NONE":
-        return {}
-    shown = (new if what.endswith("NEW") else old) or {}
+def _projected(item: Item, asked: Json) -> Item:
+    wanted = _named(asked.get("ProjectionExpression"), asked)
+    return {name: item[name] for name in wanted if name in item} if wanted else item
+
+
+def _returned(asked: Json, old: Item | None, new: Item | None) -> Json:
+    what = asked.get("ReturnValues", "NONE")
+    shown = {} if what == "NONE" else (new if what.endswith("NEW") else old) or {}
     if what.startswith("UPDATED"):
-        other = (old if what.endswith("NEW") else new) or {}
-        shown = {name: value for name, value in shown.items() if other.get(name) != value}
+        updated = _named(asked["UpdateExpression"], asked)
+        shown = {name: shown[name] for name in updated if name in shown}
     return {"Attributes": shown} if shown else {}
+
+
+def _named(text: str | None, asked: Json) -> set[str]:
+    """The attributes that an expression names."""
+    names, _ = _terms(asked)
+    return {names.get(name, name) for name in re.findall(r"(?<!:)#?\b\w+", text or "")}

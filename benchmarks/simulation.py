@@ -277,10 +277,10 @@ class Lambda:
             self.took_mail(mail, at + lasts * number / len(self._memory.mails))
         self._memory.mails.clear()
         for url, bodies in self._memory.queued.items():
-            for body in bodies:
+            for body, delay in bodies:
                 if url not in self._queues:
                     raise SystemExit(f"{name} sent to {url}: {body:.500}")
-                self._queues[url](body, at + lasts)
+                self._queues[url](body, at + lasts + delay)
             bodies.clear()
         return call.answer, lasts
 
@@ -308,7 +308,7 @@ class Lambda:
             for failure in (answer or {}).get("batchItemFailures", ()):
                 handle = failure["itemIdentifier"]
                 job, later = jobs[handle], self._memory.deferred.pop(handle, hidden)
-                if job.attempt > 20:
+                if job.attempt > 100:
                     raise SystemExit(f"{name} does not take {job.body:.500}")
                 arrive(Job(job.body, job.attempt + 1), at + lasts + later)
             return lasts

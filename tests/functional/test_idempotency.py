@@ -193,15 +193,15 @@ def calls_of_a_sending(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[str]
     return axe.calls
 
 
-POINTS = [(at, after) for at in range(17) for after in (False, True)]
+POINTS = [(at, after) for at in range(16) for after in (False, True)]
 POINTS_OF_ONE = [(at, after) for at in range(7) for after in (False, True)]
 
 
-def test_a_job_of_ten_is_of_eight_calls_besides_those_of_ses(
+def test_a_job_of_ten_is_of_seven_calls_besides_those_of_ses(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between which it is killed below. A worker that is warm makes five, and one for who was
-    dropped; when others send as well, one fewer.
+    """Between which it is killed below. A worker that is warm makes four, and one for who was
+    dropped.
     """
     calls = calls_of_a_sending(post, monkeypatch)
     assert calls == [
@@ -209,8 +209,7 @@ def test_a_job_of_ten_is_of_eight_calls_besides_those_of_ses(
         "PutItem",  # the claim
         "BatchGetItem",  # who is eligible
         "GetSecretValue",  # once for a worker
-        "UpdateItem",  # the rate: no slot is taken in the future,
-        "UpdateItem",  # … so from now on
+        "UpdateItem",  # the rate
         *["SendEmail"] * 9,
         "PutItem",  # who was dropped
         "UpdateItem",  # the claim
