@@ -43,6 +43,7 @@ class Post:
         resources = world.backend.resources
         self.queues = [resources.physical[name, ""] for name in ("DirectQueue", "DispatchQueue")]
         self._ingest = resources.physical["IngestQueue", ""]
+        self._hits = resources.physical["HitsQueue", ""]
         self._sqs = world.backend.endpoints.client("sqs")
         self._mailboxes = Mailboxes(world.backend.endpoints, resources.physical["SesTopic", ""])
 
@@ -67,7 +68,7 @@ class Post:
     def answer(self) -> None:
         """Has the mailboxes answer what SES took, and folds what they say."""
         self._mailboxes.answer()
-        records = list(self.received(self._ingest))
+        records = [*self.received(self._ingest), *self.received(self._hits)]
         for start in range(0, len(records), 100):
             answer = self.world.call("ingest", {"Records": records[start : start + 100]})
             assert answer == {"batchItemFailures": []}, answer

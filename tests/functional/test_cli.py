@@ -105,6 +105,7 @@ def test_rebuild_makes_the_projections_anew(
     world.fold()
     figures = Api(world)("/v1/communications/news")["json"]
     assert (figures["sent"], figures["delivered"]) == (1, 1)
+    capsys.readouterr()  # the metrics of project
     assert main(["rebuild", *AWS, "--wait", "0", "--continue"]) == 0
     again = capsys.readouterr().out
     assert again.split(": begins")[0] == said.split(": begins")[0]

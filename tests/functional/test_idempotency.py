@@ -211,7 +211,7 @@ def test_a_job_of_ten_is_of_seven_calls_besides_those_of_ses(
         "GetSecretValue",  # once for a worker
         "UpdateItem",  # the rate
         *["SendEmail"] * 9,
-        "PutItem",  # who was dropped
+        "UpdateItem",  # who was dropped
         "UpdateItem",  # the claim
     ]
     assert len(calls) == len(POINTS) // 2

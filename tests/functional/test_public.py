@@ -48,12 +48,12 @@ class Reader:
     def __call__(
         self, kind: str, token: str | None = None, method: str = "GET", **more: Any
     ) -> dict[str, Any]:
-        """Makes a request of a public route, well after the message was sent."""
+        """Makes a request of a public route, each a minute after the other."""
         event = load_event({"o": "http-open", "c": "http-click", "u": "http-preferences"}[kind])
         self._requests += 1
         context = event["requestContext"]
         context["requestId"] = f"request-{self._requests}"
-        context["timeEpoch"] = int(time.time() * 1000) + 60_000 + self._requests
+        context["timeEpoch"] = int(time.time() * 1000) + 60_000 * self._requests
         context["http"]["method"] = method
         event["pathParameters"] = {"token": self.links[kind] if token is None else token}
         event["headers"] = {"user-agent": FIREFOX, "content-type": FORM} | more.pop("headers", {})
@@ -197,7 +197,7 @@ def forget(world: World) -> None:
 def test_with_the_database_down_readers_notice_nothing_and_no_event_is_missing(
     post: Post, reader: Reader, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """The events wait in the ingest queue, and are there afterwards."""
+    """The events wait in the hits queue, and are there afterwards."""
     reader("o")
     reader("c")
     reader("u")

@@ -578,7 +578,7 @@ def test_the_inactive_get_no_mailings_until_they_interact(post: Post) -> None:
     post.send(recipients=people(address), **NEWS)
     post.run()
     found = Event.inactivated("p0", now(), last_active_at=now())
-    post.world.wiring.event_log.append([found])
+    post.world.wiring.trails.append([found])
     post.world.wiring.participant_projection.apply([found])
     assert post.api("/v1/participants/p0")["json"]["inactive_since"] == found.at
     post.send(recipients=people(address), **NEWS)
