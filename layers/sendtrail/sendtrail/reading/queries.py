@@ -6,8 +6,9 @@ item more than wanted is requested, so that the last page is known to be the las
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pynamodb.expressions.condition import Condition
@@ -19,6 +20,7 @@ from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.message import PROBLEMS, Message, Status
 from sendtrail.domain.suppression import Suppression
+from sendtrail.domain.times import Timestamp
 from sendtrail.log.items import TrailRow, event_from_item, listed_in, message_partition
 from sendtrail.projections.items import (
     COUNTERS_PREFIX,
@@ -64,7 +66,7 @@ MAX_EVENTS: Final = 300
 """How many hits, choices and long events of a trail are returned."""
 _MAX_MONTHS: Final = 12
 _MAX_GUESSES: Final = 3
-"""In how many communications a message is looked for."""
+"""In how many communications of a month a message is looked for."""
 _MAX_ADDRESSES: Final = 200
 
 
@@ -154,29 +156,41 @@ def beside(message: Message) -> tuple[list[Event], bool]:
 
 
 def participant_of_message(message_id: str) -> str | None:
-    """Whose message it is, in at most 6 requests; None if that cannot be told.
+    """Whose message it is, in at most 10 requests; None if that cannot be told.
 
-    By a hit; else by the index, where it is listed by its month or by its communication, which was
-    created when its first message was accepted or sent.
+    By a hit; else by the index, where it is listed by its month or by its communication. That was
+    created when its first message was accepted or sent: of the communications created no later, in
+    the same month or the one before, the latest few are looked at.
     """
     hit = next(iter(TrailItem.query(message_partition(message_id), limit=1)), None)
     if hit is not None and hit.participant_id:
         return str(hit.participant_id)
-    at = sent_time(message_id)
-    created = CommunicationRow.by_month.query(
-        at[:7],
-        CommunicationRow.listed <= f"{at}~",
-        scan_index_forward=False,
-        limit=_MAX_GUESSES,
-    )
-    places = [listed_in(None, message_id), *(row.communication_id for row in created)]
-    for place in places[: 1 + _MAX_GUESSES]:
-        found = next(
-            iter(TrailItem.by_communication.query(place, TrailItem.entry == message_id)), None
-        )
-        if found is not None:
-            return str(found.trail)
+    for place in _where_listed(message_id):
+        found = TrailItem.by_communication.query(place, TrailItem.entry == message_id)
+        row = next(iter(found), None)
+        if row is not None:
+            return str(row.trail)
     return None
+
+
+def _where_listed(message_id: str) -> Iterator[str]:
+    """Under what the index may list a message, the likeliest first."""
+    at = sent_time(message_id)
+    yield listed_in(None, message_id)
+    for month in (at[:7], _month_before(at)):
+        created = CommunicationRow.by_month.query(
+            month,
+            CommunicationRow.listed <= f"{at}~",
+            scan_index_forward=False,
+            limit=_MAX_GUESSES,
+        )
+        for row in itertools.islice(created, _MAX_GUESSES):
+            yield row.communication_id
+
+
+def _month_before(at: Timestamp) -> str:
+    year, month = int(at[:4]), int(at[5:7])
+    return f"{year - (month == 1):04}-{(month - 2) % 12 + 1:02}"
 
 
 # --- communications --------------------------------------------------------------------------
