@@ -1,5 +1,5 @@
-"""Generators of reference tables: commands, settings, parameters, metrics, events, the log's elements
-and items, spam rules, and recipients' columns.
+"""Generators of reference tables: commands, settings, parameters, metrics, events, elements and items
+of the log, spam rules, and recipients' columns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sendtrail import config
 from sendtrail.domain.event_details import BY_OURSELVES, BY_SES, Details
 from sendtrail.domain.events import Event, EventType, Recipient, Source
 from sendtrail.domain.hits import HITS, is_slotted
-from sendtrail.log.elements import MAX_BYTES, SHARED, encode, is_whole
+from sendtrail.log.elements import MAX_BYTES, SHARED, encode
 from sendtrail.log.items import event_to_item
 from sendtrail.mail.spam import RULES
 from sendtrail.metrics import METRICS
@@ -212,12 +212,13 @@ def items() -> str:
             beside[event_type] = _request(event_type)
         else:
             in_row.append(names[event_type])
-    assert not is_whole(_LONG)
     rows = [(", ".join(in_row), "elements of the message's row", "member-0042", _MESSAGE)]
     for event_type, event in beside.items():
         what = "a hit" if event_type in HITS else "a choice of a reader"
         rows.append((names[event_type], f"{what}, in its slot", *_key(event)))
-    rows.append((f"of the first row, over {MAX_BYTES:,} bytes", "whole, beside the row", *_key(_LONG)))
+    rows.append(
+        (f"of the first row, over {MAX_BYTES:,} bytes", "whole, beside the row", *_key(_LONG))
+    )
     rows += [(names[each.type], "an item of no message", *_key(each)) for each in by_ourselves]
     return table(
         ("type", "is kept as", "trail", "entry"),
