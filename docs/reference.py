@@ -1,5 +1,5 @@
-"""Generators of reference tables: commands, settings, parameters, metrics, events, elements and items
-of the log, spam rules, and recipients' columns.
+"""Generators of reference tables: commands, settings, parameters, metrics, events, the elements and
+items of the log, spam rules, and recipients' columns.
 """
 
 from __future__ import annotations
