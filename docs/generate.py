@@ -21,6 +21,8 @@ __all__ = ["GENERATORS", "block", "main", "misplaced", "pages"]
 
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": reference.commands,
+    "elements": reference.elements,
+    "items": reference.items,
     "metrics": reference.metrics,
     "our-events": reference.our_events,
     "parameters": reference.parameters,

@@ -1,5 +1,5 @@
-"""Generators of reference tables: commands, settings, parameters, metrics, events, spam rules, and
-recipients' columns.
+"""Generators of reference tables: commands, settings, parameters, metrics, events, the elements and
+items of the log, spam rules, and recipients' columns.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import argparse
 import ast
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from samcli.yamlhelper import yaml_parse
@@ -15,7 +16,10 @@ from samcli.yamlhelper import yaml_parse
 from local.paths import TEMPLATE
 from sendtrail import config
 from sendtrail.domain.event_details import BY_OURSELVES, BY_SES, Details
-from sendtrail.domain.events import EventType
+from sendtrail.domain.events import Event, EventType, Recipient, Source
+from sendtrail.domain.hits import HITS, is_slotted
+from sendtrail.log.elements import MAX_BYTES, SHARED, encode
+from sendtrail.log.items import event_to_item
 from sendtrail.mail.spam import RULES
 from sendtrail.metrics import METRICS
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
@@ -23,6 +27,8 @@ from sendtrail_cli.main import parser
 
 __all__ = [
     "commands",
+    "elements",
+    "items",
     "metrics",
     "our_events",
     "parameters",
@@ -153,6 +159,101 @@ def _events(types: Mapping[EventType, Details]) -> str:
             rows.append((first, f"`{name}`" if name else "–", said))
             first = ""
     return table(("type", "detail", "is"), rows)
+
+
+_MESSAGE: Final = "01M7W4MVNGEJ25ZWAADJKD75GA"
+_SENT_AT: Final = "2026-11-20T09:30:00.100Z"
+_READER: Final = Recipient(_MESSAGE, "member-0042", "c-evening", "Jo@example.com")
+_SEND: Final = Event(
+    message_id=_MESSAGE,
+    type=EventType.SEND,
+    at=_SENT_AT,
+    identity="5f0a1c9be2d47786a310",
+    participant_id="member-0042",
+    communication_id="c-evening",
+    address="Jo@example.com",
+    kind="invitation",
+    subject="An evening for Jo",
+    sent_at=_SENT_AT,
+    detail={"tracked": True},
+)
+_LONG: Final = replace(
+    _SEND, type=EventType.UNKNOWN, detail={"event_type": "Seen", "raw": "…" * MAX_BYTES}
+)
+
+
+def elements() -> str:
+    """The elements of a message's row, with an example of each."""
+    own, *shared = encode(_SEND)
+    examples = {element.partition("|")[0]: element for element in shared}
+    rows = [("`<time>#<type>#<digest>`", "an event: its `source`, and its `detail` as JSON", own)]
+    rows += [
+        (f"`{identity}`", f"the `{name}` of its events", examples[identity])
+        for identity, name in SHARED.items()
+    ]
+    return table(
+        ("identity", "facts", "an element"),
+        ((identity, said, _code(example)) for identity, said, example in rows),
+    )
+
+
+def items() -> str:
+    """How events of each type are kept, with an example of each item's key."""
+    names = {each: f"`{each.value}`" for each in EventType}
+    by_ourselves = _of_no_message()
+    only_there = {event.type for event in by_ourselves} - {*BY_SES}
+    in_row: list[str] = []
+    beside: dict[EventType, Event] = {}
+    for event_type in EventType:
+        event = replace(_SEND, type=event_type, source=Source.OWN, detail={"subscribed": False})
+        if event_type in only_there:
+            continue
+        if is_slotted(event):
+            beside[event_type] = _request(event_type)
+        else:
+            in_row.append(names[event_type])
+    rows = [(", ".join(in_row), "elements of the message's row", "member-0042", _MESSAGE)]
+    for event_type, event in beside.items():
+        what = "a hit" if event_type in HITS else "a choice of a reader"
+        rows.append((names[event_type], f"{what}, in its slot", *_key(event)))
+    rows.append(
+        (f"of the first row, over {MAX_BYTES:,} bytes", "whole, beside the row", *_key(_LONG))
+    )
+    rows += [(names[each.type], "an item of no message", *_key(each)) for each in by_ourselves]
+    return table(
+        ("type", "is kept as", "trail", "entry"),
+        ((types, said, f"`{trail}`", f"`{entry}`") for types, said, trail, entry in rows),
+    )
+
+
+def _request(event_type: EventType) -> Event:
+    detail = {"sent_at": _SENT_AT, "ip": "203.0.113.0", "user_agent": "Mozilla/5.0 (iPhone)"}
+    detail |= {"link": "https://society.example/evenings"} if event_type is EventType.CLICK else {}
+    choice = {"subscribed": False} if event_type is EventType.SUBSCRIPTION else {}
+    at = "2026-11-20T12:31:07.250Z"
+    return Event.of_request(event_type, _READER, at, "a-request", detail | choice)
+
+
+def _of_no_message() -> list[Event]:
+    who, address, at = _READER.participant_id, str(_READER.address), "2026-11-20T08:00:00.000Z"
+    return [
+        Event.communication_posted("c-evening", at, {"name": "Evening"}),
+        Event.interaction(who, at, "4711", "donation"),
+        Event.subscription(who, at, subscribed=False),
+        Event.address_registered(who, at, address),
+        Event.inactivated(who, at, last_active_at="2024-11-20T08:00:00.000Z"),
+        Event.suppressed(address, at, "asked by letter"),
+        Event.suppression_lifted(address, at),
+    ]
+
+
+def _key(event: Event) -> tuple[str, str]:
+    item = event_to_item(event, retention_days=1)
+    return item["trail"], item["entry"]
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|") + "`"
 
 
 def spam_rules() -> str:
