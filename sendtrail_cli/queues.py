@@ -52,7 +52,7 @@ def _move(sqs: Any, dead: str, alive: str) -> int:
 
 
 def recover(target: Target, files: Sequence[Path]) -> int:
-    """Sends to the ingest queue the events that functions could keep only in their logs; to do it
+    """Sends to the hits queue the events that functions could keep only in their logs; to do it
     again changes nothing.
 
     Args:
@@ -69,7 +69,7 @@ def recover(target: Target, files: Sequence[Path]) -> int:
         raise InvalidInputError(
             "name the FILEs: the logs of a stack in AWS are not on this machine"
         )
-    url, sqs = target.resource("IngestQueue"), target.client("sqs")
+    url, sqs = target.resource("HitsQueue"), target.client("sqs")
     sent = 0
     for path in files or sorted(_LOGS.glob("*.log")):
         open_file = gzip.open if path.suffix == ".gz" else open

@@ -53,7 +53,7 @@ def test_redrive_moves_what_dead_letter_queues_hold_to_where_it_came_from(
     assert main(["redrive", *AWS]) == 0
     assert capsys.readouterr().out == "13 brought back\n"
     assert received(moto_backend, "DispatchQueue") == ["job"]
-    found = received(moto_backend, "IngestQueue") + received(moto_backend, "IngestQueue")
+    found = received(moto_backend, "HitsQueue") + received(moto_backend, "HitsQueue")
     assert sorted(found) == [f"event {n:02}" for n in range(12)]
     assert received(moto_backend, "IngestDlq") == received(moto_backend, "DispatchDlq") == []
 
@@ -70,7 +70,7 @@ def test_recover_reads_logs_plain_and_compressed(
     )
     assert main(["recover", *AWS, str(plain), str(packed)]) == 0
     assert capsys.readouterr().out == "2 brought back\n"
-    assert received(moto_backend, "IngestQueue") == sorted(events)
+    assert received(moto_backend, "HitsQueue") == sorted(events)
 
 
 def test_recover_takes_no_logs_of_this_machine_for_those_of_a_stack_in_aws(
@@ -87,7 +87,7 @@ def test_recover_takes_no_logs_of_this_machine_for_those_of_a_stack_in_aws(
     assert main(["recover", *AWS]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.startswith("sendtrail: name the FILEs")) == ("", True)
-    assert received(moto_backend, "IngestQueue") == []
+    assert received(moto_backend, "HitsQueue") == []
 
 
 def test_rebuild_makes_the_projections_anew(

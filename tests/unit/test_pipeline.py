@@ -24,7 +24,7 @@ from sendtrail.projections.items import (
     participant_from_item,
     suppression_from_item,
 )
-from sendtrail.projections.stream import INSERTS, consume
+from sendtrail.projections.stream import EVERY_CHANGE, consume
 from sendtrail.reading.views import message_view
 from tests.memory import MemoryDynamoDB
 from tests.oracle import expect
@@ -151,7 +151,7 @@ def test_a_batch_that_names_no_shard_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="TumblingWindowInSeconds"):
         consume(
             {"Records": [{"eventName": "INSERT"}]},
-            names=INSERTS,
+            names=EVERY_CHANGE,
             decode=event_from_item,
             apply=lambda records: len(list(records)),
             quarantine=lambda text: None,

@@ -71,7 +71,7 @@ class RetryPolicy:
 INTERACTIVE: Final = RetryPolicy(
     attempts=3, timeout=0.2, first_wait=0.01, longest_wait=0.02, within=0.3
 )
-"""For calls that a reader waits for: with the ingest queue as fallback, done within 400 ms."""
+"""For calls that a reader waits for: with the hits queue as fallback, done within 400 ms."""
 
 
 class Service:

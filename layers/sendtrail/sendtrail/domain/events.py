@@ -93,7 +93,7 @@ class Event:
     """One thing that happened to one message (or one participant, or one address).
 
     Attributes:
-        message_id: the trail, and partition of the log: a message's ULID, ``participant:<id>`` for
+        message_id: the trail: a message's ULID, ``participant:<id>`` for
             what concerns a participant and no message, ``address:<address>``, or
             ``communication:<id>``.
         type: what happened.

@@ -125,17 +125,17 @@ def unattributed_participant(ses_message_id: str) -> str:
 
 
 def participant_trail(participant_id: str) -> str:
-    """The partition of the log for what concerns a participant and no message."""
+    """The trail of what concerns a participant and no message."""
     return f"participant:{participant_id}"
 
 
 def communication_trail(communication_id: str) -> str:
-    """The partition of the log for a communication's definition."""
+    """The trail of a communication's definition."""
     return f"communication:{communication_id}"
 
 
 def address_trail(address: str) -> str:
-    """The partition of the log for staff's decisions about an address."""
+    """The trail of staff's decisions about an address."""
     return f"address:{normal_address(address)}"
 
 

@@ -64,7 +64,7 @@ PROBLEMS: Final = frozenset(
         Status.DROPPED,
     }
 )
-"""The statuses that the index ``by_problem`` lists."""
+"""The statuses by which a communication's problems are listed."""
 
 
 class DropReason(StrEnum):

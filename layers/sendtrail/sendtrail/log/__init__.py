@@ -1,1 +1,1 @@
-"""The event log: items, serialization, appending, the write fallback and recovery."""
+"""The log: elements, items, trails, serialization, the write fallback and recovery."""

@@ -29,6 +29,7 @@ __all__ = [
     "entry_of",
     "event_from_item",
     "event_to_item",
+    "expires",
     "expires_at",
     "is_message_row",
     "listed_in",
@@ -62,6 +63,11 @@ def listed_in(communication_id: str | None, message_id: str) -> str:
     none, ``~`` and the month of its id, which sorts after every communication.
     """
     return communication_id or _OF_NO_COMMUNICATION + sent_time(message_id)[:7]
+
+
+def expires(event: Event) -> bool:
+    """Whether an event expires with its message. A reader's choice holds for longer than that."""
+    return event.is_of_message and event.type is not EventType.SUBSCRIPTION
 
 
 def is_message_row(item: Mapping[str, Any]) -> bool:
@@ -112,7 +118,7 @@ def event_to_item(event: Event, retention_days: int) -> Item:
     }
     if event.participant_id:
         item["participant_id"] = event.participant_id
-    if of_message:
+    if expires(event):
         item["expires_at"] = expires_at(event.message_id, retention_days)
     return item
 

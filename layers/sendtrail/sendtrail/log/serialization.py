@@ -1,4 +1,4 @@
-"""Event serialization: our own events as text, for the ingest queue and for log lines, where they
+"""Event serialization: our own events as text, for the hits queue and for log lines, where they
 wait until they can be written to the log.
 """
 

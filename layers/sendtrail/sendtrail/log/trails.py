@@ -21,6 +21,7 @@ from sendtrail.log.items import (
     TrailRow,
     event_from_item,
     event_to_item,
+    expires,
     expires_at,
     listed_in,
     message_partition,
@@ -140,10 +141,9 @@ class Trails:
         items: dict[tuple[str, str], tuple[Item, str | None, list[int]]] = {}
         now = time.time()
         for number, event in enumerate(events):
-            of_message = event.is_of_message
-            if of_message and expires_at(event.message_id, self._retention_days) <= now:
+            if expires(event) and expires_at(event.message_id, self._retention_days) <= now:
                 continue
-            if of_message and not is_slotted(event):
+            if event.is_of_message and not is_slotted(event):
                 row = rows.setdefault((event.participant_id, event.message_id), _Row())
                 row.elements.update(encode(event))
                 row.communication_id = row.communication_id or event.communication_id

@@ -17,9 +17,6 @@ __all__ = ["KEEP_SECONDS", "Checkpoint", "Checkpoints"]
 KEEP_SECONDS: Final = 2 * 24 * 3600
 """Stream records live for one day; a checkpoint twice that old can meet none of its shard again."""
 
-_LOG: Final = "log"
-"""Takes the place of a shard id for rows projected from the log itself."""
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -39,18 +36,6 @@ class Checkpoints:
     """The last record applied from each shard, by shard id."""
 
     by_shard: Mapping[str, Checkpoint] = field(default_factory=dict)
-
-    @classmethod
-    def of_log(cls, at: int) -> Checkpoints:
-        """The checkpoints of a row projected from the log itself, at `at` seconds since 1970."""
-        return cls({_LOG: Checkpoint(0, at)})
-
-    @property
-    def from_log(self) -> bool:
-        """Whether the row was projected from the log itself, so recently that the stream may still
-        deliver events that it found there. Until then every change projects it from the log again.
-        """
-        return _LOG in self.by_shard
 
     def has(self, shard: str, sequence: int) -> bool:
         """Whether the record has been applied."""

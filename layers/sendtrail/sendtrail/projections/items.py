@@ -164,7 +164,7 @@ def _totals_from_attribute(attribute: Sequence[int]) -> HitTotals:
 
 
 def counter_part(shard: str) -> str:
-    """The counter row for a shard of the Messages stream: ``counters#<0-15>``."""
+    """The counter row for a shard of the log's stream: ``counters#<0-15>``."""
     return f"{COUNTERS_PREFIX}{crc32(shard.encode()) % COUNTER_SHARDS}"
 
 

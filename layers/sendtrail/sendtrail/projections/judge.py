@@ -7,6 +7,7 @@ under that revision: whoever judged in between has seen less, and it judges agai
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -97,13 +98,15 @@ class Judge:
         self._retention_days = retention_days
 
     def judge(self, tasks: Mapping[RowKey, Task]) -> dict[RowKey, Judged]:
-        """Judges messages, and writes what is told of them into their rows.
+        """Judges messages, and writes what is told of them into their rows; but for those that have
+        expired, whose rows would be made anew.
 
         Raises:
             ThrottledError: a row was changed at each of 10 attempts.
             AwsError: some rows may have been written; judging again is safe.
         """
-        keys = list(tasks)
+        now = time.time()
+        keys = [key for key in tasks if expires_at(key[1], self._retention_days) > now]
         return dict(
             zip(keys, self._db.at_once(lambda key: self._judge(key, tasks[key]), keys), strict=True)
         )

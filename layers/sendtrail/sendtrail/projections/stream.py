@@ -18,7 +18,6 @@ from sendtrail.projections.checkpoints import Checkpoint
 
 __all__ = [
     "EVERY_CHANGE",
-    "INSERTS",
     "Batch",
     "Record",
     "QuarantinedRecord",
@@ -29,7 +28,6 @@ __all__ = [
 T = TypeVar("T")
 Item = dict[str, Any]
 
-INSERTS: Final = frozenset({"INSERT"})
 EVERY_CHANGE: Final = frozenset({"INSERT", "MODIFY"})
 """Not REMOVE: what expires or is erased has happened nonetheless."""
 
