@@ -53,7 +53,7 @@ def test_redrive_moves_what_dead_letter_queues_hold_to_where_it_came_from(
     assert main(["redrive", *AWS]) == 0
     assert capsys.readouterr().out == "13 brought back\n"
     assert received(moto_backend, "DispatchQueue") == ["job"]
-    found = received(moto_backend, "HitsQueue") + received(moto_backend, "HitsQueue")
+    found = received(moto_backend, "IngestQueue") + received(moto_backend, "IngestQueue")
     assert sorted(found) == [f"event {n:02}" for n in range(12)]
     assert received(moto_backend, "IngestDlq") == received(moto_backend, "DispatchDlq") == []
 
