@@ -13,6 +13,7 @@ from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.aws.service import RetryPolicy
 from sendtrail.domain.times import epoch_ms, now
 from sendtrail.log.trails import Trails
+from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
@@ -56,6 +57,7 @@ def rebuild(
     run = Rebuild.begin(
         db,
         table,
+        activity=Activity(db, table, target.resource("ParticipantsTable")),
         participants=ParticipantProjection.over(
             db, target.resource("ParticipantsTable"), target.resource("SuppressionsTable")
         ),

@@ -137,13 +137,16 @@ class MemoryDynamoDB:
         values: Mapping[str, Any],
         condition: str | None = None,
     ) -> None:
-        """As UpdateItem, with clauses ADD of sets, and SET of values."""
+        """As UpdateItem, with clauses ADD of sets, SET of values, and REMOVE."""
         old = self.get(table, key)
         if condition and not _holds(condition, names, values, old):
             raise ConditionFailedError("ConditionalCheckFailedException", "", 400)
         item = dict(old or key)
-        for clause, actions in re.findall(r"(ADD|SET) (.*?)(?= SET |$)", update):
+        for clause, actions in re.findall(r"(ADD|SET|REMOVE) (.*?)(?= SET | REMOVE |$)", update):
             for action in re.split(r", (?![^(]*\))", actions):
+                if clause == "REMOVE":
+                    item.pop(names[action], None)
+                    continue
                 if clause == "ADD":
                     name, value = action.split(" ")
                     added = frozenset(values[value])
@@ -163,6 +166,10 @@ class MemoryDynamoDB:
     def split(self) -> None:
         """Has all shards end and others begin, as when partitions are split."""
         self._split += 1
+
+    def catch_up(self) -> None:
+        """Has all reads find what was written until now, as some minutes later."""
+        self._before.clear()
 
     def forget(self, table: str, containing: str = "") -> None:
         """Deletes the items of a table in whose key that text is, without word of it in its stream,

@@ -35,10 +35,11 @@ class Pipeline:
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     done: dict[str, int] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
+    retention_days: int = RETENTION_DAYS
 
     def __post_init__(self) -> None:
         db: Any = self.db
-        self.log = Trails(db, "Trails", retention_days=RETENTION_DAYS)
+        self.log = Trails(db, "Trails", retention_days=self.retention_days)
         self.participants = ParticipantProjection.over(db, "Participants", "Suppressions")
         self.restart()
 
@@ -46,22 +47,23 @@ class Pipeline:
         """Another process: nothing is remembered of what was done."""
         db: Any = self.db
         self.communications = CommunicationProjection(
-            db, "Communications", retention_days=RETENTION_DAYS
+            db, "Communications", retention_days=self.retention_days
         )
         self.judge = Judge(
             db,
             "Trails",
             self.log,
             note_link=self.communications.note_link,
-            retention_days=RETENTION_DAYS,
+            retention_days=self.retention_days,
         )
+        self.activity = Activity(db, "Trails", "Participants")
         self.projection = Projection(
             db,
             "Trails",
             participants=self.participants,
             communications=self.communications,
             judge=self.judge,
-            activity=Activity(db, "Trails", "Participants"),
+            activity=self.activity,
         )
 
     def take(self, event: dict[str, Any]) -> None:

@@ -30,10 +30,12 @@ from sendtrail.domain.ids import (
     normal_address,
     sent_time,
 )
-from sendtrail.domain.links import MAX_LINKS
-from sendtrail.domain.message import Message, fold
+from sendtrail.domain.judgement import judge
+from sendtrail.domain.links import MAX_LINKS, link_key
+from sendtrail.domain.message import Message
 from sendtrail.domain.participant import (
     AddressUse,
+    Inactivity,
     Participant,
     current_address,
     fold_address,
@@ -45,6 +47,7 @@ from sendtrail.domain.suppression import Suppression, bears_on_suppression, fold
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, parse
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.checkpoints import KEEP_SECONDS, Checkpoint, Checkpoints
+from tests.messages import folded
 from tests.strategies import message_events
 
 SENT = "2026-11-20T09:30:00.000Z"
@@ -241,6 +244,11 @@ def test_marks_that_are_too_old_to_matter_are_pruned() -> None:
 # --- figures ---------------------------------------------------------------------------------
 
 
+def never(_epoch: str) -> bool:
+    """The log has forgotten nothing."""
+    return False
+
+
 @given(st.lists(message_events(), max_size=5), st.randoms(use_true_random=False))
 def test_deltas_add_up_to_the_whole(histories: list[list[Event]], chance: random.Random) -> None:
     """Counting every change of every message, in any order, is counting the messages at the end."""
@@ -248,9 +256,8 @@ def test_deltas_add_up_to_the_whole(histories: list[list[Event]], chance: random
     finals: list[Message] = []
     for number, events in enumerate(histories):
         old: Message | None = None
-        for event in events:
-            fresh = Message(f"p{number}", event.message_id)
-            new = fold(old or fresh, event)
+        for count in range(1, len(events) + 1):
+            new = folded(events[:count], f"p{number}")
             changes.append((old, new))
             old = new
         if old:
@@ -258,7 +265,7 @@ def test_deltas_add_up_to_the_whole(histories: list[list[Event]], chance: random
     chance.shuffle(changes)
     rows = [CounterShard(), CounterShard(), CounterShard()]
     for number, (old, new) in enumerate(changes):
-        rows[number % 3] = rows[number % 3].changed(old, new)
+        rows[number % 3] = rows[number % 3].changed(old, new, forgotten=never)
     assert Counters.sum(row.counters for row in rows) == Counters.sum(map(counters_of, finals))
 
 
@@ -275,11 +282,13 @@ def test_links_of_a_mailing_are_bounded_and_exact(order: list[int]) -> None:
     """The rows may see different links in different order, and sum to the same figures."""
     mail = Mail("x", SENT, ["a@example.com"])
     rows = [CounterShard(), CounterShard()]
+    links = {number: f"https://a.example/{number}" for number in order}
     for number in order:
-        (event,) = events_of(mail.click(LATER, f"https://a.example/{number}", "Firefox"))
-        message = fold(Message("p", event.message_id), event)
-        rows[number % 2] = rows[number % 2].changed(None, message)
-    found = figures(Counters.sum(row.counters for row in rows))["links"]
+        (event,) = events_of(mail.click(LATER, links[number], "Firefox"))
+        message = folded([event], "p")
+        rows[number % 2] = rows[number % 2].changed(None, message, forgotten=never)
+    urls = {link_key(link): link for link in links.values()}
+    found = figures(Counters.sum(row.counters for row in rows), urls)["links"]
     assert len(found) == MAX_LINKS + 1
     assert found[-1] == {"url": None, "clicks": MAX_LINKS, "human_clicks": MAX_LINKS}
 
@@ -362,11 +371,15 @@ def test_the_gravest_reason_is_the_one_shown() -> None:
 def test_only_people_interact() -> None:
     """A machine's open does not end inactivity, a person's does."""
     machine, person = (
-        events_of(MAIL.open(LATER, "Mozilla/5.0")),
-        events_of(MAIL.open(LATER, "Thunderbird")),
+        judge(events_of(MAIL.open(LATER, "Mozilla/5.0"))),
+        judge(events_of(MAIL.open(LATER, "Thunderbird"))),
     )
-    assert reduce(fold_participant, machine, Participant("p")).last_interaction_at is None
-    assert reduce(fold_participant, person, Participant("p")).last_interaction_at == LATER
+    silent = Participant("p", measured_since=SENT, inactivity=Inactivity(LATER, SENT))
+    by_machine, by_person = (silent.hit(SENT, each.last_human_at) for each in (machine, person))
+    assert by_machine.last_interaction_at is None
+    assert by_machine.inactive_since == LATER
+    assert by_person.last_interaction_at == LATER
+    assert by_person.inactive_since is None
 
 
 def test_inactive_until_the_next_interaction() -> None:

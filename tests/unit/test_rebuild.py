@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.notifications import Mail
-from sendtrail.domain.events import Event
+from sendtrail.domain.events import Event, Source
+from sendtrail.domain.hits import Bucket
+from sendtrail.domain.ids import sent_time
 from sendtrail.domain.message import Message
+from sendtrail.domain.participant import Participant
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
 from sendtrail.errors import AwsError
 from sendtrail.intake.parser import events_of
-from sendtrail.projections.items import message_from_item
-from sendtrail.projections.rebuild import Rebuild, Tables
+from sendtrail.projections.items import (
+    PROFILE,
+    counters_from_item,
+    counters_to_item,
+    message_from_item,
+    participant_from_item,
+)
+from sendtrail.projections.project import EPOCH_KEY, EPOCHS
+from sendtrail.projections.rebuild import Rebuild
 from tests.memory import MemoryDynamoDB
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, is_row
 from tests.strategies import mails, notifications_about
 
-TABLES = Tables("Events", "Messages", "Communications", "Participants", "Suppressions")
-RETENTION = 4000
-"""Days: the mails of these tests are of a fixed date."""
+PROJECTIONS = ("Communications", "Participants", "Suppressions")
+YOUNG = "2026-11-20T10:30:12.000Z"
+"""An epoch that some of the mails are younger than, and some older."""
 
 
 @st.composite
@@ -52,6 +65,12 @@ def calm(events: list[Event]) -> dict[str, Any]:
     return pipeline.tables()
 
 
+def of_ages(events: list[Event]) -> tuple[list[Event], list[Event]]:
+    """Those of messages that are older than the epoch `YOUNG`, or of none; and the others."""
+    young = [each for each in events if each.is_of_message and sent_time(each.message_id) >= YOUNG]
+    return [event for event in events if event not in young], young
+
+
 def take(pipeline: Pipeline, events: list[Event]) -> None:
     """Writes events into the log, and a posted mailing where the API keeps it at once."""
     pipeline.log.append(events)
@@ -60,39 +79,76 @@ def take(pipeline: Pipeline, events: list[Event]) -> None:
             pipeline.communications.post(event)
 
 
-def begin(pipeline: Pipeline, **more: Any) -> Rebuild:
-    """A new rebuild."""
+def begin(pipeline: Pipeline, *, epoch: str | None = None, resume: bool = False) -> Rebuild:
+    """A new rebuild, in a process of its own, once its epoch has begun: all batches know of it.
+
+    Args:
+        epoch: its epoch, if not now.
+    """
     db: Any = pipeline.db
-    return Rebuild.begin(db, TABLES, retention_days=RETENTION, **more)
+    if epoch:
+        pipeline.db.put_all("Trails", [{**EPOCH_KEY, EPOCHS: frozenset([epoch])}])
+    pipeline.restart()
+    rebuild = Rebuild.begin(
+        db,
+        "Trails",
+        activity=pipeline.activity,
+        participants=pipeline.participants,
+        communications=pipeline.communications,
+        judge=pipeline.judge,
+        lead=timedelta(0),
+        resume=resume or epoch is not None,
+    )
+    pipeline.db.catch_up()
+    pipeline.restart()
+    return rebuild
 
 
 def steps(pipeline: Pipeline, rebuild: Rebuild, chance: random.Random) -> Iterator[None]:
     """A rebuild, step by step: each may be broken off by the database, and is then done again."""
-    for table, taking in (("Events", rebuild.apply_log), ("Messages", rebuild.apply_rest)):
-        items = pipeline.db.items(table)
-        while items:
-            size = chance.randint(1, 5)
-            pipeline.db.fail_at = chance.choice((None, None, 0, 1, 2))
-            pipeline.db.fails_after_writing = chance.random() < 0.5
-            try:
-                taking(items[:size])
-            except AwsError:
-                continue
-            finally:
-                pipeline.db.fail_at = None
-            del items[:size]
-            yield
+    items = pipeline.db.items("Trails")
+    chance.shuffle(items)
+    while items:
+        size = chance.randint(1, 5)
+        pipeline.db.fail_at = chance.choice((None, None, 0, 1, 2))
+        pipeline.db.fails_after_writing = chance.random() < 0.5
+        pipeline.db.stale = lambda: chance.random() < 0.3
+        try:
+            rebuild.apply(items[:size])
+        except AwsError:
+            continue
+        finally:
+            pipeline.db.fail_at = pipeline.db.stale = None
+        del items[:size]
+        yield
 
 
 def spoil(pipeline: Pipeline, chance: random.Random) -> None:
     """Has rows say what no event ever said, as a mistake of an older version might have."""
-    for table in ("Messages", "Communications"):
-        for item in pipeline.db.items(table):
-            if chance.random() < 0.3 and "status" in item:
-                pipeline.db.put_all(table, [item | {"subject": "spoilt", "spammed_at": "2026"}])
-            elif chance.random() < 0.3 and "counts" in item:
-                counts = {name: number + 3 for name, number in item["counts"].items()}
-                pipeline.db.put_all(table, [item | {"counts": counts}])
+    for item in pipeline.db.items("Communications"):
+        if chance.random() < 0.3 and "counts" in item:
+            shard = counters_from_item(item)
+            wrong = replace(shard, counters=shard.counters + shard.counters + shard.counters)
+            pipeline.db.put_all("Communications", [item | counters_to_item(wrong)])
+    for item in filter(is_row, pipeline.db.items("Trails")):
+        if chance.random() < 0.5:
+            spoil_row(pipeline, item, chance)
+
+
+def spoil_row(pipeline: Pipeline, item: dict[str, Any], chance: random.Random) -> None:
+    """Has a message's row tell of hits and choices what was not so."""
+    hits = dict(item.get("hits") or {})
+    kind = chance.choice(("counts", "missing", "more", "choice"))
+    if kind == "counts":
+        hits = {prefix: [[7, 7, 1, 1, 1, 1], [], {}] for prefix in hits}
+    elif kind == "missing":
+        hits = {}
+    elif kind == "more":
+        for source in Source:
+            hits[Bucket(source, "h09").prefix] = [[1, 0, 1, 1, 0, 0], [], {}]
+    else:
+        item |= {"choice": ["2027-01-01T00:00:00.000Z", True]}
+    pipeline.db.put_all("Trails", [item | {"hits": hits}])
 
 
 @given(told(), st.randoms(use_true_random=False))
@@ -100,7 +156,9 @@ def spoil(pipeline: Pipeline, chance: random.Random) -> None:
 def test_live_the_rows_are_those_of_the_log(events: list[Event], chance: random.Random) -> None:
     """Events arrive before, during and after; streams are behind; shards end; all of it fails."""
     pipeline = Pipeline()
-    waiting = events * 2
+    epochs = chance.choice(([None], [None], [None, None], [YOUNG], [YOUNG, None]))
+    old, young = of_ages(events) if YOUNG in epochs else (events, [])
+    waiting = old * 2
     chance.shuffle(waiting)
     posted = [event for event in events if event.type == "CommunicationPosted"]
     take(pipeline, posted)
@@ -120,8 +178,12 @@ def test_live_the_rows_are_those_of_the_log(events: list[Event], chance: random.
 
     happen()
     spoil(pipeline, chance)
-    for _ in range(chance.choice((1, 1, 2))):
-        rebuild = begin(pipeline, resume=chance.random() < 0.2)
+    for number, epoch in enumerate(epochs):
+        resume = epoch is None and number == 1 and chance.random() < 0.2
+        rebuild = begin(pipeline, epoch=epoch, resume=resume)
+        if epoch:
+            waiting += young * 2
+            chance.shuffle(waiting)
         for _step in steps(pipeline, rebuild, chance):
             if chance.random() < 0.3:
                 happen()
@@ -140,7 +202,7 @@ def test_after_all_was_dropped_the_rows_are_the_same(
     pipeline = Pipeline()
     take(pipeline, events)
     pipeline.deliver(chance)
-    for table in ("Messages", "Communications", "Participants", "Suppressions"):
+    for table in PROJECTIONS:
         pipeline.db.forget(table)
     for _ in steps(pipeline, begin(pipeline), chance):
         pass
@@ -157,6 +219,7 @@ def test_a_second_rebuild_may_begin_before_the_first_is_done(
     pipeline = Pipeline()
     take(pipeline, events)
     pipeline.deliver(chance)
+    spoil(pipeline, chance)
     for number, _ in enumerate(steps(pipeline, begin(pipeline), chance)):
         if number == 2:
             break
@@ -169,75 +232,147 @@ def test_a_second_rebuild_may_begin_before_the_first_is_done(
 
 def message_of(pipeline: Pipeline) -> Message:
     """The one message there is."""
-    (item,) = (each for each in pipeline.db.items("Messages") if "address" in each)
+    (item,) = filter(is_row, pipeline.db.items("Trails"))
     return message_from_item(item)
 
 
-def rebuilt(pipeline: Pipeline, *, retention_days: int) -> Rebuild:
+def rebuilt(pipeline: Pipeline) -> Rebuild:
     """A whole rebuild, in calm."""
-    db: Any = pipeline.db
-    rebuild = Rebuild.begin(db, TABLES, retention_days=retention_days)
-    rebuild.apply_log(pipeline.db.items("Events"))
-    rebuild.apply_rest(pipeline.db.items("Messages"))
+    rebuild = begin(pipeline)
+    rebuild.apply(pipeline.db.items("Trails"))
     pipeline.deliver()
     return rebuild
 
 
-def of_a_mail(days_ago: int, *what: Callable[[Mail], dict[str, Any]]) -> tuple[Pipeline, Any]:
-    """The tables once these notifications of a mail of so many days ago are folded."""
-    at = from_epoch_ms(epoch_ms(now()) - days_ago * 24 * 3600 * 1000)
+def of_a_mail(
+    days_ago: int, *what: Callable[[Mail], dict[str, Any]], retention_days: int = 400
+) -> tuple[Pipeline, str]:
+    """The tables once these notifications of a mail of so many days ago are projected."""
+    at = days_before_now(days_ago)
     mail = Mail("ses-1", at, ["a@example.com"], tags={"communication_id": "news"})
-    pipeline = Pipeline(MemoryDynamoDB())
+    pipeline = Pipeline(MemoryDynamoDB(), retention_days=retention_days)
     pipeline.log.append(event for each in what for event in events_of(each(mail)))
     pipeline.deliver()
     return pipeline, at
 
 
-def test_what_the_log_has_begun_to_forget_is_carried_over() -> None:
-    """Its Send has expired, and its late click has not; the message keeps both."""
-    pipeline, at = of_a_mail(
+def days_before_now(days: int) -> str:
+    """A time."""
+    return from_epoch_ms(epoch_ms(now()) - days * 24 * 3600 * 1000)
+
+
+def counters(pipeline: Pipeline) -> Mapping[str, int]:
+    """The counters of the one communication there is."""
+    found: Mapping[str, int] = pipeline.tables()["communications"]["news"].counts
+    return found
+
+
+def test_a_mailing_with_messages_as_old_as_the_retention_is_left_alone() -> None:
+    """Others of its messages may have expired, and are counted only in its figures."""
+    pipeline, at = of_a_mail(399, Mail.send, lambda mail: mail.delivery(now()))
+    before = pipeline.tables()
+    gone = Mail("ses-2", at, ["b@example.com"], tags={"communication_id": "news"})
+    pipeline.log.append(events_of(gone.send()))
+    pipeline.deliver()
+    pipeline.db.forget("Trails", events_of(gone.send())[0].message_id)
+    both = pipeline.tables()["communications"]
+    assert both["news"].counts["sent"] == 2
+    assert rebuilt(pipeline).done == {"forgotten": 1}
+    assert pipeline.tables() == before | {
+        "communications": both,
+        "Participants": pipeline.tables()["Participants"],
+    }
+
+
+def test_a_mailing_that_is_left_alone_is_counted_on() -> None:
+    """What is told of its old messages, and what is sent after."""
+    pipeline, at = of_a_mail(399, Mail.send)
+    rebuilt(pipeline)
+    mail = Mail("ses-1", at, ["a@example.com"], tags={"communication_id": "news"})
+    pipeline.log.append(events_of(mail.delivery(now())))
+    young = Mail("ses-3", now(), ["c@example.com"], tags={"communication_id": "news"})
+    pipeline.log.append(events_of(young.send()))
+    pipeline.deliver()
+    pipeline.log.append(events_of(mail.complaint(now())))
+    pipeline.deliver()
+    assert {name: counters(pipeline)[name] for name in ("sent", "delivered", "spammed")} == {
+        "sent": 2,
+        "delivered": 1,
+        "spammed": 1,
+    }
+
+
+def test_a_message_that_is_left_alone_stays_in_the_rebuild_before() -> None:
+    """Its mailing was rebuilt while it was young; a year later it is too old, and still counted."""
+    pipeline, at = of_a_mail(399, Mail.send)
+    begin(pipeline, epoch=days_before_now(390))
+    between = Mail(
+        "ses-2", days_before_now(300), ["b@example.com"], tags={"communication_id": "news"}
+    )
+    pipeline.log.append(events_of(between.send()))
+    pipeline.deliver()
+    assert counters(pipeline)["sent"] == 1  # the older one has yet to enter that rebuild
+    pipeline.retention_days = 4_000
+    pipeline.restart()
+    begin(pipeline, resume=True).apply(pipeline.db.items("Trails"))
+    pipeline.deliver()
+    assert counters(pipeline)["sent"] == 2
+    pipeline.retention_days = 400
+    pipeline.restart()
+    assert rebuilt(pipeline).done == {"forgotten": 2}
+    for mail in (between, Mail("ses-1", at, ["a@example.com"], tags=between.tags)):
+        pipeline.log.append(events_of(mail.delivery(now())))
+        pipeline.deliver()
+    assert counters(pipeline)["delivered"] == 2
+
+
+def test_an_expired_message_is_not_made_anew() -> None:
+    """Its row expired before its hit did, which the rebuild still finds."""
+    pipeline, _ = of_a_mail(
         399, Mail.send, lambda mail: mail.click(now(), "https://society.example/", "Firefox")
     )
-    before = pipeline.tables()
-    pipeline.db.forget("Events", "#Send#")
-    done = rebuilt(pipeline, retention_days=400).done
-    assert done == {"carried": 1}
-    assert message_of(pipeline).sent_at == at
-    assert pipeline.tables() == before
+    before = counters(pipeline)
+    for item in filter(is_row, pipeline.db.items("Trails")):
+        pipeline.db.delete("Trails", item)
+    pipeline.retention_days = 398
+    pipeline.restart()
+    rebuilt(pipeline)
+    assert not list(filter(is_row, pipeline.db.items("Trails")))
+    assert counters(pipeline) == before
 
 
-def test_what_the_log_has_forgotten_is_carried_over() -> None:
-    """And is counted in its communication all the same."""
-    pipeline, _ = of_a_mail(500, Mail.send, lambda mail: mail.delivery(now()))
-    before = pipeline.tables()
-    pipeline.db.forget("Events")
-    assert rebuilt(pipeline, retention_days=400).done == {"carried": 1}
-    assert pipeline.tables() == before
-    assert message_of(pipeline).epoch is not None
+@pytest.mark.parametrize("seed", range(20))
+def test_who_opened_after_they_were_found_silent_is_not_inactive_again(seed: int) -> None:
+    """In whatever order a rebuild finds that, and the open, and though both had been dropped."""
+    chance = random.Random(seed)
+    pipeline, at = of_a_mail(300, Mail.send, lambda mail: mail.open(mail.sent_at, ""))
+    who = message_of(pipeline).participant_id
+    mail = Mail("ses-1", at, ["a@example.com"], tags={"communication_id": "news"})
+    pipeline.log.append([Event.inactivated(who, days_before_now(100), last_active_at=at)])
+    pipeline.deliver()
+    assert profile(pipeline, who).inactive_since
+    pipeline.log.append(events_of(mail.open(days_before_now(50), "Firefox")))
+    pipeline.deliver()
+    assert not profile(pipeline, who).inactive_since
+    pipeline.db.forget("Participants")
+    for _ in steps(pipeline, begin(pipeline), chance):
+        pass
+    pipeline.deliver(chance)
+    assert not profile(pipeline, who).inactive_since
 
 
-def test_for_two_days_the_log_is_read_again_and_then_no_more() -> None:
-    """Marks of the log go as those of shards do."""
-    pipeline, _ = of_a_mail(1, Mail.send)
-    rebuilt(pipeline, retention_days=400)
-    (item,) = (each for each in pipeline.db.items("Messages") if "address" in each)
-    assert list(item["checkpoints"]) == ["log"]
-    address = item["address"]
-    (sent,) = pipeline.db.items("Events")
-    for days, checkpoints in ((1, 2), (3, 1)):
-        pipeline.db.clock = epoch_ms(now()) // 1000 + days * 24 * 3600
-        at = from_epoch_ms(epoch_ms(now()) + days * 1000)
-        pipeline.db.put_all(
-            "Events", [sent | {"event_key": f"{at}#Delivery#{days}", "address": address}]
-        )
-        pipeline.deliver()
-        (item,) = (each for each in pipeline.db.items("Messages") if "address" in each)
-        assert len(item["checkpoints"]) == checkpoints
-    assert message_of(pipeline).delivered_at is not None
+def profile(pipeline: Pipeline, participant_id: str) -> Participant:
+    """A participant's profile."""
+    item = pipeline.db.get("Participants", {"participant_id": participant_id, "part": PROFILE})
+    assert item
+    return participant_from_item(item)
 
 
 def test_an_item_that_is_no_event_is_counted_and_left() -> None:
-    """The rest is folded."""
+    """The rest is rebuilt."""
     pipeline, _ = of_a_mail(1, Mail.send)
-    pipeline.db.put_all("Events", [{"message_id": "x", "event_key": "odd"}])
-    assert rebuilt(pipeline, retention_days=400).done == {"folded": 1, "unreadable": 1}
+    pipeline.db.put_all("Trails", [{"trail": "message:x", "entry": "odd"}])
+    rebuild = begin(pipeline)
+    rebuild.apply(pipeline.db.items("Trails"))
+    assert rebuild.done == {"rebuilt": 1, "unreadable": 1}
+    assert message_of(pipeline).epoch == rebuild.epoch

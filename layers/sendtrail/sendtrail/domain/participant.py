@@ -160,9 +160,8 @@ _INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION}
 def fold_participant(participant: Participant, event: Event) -> Participant:
     """The participant with `event` applied."""
     seen_at = sent_time(event.message_id) if event.is_of_message else event.at
-    changed = replace(
-        participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or seen_at)
-    )
+    seen_at = min(seen_at, event.sent_at or seen_at)
+    changed = replace(participant, first_seen_at=earliest(participant.first_seen_at, seen_at))
     if event.type is EventType.SEND and event.detail.get("tracked"):
         changed = replace(
             changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)

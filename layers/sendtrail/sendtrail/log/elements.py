@@ -10,7 +10,7 @@ The identity of an event is its key, which is made of parsed and normalised valu
 change with the version. What several events of a message agree on (`SHARED`) stands in elements of
 its own, once. Of several elements of one identity, readers take the least: so an event that arrives
 by two routes, or is encoded again by a later version, is one event; and where events disagree, all
-readers agree.
+readers agree. Of what events share, they take the least value, whatever its version.
 
 A change of how facts are written raises `VERSION`, and `decode` still reads every version before
 (tests/data/elements.txt has some of each).
@@ -23,11 +23,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sendtrail.domain.events import Event, EventType, Source
+from sendtrail.domain.suppression import bears_on_suppression
 
 __all__ = [
     "MAX_BYTES",
     "SHARED",
     "VERSION",
+    "addresses_in",
     "decode",
     "encode",
     "event_of",
@@ -54,6 +56,10 @@ _NO_SENDING: Final = frozenset({EventType.REJECT, EventType.RENDERING_FAILURE, E
 """Every other event of SES implies that SES accepted the message: legacy notifications have no
 Send, and a Send may come last."""
 
+_ADDRESS: Final = "@"
+"""The name, among the facts of an event that suppresses its address, of that address. It stands
+there for itself, so that no other address is suppressed where a message's events disagree."""
+
 _CUT_TEXT: Final = 120
 
 
@@ -61,7 +67,7 @@ def encode(event: Event) -> list[str]:
     """The elements of an event: its own, and those that it shares with others of its message."""
     own = f"{event.key}|{VERSION}|{facts_of(event)}"
     if len(own.encode()) > MAX_BYTES:
-        own = f"{event.key}|{VERSION}|{event.source.value}{_json(_shortened(event.detail))}"
+        own = f"{event.key}|{VERSION}|{event.source.value}{_json(_shortened(_facts(event)))}"
     return [own, *shared(event)]
 
 
@@ -77,7 +83,8 @@ def shared(event: Event) -> list[str]:
 
 def facts_of(event: Event) -> str:
     """An event's facts: who observed it, and its detail as JSON, if it has any."""
-    return event.source.value + (_json(event.detail) if event.detail else "")
+    facts = _facts(event)
+    return event.source.value + (_json(facts) if facts else "")
 
 
 def is_whole(event: Event) -> bool:
@@ -96,8 +103,14 @@ def least(elements: Iterable[str]) -> dict[str, str]:
         identity, version, facts = element.split("|", 2)
         if not 1 <= int(version) <= VERSION:
             raise ValueError(f"an element of the unknown version {version[:20]}")
-        found[identity] = facts
+        found[identity] = min(facts, found.get(identity, facts)) if identity in SHARED else facts
     return found
+
+
+def addresses_in(elements: Iterable[str]) -> set[str]:
+    """The addresses among elements: one, unless events disagree."""
+    parts = (element.split("|", 2) for element in elements)
+    return {facts for identity, _, facts in parts if identity == "address"}
 
 
 def decode(
@@ -129,10 +142,13 @@ def event_of(
         ValueError, KeyError: they are not an event's.
     """
     at, event_type, digest = identity.split("#", 2)
-    source, detail = Source(facts[:3]), facts[3:]
+    source, written = Source(facts[:3]), facts[3:]
     kind = EventType(event_type)
     if "sent_at" in common and (source is Source.OWN or kind in _NO_SENDING):
         common = {name: value for name, value in common.items() if name != "sent_at"}
+    detail = json.loads(written) if written else {}
+    if _ADDRESS in detail:
+        common = {**common, "address": detail.pop(_ADDRESS)}
     return Event(
         message_id=message_id,
         type=kind,
@@ -140,9 +156,15 @@ def event_of(
         identity=digest,
         participant_id=participant_id,
         source=source,
-        detail=json.loads(detail) if detail else {},
+        detail=detail,
         **common,
     )
+
+
+def _facts(event: Event) -> Mapping[str, Any]:
+    if event.address and event.is_of_message and bears_on_suppression(event):
+        return {_ADDRESS: event.address, **event.detail}
+    return event.detail
 
 
 def _json(detail: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ Item = dict[str, Any]
 
 EVENT_PREFIX: Final = "event#"
 """Begins the sort key of an event that is kept whole beside its message's row."""
-_SHARED_BY_SLOT: Final = "@"
+_SHARED: Final = "shared"
 """The name, among a slot's facts, of what its event shares with others of its message."""
 _OF_NO_COMMUNICATION: Final = "~"
 _DAY: Final = 24 * 3600
@@ -110,7 +110,7 @@ def event_to_item(event: Event, retention_days: int) -> Item:
     """An event as an item of its own."""
     of_message = event.is_of_message
     shared = {name: value for name in SHARED.values() if (value := getattr(event, name))}
-    detail = {**event.detail, _SHARED_BY_SLOT: shared} if shared else event.detail
+    detail = {**event.detail, _SHARED: shared} if shared else event.detail
     item: Item = {
         "trail": message_partition(event.message_id) if of_message else event.message_id,
         "entry": entry_of(event),
@@ -135,5 +135,5 @@ def event_from_item(item: Mapping[str, Any]) -> Event:
     trail = item["trail"].removeprefix("message:")
     found = event_of(identity, facts, trail, item.get("participant_id", ""), {})
     detail = dict(found.detail)
-    shared = detail.pop(_SHARED_BY_SLOT, {})
+    shared = detail.pop(_SHARED, {})
     return replace(found, detail=detail, **shared)

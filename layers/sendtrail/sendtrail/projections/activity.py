@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.events import Event
 from sendtrail.domain.ids import participant_of_address
 from sendtrail.domain.times import Timestamp, latest
 from sendtrail.log.items import is_message_row
@@ -42,6 +43,14 @@ class Activity:
             if found and found > enough:
                 break
         return found
+
+    def since(self, inactivated: Event) -> Timestamp | None:
+        """When the participant of an Inactivated event opened or clicked after all; None if no
+        message of theirs tells of it.
+        """
+        silent_since: Timestamp = inactivated.detail["last_active_at"]
+        found = self.last(inactivated.participant_id, enough=silent_since)
+        return found if found and found > silent_since else None
 
     def _in_partition(self, partition: str, enough: Timestamp) -> Timestamp | None:
         found: Timestamp | None = None

@@ -21,10 +21,10 @@ from sendtrail.domain.message import SubscriptionChange
 from sendtrail.domain.subscriptions import unsubscribes
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError, ThrottledError
-from sendtrail.log.elements import shared
+from sendtrail.log.elements import least, shared
 from sendtrail.log.items import expires_at, listed_in
 from sendtrail.log.trails import Trails
-from sendtrail.projections.items import judgement_from_attribute, judgement_to_attribute
+from sendtrail.projections.items import judgement_to_attribute
 
 __all__ = ["Judge", "Judged", "Task"]
 
@@ -112,6 +112,8 @@ class Judge:
         )
 
     def _judge(self, key: RowKey, task: Task) -> Judged:
+        if expires_at(key[1], self._retention_days) <= time.time():
+            return Judged()  # or a row that has expired would be made anew, and counted
         for attempt in range(1, _TRIES + 1):
             row = self._row(key, consistent=attempt > 1)
             judged = self._attempt(key, task, row)
@@ -128,8 +130,8 @@ class Judge:
     def _attempt(self, key: RowKey, task: Task, row: Item) -> Judged | None:
         """Judges and writes; None if the row has changed since it was read."""
         old: Mapping[str, Any] = row.get("hits") or {}
+        told = dict(old)
         hits: list[Event] = []
-        changed: Item = {}
         judgements: list[Judgement] = []
         buckets = task.buckets | (set(map(Bucket.of_slot, old)) if task.all_buckets else set())
         for bucket in sorted(buckets):
@@ -137,28 +139,25 @@ class Judge:
             hits += found
             judged = judge(found)
             judgements.append(judged)
-            if judged != judgement_from_attribute(old.get(bucket.prefix, [[], [], {}])):
-                changed[bucket.prefix] = judgement_to_attribute(judged)
+            told.pop(bucket.prefix, None)
+            if found:
+                told[bucket.prefix] = judgement_to_attribute(judged)
         choices = self._choices(key) if task.choices else []
         choice = max(choices, key=lambda each: each[0].rank, default=None)
         known = row.get("events") or frozenset()
         sharing = [*hits, *(event for _, event in choices)]
         missing = {element for event in sharing for element in shared(event)} - known
         values: Item = {}
-        if changed:
-            values["hits"] = {**old, **changed}
-        if choice and row.get("choice") != [choice[0].at, choice[0].unsubscribed]:
-            values["choice"] = [choice[0].at, choice[0].unsubscribed]
+        if told != old:
+            values["hits"] = told
+        chosen = [choice[0].at, choice[0].unsubscribed] if choice else None
+        if task.choices and row.get("choice") != chosen:
+            values["choice"] = chosen
         if task.epoch and (row.get("epoch") or "") < task.epoch:
             values["epoch"] = task.epoch
         if values or missing:
-            communication_id = min(
-                (each.communication_id for each in sharing if each.communication_id), default=None
-            )
-            known = {} if task.epoch else old
-            self._note_links(
-                row.get("communication_id") or communication_id, hits, judgements, known
-            )
+            communication_id = least(known | missing).get("communication")
+            self._note_links(communication_id, hits, judgements, {} if task.epoch else old)
             if not self._write(key, row, values, missing, communication_id):
                 return None
         last = max((each.last_human_at or "" for each in judgements), default="")
@@ -207,7 +206,7 @@ class Judge:
         """Writes what was judged, if the row still has its revision; returns whether it had."""
         revision = row.get("revision")
         sets = {
-            **values,
+            **{name: value for name, value in values.items() if value is not None},
             "revision": (revision or 0) + 1,
             "expires_at": expires_at(key[1], self._retention_days),
         }
@@ -222,6 +221,9 @@ class Judge:
             update = "ADD #events :events " + update
             names["#events"] = "events"
             parameters[":events"] = missing
+        if values.get("choice", ()) is None:
+            update += " REMOVE #choice"
+            names["#choice"] = "choice"
         condition = "attribute_not_exists(#revision)"
         if revision is not None:
             condition = "#revision = :old"

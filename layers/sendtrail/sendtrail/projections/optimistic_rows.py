@@ -83,6 +83,7 @@ class OptimisticRows(Generic[S]):
         changes: Mapping[Key, Change[S]],
         *,
         before_write: Callable[[Key, S, S], None] | None = None,
+        consistent: bool = False,
     ) -> dict[Key, S]:
         """Applies its change to each row, and writes the rows that it alters.
 
@@ -90,6 +91,8 @@ class OptimisticRows(Generic[S]):
             changes: for each row a function from its state to its new state. It may be called
                 more than once, and should return its argument if there is nothing to do.
             before_write: called with key, old and new state before each write of a row.
+            consistent: whether the first read is consistent too: for a change that may alter
+                nothing in a stale row, and yet something in a later one.
 
         Returns:
             the new state of every row.
@@ -101,7 +104,7 @@ class OptimisticRows(Generic[S]):
         done: dict[Key, S] = {}
         pending = dict(changes)
         for attempt in range(1, _TRIES + 1):
-            rows = self._read(list(pending), consistent=attempt > 1)
+            rows = self._read(list(pending), consistent=consistent or attempt > 1)
 
             def changed(key: Key, rows: dict[Key, _Row[S]] = rows) -> tuple[Key, S | None]:
                 return key, self._attempt(key, rows.get(key), changes[key], before_write)

@@ -136,15 +136,18 @@ class ParticipantProjection:
                 changes.setdefault((participant_id, PROFILE), []).append((sent_at, last_human_at))
         if not changes:
             return
+        # Whether a hit matters depends on whether an inactivity was found before.
         states = self._participants.change(
-            {key: partial(_hit, mine) for key, mine in changes.items()}
+            {key: partial(_hit, mine) for key, mine in changes.items()}, consistent=True
         )
         owners: dict[Key, list[tuple[Timestamp, Timestamp | None]]] = {}
         for key, state in states.items():
             for owner in state.linked_to:
                 owners.setdefault((owner, PROFILE), []).extend(changes[key])
         if owners:
-            self._participants.change({key: partial(_hit, mine) for key, mine in owners.items()})
+            self._participants.change(
+                {key: partial(_hit, mine) for key, mine in owners.items()}, consistent=True
+            )
 
     def settle(self, participant_id: str, active_at: Timestamp) -> None:
         """Records that a participant interacted at a time, as their messages show.

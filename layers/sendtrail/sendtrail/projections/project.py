@@ -23,6 +23,7 @@ from sendtrail.domain.message import Message
 from sendtrail.domain.suppression import bears_on_suppression
 from sendtrail.domain.times import Timestamp, now
 from sendtrail.errors import ConditionFailedError
+from sendtrail.log.elements import addresses_in
 from sendtrail.log.items import TrailRow, event_from_item, is_message_row, listed_in
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
@@ -31,10 +32,20 @@ from sendtrail.projections.judge import Judge, RowKey, Task
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.stream import Record
 
-__all__ = ["EPOCH_KEY", "Image", "Projection", "RowImage", "about_people", "epoch_of", "image_of"]
+__all__ = [
+    "EPOCHS",
+    "EPOCH_KEY",
+    "Image",
+    "Projection",
+    "RowImage",
+    "about_people",
+    "epochs_of",
+    "image_of",
+]
 
 EPOCH_KEY: Final = {"trail": EPOCH_ID, "entry": EPOCH_ID}
-"""Not a message: the row whose attribute `epoch` names the latest rebuild."""
+"""Not a message: the row whose attribute `EPOCHS` names all rebuilds there were."""
+EPOCHS: Final = "epochs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +84,10 @@ def image_of(item: dict[str, Any]) -> Image:
     return RowImage(message, row.elements, tuple(events), item.get("listed_in"))
 
 
-def epoch_of(db: DynamoDB, table: str) -> Timestamp | None:
-    """The epoch of the latest rebuild; None if there has been none."""
+def epochs_of(db: DynamoDB, table: str) -> list[Timestamp]:
+    """The epochs of all rebuilds, in order."""
     found = db.get_all(table, [EPOCH_KEY], consistent=False)
-    return found[0]["epoch"] if found else None
+    return sorted(found[0][EPOCHS]) if found else []
 
 
 class Projection:
@@ -110,15 +121,15 @@ class Projection:
             AwsError: some rows may have been written; the batch may be retried.
         """
         batch = list(records)
-        epoch = epoch_of(self._db, self._table)
+        epochs = epochs_of(self._db, self._table)
         rows = [
-            _row_change(record, record.new, epoch)
+            _row_change(record, record.new, epochs)
             for record in batch
             if isinstance(record.new, RowImage)
         ]
         events = [record.new for record in batch if isinstance(record.new, Event)]
         self._apply_to_people(rows, events)
-        self._judge_hits(rows, events, epoch)
+        self._judge_hits(rows, events, epochs[-1] if epochs else None)
         for row in rows:
             self._correct_index(row)
         self._communications.apply(row.change for row in rows)
@@ -127,7 +138,11 @@ class Projection:
 
     def _apply_to_people(self, rows: list[_RowChange], events: list[Event]) -> None:
         """Applies what concerns participants, addresses and communications' definitions."""
-        people = [event for row in rows for event in about_people(row.old, row.new, row.events)]
+        people = [
+            event
+            for row in rows
+            for event in about_people(row.old, row.new, row.events, row.elements)
+        ]
         for event in events:
             if event.type is EventType.COMMUNICATION_POSTED:
                 self._communications.post(event)
@@ -141,9 +156,8 @@ class Projection:
 
     def _settle(self, event: Event) -> None:
         """Ends an inactivity that a hit contradicts which was judged while the sweep ran."""
-        silent_since = event.detail["last_active_at"]
-        active_at = self._activity.last(event.participant_id, enough=silent_since)
-        if active_at and active_at > silent_since:
+        active_at = self._activity.since(event)
+        if active_at:
             self._participants.settle(event.participant_id, active_at)
 
     def _judge_hits(
@@ -193,7 +207,7 @@ class _RowChange:
 
     Attributes:
         listed_in: under what the index lists the message.
-        events: the events that the change added.
+        events, elements: that the change added.
     """
 
     change: Record[Message]
@@ -201,27 +215,33 @@ class _RowChange:
     new: Message
     listed_in: str | None
     events: tuple[Event, ...]
+    elements: frozenset[str]
 
 
-def about_people(old: Message | None, new: Message, events: Iterable[Event]) -> list[Event]:
-    """What a change of a message's row tells of its participant, address and its suppression.
+def about_people(
+    old: Message | None, new: Message, events: Iterable[Event], elements: Iterable[str]
+) -> list[Event]:
+    """What a change of a message's row tells of its participant, addresses and suppressions.
 
     Args:
-        events: that the change added.
+        events, elements: that the change added.
     """
     found = [event for event in events if event.address and bears_on_suppression(event)]
     sends = [event for event in events if event.type is EventType.SEND]
-    before = (old.address, old.sent_at, old.accepted_at) if old else None
-    if new.address and (sends or before != (new.address, new.sent_at, new.accepted_at)):
-        at = new.sent_at or new.accepted_at or new.last_changed_at or now()
-        tracked = any(event.detail.get("tracked") for event in sends)
+    used = addresses_in(elements)  # where events disagree, each was used
+    before = (old.sent_at, old.accepted_at) if old else None
+    if new.address and (sends or before != (new.sent_at, new.accepted_at)):
+        used.add(new.address)
+    at = new.sent_at or new.accepted_at or new.last_changed_at or now()
+    tracked = any(event.detail.get("tracked") for event in sends)
+    for address in sorted(used):
         use = Event(
             message_id=new.message_id,
             type=EventType.SEND,
             at=at,
             identity="",
             participant_id=new.participant_id,
-            address=new.address,
+            address=address,
             sent_at=new.sent_at,
             detail={"tracked": True} if tracked else {},
         )
@@ -229,25 +249,27 @@ def about_people(old: Message | None, new: Message, events: Iterable[Event]) -> 
     return found
 
 
-def _row_change(record: Record[Image], new: RowImage, epoch: Timestamp | None) -> _RowChange:
+def _row_change(record: Record[Image], new: RowImage, epochs: list[Timestamp]) -> _RowChange:
     old = record.old
     known: frozenset[str] = frozenset()
     before: Message | None = None
     if isinstance(old, RowImage):
-        known, before = old.elements, _in_epoch(old.message, epoch)
-    after = _in_epoch(new.message, epoch)
-    added = {element.partition("|")[0] for element in new.elements - known}
+        known, before = old.elements, _in_epoch(old.message, epochs)
+    after = _in_epoch(new.message, epochs)
+    elements = new.elements - known
+    added = {element.partition("|")[0] for element in elements}
     return _RowChange(
         Record(record.shard, record.checkpoint, before, after, record.raw),
         before,
         after,
         new.listed_in,
         tuple(event for event in new.events if event.key in added),
+        elements,
     )
 
 
-def _in_epoch(message: Message, epoch: Timestamp | None) -> Message:
-    """The message; if it is younger than the latest rebuild, it belongs to that by its age."""
-    if message.epoch is None and epoch is not None and sent_time(message.message_id) >= epoch:
-        return replace(message, epoch=epoch)
-    return message
+def _in_epoch(message: Message, epochs: list[Timestamp]) -> Message:
+    """The message, in the latest rebuild that its row entered or than which it is younger."""
+    born_at = sent_time(message.message_id)
+    found = max((epoch for epoch in epochs if epoch <= born_at), default="")
+    return replace(message, epoch=found) if found > (message.epoch or "") else message

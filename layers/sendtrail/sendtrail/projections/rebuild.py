@@ -26,10 +26,18 @@ from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import sent_at_of
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, now
+from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.judge import Judge, RowKey, Task
 from sendtrail.projections.participants import ParticipantProjection
-from sendtrail.projections.project import EPOCH_KEY, RowImage, about_people, epoch_of, image_of
+from sendtrail.projections.project import (
+    EPOCH_KEY,
+    EPOCHS,
+    RowImage,
+    about_people,
+    epochs_of,
+    image_of,
+)
 
 __all__ = ["LEAD", "Rebuild"]
 
@@ -51,6 +59,7 @@ class Rebuild:
     """
 
     epoch: Timestamp
+    activity: Activity
     participants: ParticipantProjection
     communications: CommunicationProjection
     judge: Judge
@@ -62,6 +71,7 @@ class Rebuild:
         db: DynamoDB,
         table: str,
         *,
+        activity: Activity,
         participants: ParticipantProjection,
         communications: CommunicationProjection,
         judge: Judge,
@@ -75,11 +85,17 @@ class Rebuild:
             lead: how far ahead it begins.
             resume: whether to resume the latest epoch instead, if there is one.
         """
-        epoch = epoch_of(db, table) if resume else None
-        if epoch is None:
-            epoch = from_epoch_ms(epoch_ms(now()) + int(lead.total_seconds() * 1000))
-            db.put_all(table, [{**EPOCH_KEY, "epoch": epoch}])
-        return cls(epoch, participants, communications, judge)
+        epochs = epochs_of(db, table) if resume else []
+        if not epochs:
+            epochs = [from_epoch_ms(epoch_ms(now()) + int(lead.total_seconds() * 1000))]
+            db.update(
+                table,
+                EPOCH_KEY,
+                update="ADD #epochs :epochs",
+                names={"#epochs": EPOCHS},
+                values={":epochs": set(epochs)},
+            )
+        return cls(epochs[-1], activity, participants, communications, judge)
 
     def apply(self, items: Iterable[Item]) -> None:
         """Applies a part of the log; only once the epoch has begun.
@@ -102,7 +118,7 @@ class Rebuild:
                 self.done["unreadable"] += 1
                 continue
             if isinstance(image, RowImage):
-                people += about_people(None, image.message, image.events)
+                people += about_people(None, image.message, image.events, image.elements)
                 message = image.message
                 if sent_time(message.message_id) >= self.epoch:
                     continue
@@ -129,3 +145,6 @@ class Rebuild:
             for (participant_id, _), found in judged.items()
             if found.hits
         )
+        for event in people:
+            if event.type is EventType.INACTIVATED and (active_at := self.activity.since(event)):
+                self.participants.settle(event.participant_id, active_at)
