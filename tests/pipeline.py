@@ -14,14 +14,20 @@ from sendtrail.log.items import is_message_row
 from sendtrail.log.trails import Trails
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
-from sendtrail.projections.items import EPOCH_ID, counters_from_item, message_from_item
+from sendtrail.projections.items import (
+    EPOCH_ID,
+    PROBLEM_PREFIX,
+    counters_from_item,
+    message_from_item,
+    problem_part,
+)
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.project import Projection, image_of
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from tests.memory import MemoryDynamoDB
 
-__all__ = ["Pipeline", "plain", "what_readers_see"]
+__all__ = ["RETENTION_DAYS", "Pipeline", "is_row", "plain", "what_readers_see"]
 
 _FOR_FOLDS = ("revision", "checkpoints", "epoch", "counter_shards")
 
@@ -35,10 +41,11 @@ class Pipeline:
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     done: dict[str, int] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
+    retention_days: int = RETENTION_DAYS
 
     def __post_init__(self) -> None:
         db: Any = self.db
-        self.log = Trails(db, "Trails", retention_days=RETENTION_DAYS)
+        self.log = Trails(db, "Trails", retention_days=self.retention_days)
         self.participants = ParticipantProjection.over(db, "Participants", "Suppressions")
         self.restart()
 
@@ -46,14 +53,14 @@ class Pipeline:
         """Another process: nothing is remembered of what was done."""
         db: Any = self.db
         self.communications = CommunicationProjection(
-            db, "Communications", retention_days=RETENTION_DAYS
+            db, "Communications", retention_days=self.retention_days
         )
         self.judge = Judge(
             db,
             "Trails",
             self.log,
             note_link=self.communications.note_link,
-            retention_days=RETENTION_DAYS,
+            retention_days=self.retention_days,
         )
         self.projection = Projection(
             db,
@@ -117,15 +124,16 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
     said: dict[str, Any] = {
         table: [plain(item) for item in items(table)] for table in ("Participants", "Suppressions")
     }
-    said["Messages"] = [
-        replace(message_from_item(item), epoch=None) for item in items("Trails") if is_row(item)
-    ]
+    messages = [message_from_item(item) for item in items("Trails") if is_row(item)]
+    said["Messages"] = [replace(message, epoch=None) for message in messages]
+    problems = {(each.communication_id, problem_part(each)) for each in messages}
     rows: dict[str, list[CounterShard]] = defaultdict(list)
     said["about"] = []
     for item in items("Communications"):
+        key = (item["communication_id"], item["part"])
         if item["part"].startswith("counters#"):
             rows[item["communication_id"]].append(counters_from_item(item))
-        else:
+        elif not item["part"].startswith(PROBLEM_PREFIX) or key in problems:
             said["about"].append(plain(item))
     return said | {
         "communications": {name: CounterShard.total(mine) for name, mine in rows.items()}

@@ -50,7 +50,8 @@ class Participant:
     """What is known of a participant.
 
     Attributes:
-        first_seen_at: when the first message was sent to them, or something was recorded of them.
+        first_seen_at: when the first message to them was accepted, by its id, or something was
+            recorded of them.
         measured_since: when they were first sent a message whose opens and clicks can be observed
             (it was tracked, or a hit was observed); without one, their silence means nothing.
         last_interaction_at: the last transaction or change of subscription, or open or click by a
@@ -160,9 +161,7 @@ _INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION}
 def fold_participant(participant: Participant, event: Event) -> Participant:
     """The participant with `event` applied."""
     seen_at = sent_time(event.message_id) if event.is_of_message else event.at
-    changed = replace(
-        participant, first_seen_at=earliest(participant.first_seen_at, event.sent_at or seen_at)
-    )
+    changed = replace(participant, first_seen_at=earliest(participant.first_seen_at, seen_at))
     if event.type is EventType.SEND and event.detail.get("tracked"):
         changed = replace(
             changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)
