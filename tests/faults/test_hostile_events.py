@@ -290,9 +290,10 @@ class Hostile:
 
     def empty(self) -> None:
         """Forgets what was written."""
-        self.db: Any = MemoryDynamoDB()
-        log = Trails(self.db, "Trails", retention_days=RETENTION_DAYS)
-        self.module.wiring.ingest = Ingest(log)  # type: ignore[attr-defined]
+        self.db = MemoryDynamoDB()
+        db: Any = self.db
+        log = Trails(db, "Trails", retention_days=RETENTION_DAYS)
+        self.module.wiring.ingest = Ingest(log)
 
     def call(self, event: dict[str, Any]) -> Any:
         """Calls the handler."""
