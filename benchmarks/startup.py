@@ -134,8 +134,8 @@ class Tree:
         tokens = LinkTokens(SigningKeyRing(lambda: self._here.secret("SigningKeys")))
         participant = self._get("http-communication", "/v1/participants/member-0000-0007")
         api = self._start("api", participant, answered)
-        people = self._start("project_participants", self._anew("stream-events-inserted"), taken)
-        people.cost(0, self._folder, iter([0]))  # so that there is somebody whom the API can show
+        project = self._start("project", self._anew("stream-trails-changed"), taken)
+        project.cost(0, self._folder, iter([0]))  # so that there is somebody whom the API can show
         taker = api.process(self._folder)
         self._stack.callback(taker.stop)
         letter = self._start("dispatch", partial(self._job, taker, 0), self._sent)
@@ -145,9 +145,7 @@ class Tree:
             self._start("ingest", self._anew("sqs-send"), taken),
             self._start("track", partial(self._pixel, tokens), answered),
             self._start("preferences", partial(self._page, tokens), answered),
-            self._start("project_messages", self._anew("stream-events-inserted"), taken),
-            people,
-            self._start("project_communications", self._anew("stream-messages-changed"), taken),
+            project,
             self._start("dispatch", partial(self._job, taker, None), taken),
             self._start("sweep", self._get("schedule-sweep"), lambda found: found["count"] == 0),
             self._start("authorize", self._caller, lambda found: bool(found["isAuthorized"])),

@@ -197,6 +197,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
         "api_key": first_key["key"],
         "topic_arn": resources.physical["SesTopic", ""],
         "ingest_queue_url": resources.physical["IngestQueue", ""],
+        "hits_queue_url": resources.physical["HitsQueue", ""],
         "ingest_dlq_url": resources.physical["IngestDlq", ""],
         "dispatch_queue_url": resources.physical["DispatchQueue", ""],
         "direct_queue_url": resources.physical["DirectQueue", ""],

@@ -159,10 +159,6 @@ class MemoryDynamoDB:
                 item[names[name]] = values[kept[2] if kept else value]
         self._write(table, item)
 
-    def delete(self, table: str, key: Item) -> None:
-        """As DeleteItem; nobody reads of it in a stream."""
-        self._tables[table].pop(self._key(table, key), None)
-
     def split(self) -> None:
         """Has all shards end and others begin, as when partitions are split."""
         self._split += 1

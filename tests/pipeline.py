@@ -14,14 +14,20 @@ from sendtrail.log.items import is_message_row
 from sendtrail.log.trails import Trails
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
-from sendtrail.projections.items import EPOCH_ID, counters_from_item, message_from_item
+from sendtrail.projections.items import (
+    EPOCH_ID,
+    PROBLEM_PREFIX,
+    counters_from_item,
+    message_from_item,
+    problem_part,
+)
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.project import Projection, image_of
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from tests.memory import MemoryDynamoDB
 
-__all__ = ["Pipeline", "plain", "what_readers_see"]
+__all__ = ["RETENTION_DAYS", "Pipeline", "is_row", "plain", "what_readers_see"]
 
 _FOR_FOLDS = ("revision", "checkpoints", "epoch", "counter_shards")
 
@@ -119,15 +125,16 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
     said: dict[str, Any] = {
         table: [plain(item) for item in items(table)] for table in ("Participants", "Suppressions")
     }
-    said["Messages"] = [
-        replace(message_from_item(item), epoch=None) for item in items("Trails") if is_row(item)
-    ]
+    messages = [message_from_item(item) for item in items("Trails") if is_row(item)]
+    said["Messages"] = [replace(message, epoch=None) for message in messages]
+    problems = {(each.communication_id, problem_part(each)) for each in messages}
     rows: dict[str, list[CounterShard]] = defaultdict(list)
     said["about"] = []
     for item in items("Communications"):
+        key = (item["communication_id"], item["part"])
         if item["part"].startswith("counters#"):
             rows[item["communication_id"]].append(counters_from_item(item))
-        else:
+        elif not item["part"].startswith(PROBLEM_PREFIX) or key in problems:
             said["about"].append(plain(item))
     return said | {
         "communications": {name: CounterShard.total(mine) for name, mine in rows.items()}

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from sendtrail.domain.events import EventType
+from tests.support import events_in
+
 if TYPE_CHECKING:
     from tests.faults.storm import Storm
 
@@ -81,12 +84,11 @@ class Letters:
         expect("letters in the outbox", {name: outbox[name] for name in wanted}, wanted)
         events: dict[str, Counter[str]] = defaultdict(Counter)
         reasons: dict[str, str] = {}
-        for item in self._storm.items("Events"):
-            if item.get("participant_id") in self._kinds and item.get("communication_id"):
-                kind = item["event_key"].split("#")[1]
-                events[item["participant_id"]][kind] += 1
-                if kind == "Dropped":
-                    reasons[item["participant_id"]] = item["detail"]["reason"]
+        for event in events_in(self._storm.items("Trails")):
+            if event.participant_id in self._kinds and event.communication_id:
+                events[event.participant_id][event.type] += 1
+                if event.type is EventType.DROPPED:
+                    reasons[event.participant_id] = event.detail["reason"]
         expect("events of letters", events, {name: self._events(name) for name in self._kinds})
         refused = {name: self._reason(name) for name in self._kinds if self._reason(name)}
         expect("refusals", reasons, refused)

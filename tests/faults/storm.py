@@ -27,7 +27,7 @@ import logging
 import random
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,23 +45,29 @@ from local.stack import Options, Parts, parts
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.service import RetryPolicy
 from sendtrail.domain.communication import figures
+from sendtrail.domain.message import Message
+from sendtrail.projections.items import EPOCH_ID, participant_from_item
 from sendtrail_cli import rebuild as cli
 from sendtrail_cli.target import Target
 from tests.faults.chaos import Chaos, Killer, Redelivering, SpoiltDatabase
 from tests.faults.letters import Letters
 from tests.faults.weather import Weather, weather
 from tests.oracle import expect
-from tests.pipeline import Pipeline, what_readers_see
+from tests.pipeline import Pipeline, is_row, what_readers_see
+from tests.support import events_in
 
 __all__ = ["main"]
 
 Item = dict[str, Any]
 
 _KEYS: Final = {
-    "Messages": ("participant_id", "message_id"),
     "Communications": ("communication_id", "part"),
     "Participants": ("participant_id", "part"),
+    "Suppressions": ("address",),
 }
+_COUNTED_BY_WRITES: Final = ("revision", "epoch")
+_JUDGED: Final = ("hits", "choice", "revision", "epoch")
+"""What `project` writes into messages' rows."""
 _QUIET_SECONDS: Final = 4.0
 _SHOWN: Final = 5
 
@@ -141,7 +147,8 @@ class Storm:
     def _waiting(self) -> int:
         state = self.running.state
         return sum(
-            self._number(state[f"{name}_queue_url"]) for name in ("ingest", "dispatch", "direct")
+            self._number(state[f"{name}_queue_url"])
+            for name in ("ingest", "hits", "dispatch", "direct")
         )
 
     def _number(self, url: str) -> int:
@@ -189,14 +196,16 @@ class Storm:
 
 def check_events(storm: Storm, sent: Weather) -> None:
     """Holds the tables against a calm run, and against a plain count."""
-    calm = Pipeline()
+    calm = Pipeline(retention_days=storm.running.state["retention_days"])
     calm.log.append(sent.events)
     calm.deliver()
-    log = {(item["message_id"], item["event_key"]): item for item in storm.items("Events")}
-    wanted = {(item["message_id"], item["event_key"]): item for item in calm.db.items("Events")}
-    storm.expect("the log", log, wanted)
+    storm.expect("the log", _log(storm.items("Trails")), _log(calm.db.items("Trails")))
     found = check_same(storm, calm.tables())
     truth = expect(sent.events)
+    keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for event in events_in(storm.items("Trails")):
+        keys[event.participant_id, event.message_id].add(event.key)
+    storm.expect("events, by a plain count", keys, truth.events)
     counted = {name: figures(counters) for name, counters in found["communications"].items()}
     for name, counts in truth.communications.items():
         mine = {counter: counted.get(name, {}).get(counter) for counter in counts}
@@ -218,6 +227,13 @@ def check_events(storm: Storm, sent: Weather) -> None:
         if "reason" in item
     }
     storm.expect("suppressions, by a plain count", suppressed, truth.suppressed)
+    people = [
+        participant_from_item(item) for item in found["Participants"] if item["part"] == "profile"
+    ]
+    chosen = {
+        each.participant_id: not each.subscribed for each in people if each.subscription_change
+    }
+    storm.expect("subscriptions, by a plain count", chosen, truth.unsubscribed)
 
 
 def check_same(storm: Storm, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -236,13 +252,25 @@ def check_queues(storm: Storm, malformed: Sequence[str]) -> None:
         storm.expect(f"the queue {queue}", storm.bodies(queue), Counter())
 
 
-def _by_key(items: Sequence[Item]) -> dict[tuple[Any, ...], Item]:
-    names = ("participant_id", "message_id", "part", "communication_id", "address")
-    found = {}
-    for item in items:
-        key = tuple(item.get(name) for name in names)
-        found[key] = item
-    return found
+def _by_key(items: Sequence[Item | Message]) -> dict[tuple[Any, ...], Item | Message]:
+    names = ("participant_id", "part", "communication_id", "address")
+    return {
+        (item.participant_id, item.message_id)
+        if isinstance(item, Message)
+        else tuple(item.get(name) for name in names): item
+        for item in items
+    }
+
+
+def _log(items: Sequence[Item]) -> dict[tuple[str, str], Item]:
+    """All of the log, but for what depends on how often a row was written."""
+    return {
+        (item["trail"], item["entry"]): {
+            name: value for name, value in item.items() if name not in _COUNTED_BY_WRITES
+        }
+        for item in items
+        if item["trail"] != EPOCH_ID
+    }
 
 
 def _tens(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -333,12 +361,21 @@ def rebuild(storm: Storm, wait: float) -> None:
         database=DynamoDB(storm.spoilt.environment(), retry_policy=RetryPolicy(attempts=20)),
         report=lambda text: print(f"  {text}", flush=True),
     ).done
-    storm.chaos.note("messages rebuilt from the log", done["folded"])
+    storm.chaos.note("messages rebuilt from the log", done["rebuilt"])
 
 
 def drop(storm: Storm) -> None:
-    """Deletes whatever is not the log, but for suppressions."""
+    """Deletes whatever is not the log, and what was judged of hits from messages' rows."""
     database = storm.running.endpoints.client("dynamodb")
+    names = {f"#{name}": name for name in _JUDGED}
+    for item in filter(is_row, storm.items("Trails")):
+        database.update_item(
+            TableName=storm.running.state["tables"]["Trails"],
+            Key=to_attributes({key: item[key] for key in ("trail", "entry")}),
+            UpdateExpression="REMOVE " + ", ".join(names),
+            ExpressionAttributeNames=names,
+        )
+    storm.wait_until_quiet()
     for table, keys in _KEYS.items():
         name = storm.running.state["tables"][table]
         for item in storm.items(table):

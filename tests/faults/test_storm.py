@@ -30,6 +30,6 @@ def test_after_a_storm_every_row_is_what_a_plain_count_gives(tmp_path: Path) -> 
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "kills of ProjectMessagesFunction" in done.stdout
+    assert "kills of ProjectFunction" in done.stdout
     assert "did part of a batch" in done.stdout
     assert "batches delivered again" in done.stdout

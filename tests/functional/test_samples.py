@@ -23,9 +23,7 @@ FUNCTIONS = {
     "http-preferences-one-click": "preferences",
     "http-": "api",
     "schedule-sweep": "sweep",
-    "stream-events-inserted": "project_messages",
-    "stream-messages-changed": "project_communications",
-    "stream-window-ends": "project_participants",
+    "stream-": "project",
     "sweep-": "sweep",
     "": "ingest",
 }

@@ -23,7 +23,16 @@ import pytest
 
 from local.aws import Endpoints
 from local.template import ACCOUNT, load
-from tests.support import ROOT, clean_environment, copy_of_tree, load_event, missing, works
+from sendtrail.aws.dynamodb import from_attributes
+from tests.support import (
+    ROOT,
+    clean_environment,
+    copy_of_tree,
+    events_in,
+    load_event,
+    missing,
+    works,
+)
 
 ARCHITECTURE: Final = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 BASE_IMAGE: Final = f"public.ecr.aws/lambda/python:3.13-{ARCHITECTURE}"
@@ -248,15 +257,17 @@ def test_sam_local_invoke_writes_into_the_local_stacks_log(
     found = (
         Endpoints(stack["aws_endpoint"])
         .client("dynamodb")
-        .query(
-            TableName=stack["tables"]["Events"],
-            KeyConditionExpression="message_id = :id",
-            ExpressionAttributeValues={":id": {"S": SENT["tags"]["message_id"][0]}},
+        .get_item(
+            TableName=stack["tables"]["Trails"],
+            Key={
+                "trail": {"S": SENT["tags"]["participant_id"][0]},
+                "entry": {"S": SENT["tags"]["message_id"][0]},
+            },
         )
     )
 
     assert answer_of_ingest == {"batchItemFailures": []}
-    assert [item["event_key"]["S"].split("#")[1] for item in found["Items"]] == ["Send"]
+    assert [event.type for event in events_in([from_attributes(found["Item"])])] == ["Send"]
 
 
 def test_sam_local_start_api_answers_whoever_has_the_key(

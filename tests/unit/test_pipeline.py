@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from local.notifications import Mail
 from sendtrail.domain.communication import figures
-from sendtrail.domain.events import Event
+from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import participant_of_address
 from sendtrail.domain.links import link_key
 from sendtrail.errors import ConfigurationError, RefusedError
@@ -227,3 +227,42 @@ def test_counter_rows_are_at_most_sixteen_and_spread_by_shard() -> None:
     counted = [part for part in parts if part.startswith("counters#")]
     assert 8 < len(counted) <= 16
     assert stack.tables()["communications"]["news"].counts["sent"] == 300
+
+
+def test_a_problem_is_listed_however_often_older_records_come_again() -> None:
+    """Unsubscribed, subscribed, unsubscribed; then the stream tells of the second once more."""
+    stack = Pipeline(MemoryDynamoDB(shards=1))
+    mail = Mail("s", "2026-11-20T09:30:00Z", ["a@example.com"], tags={"communication_id": "news"})
+    stack.log.append(told([mail.send()]))
+    for minute, unsubscribed in enumerate((True, False, True)):
+        at = f"2026-11-20T10:0{minute}:00.000Z"
+        stack.log.append(told([mail.subscription(at, unsubscribed=unsubscribed)]))
+        stack.deliver()
+    before = stack.tables()
+    assert sum(item["part"].startswith("problem#") for item in before["about"]) == 1
+    ((shard, records),) = stack.db.records["Trails"].items()
+    for record in records[:-1]:
+        stack.take({"Records": [record], "shardId": shard})
+    assert stack.tables() == before
+
+
+def test_a_person_was_first_seen_when_the_id_of_their_first_message_says() -> None:
+    """Whether its acceptance and its Send came one after the other or together."""
+    message_id = "01M7W4N5E0NPXWGFZZWQ4CMKNX"
+    who = Recipient(message_id, "jane", "news", "jane@example.com")
+    mail = Mail(
+        "s",
+        "2026-11-20T09:31:00Z",
+        ["jane@example.com"],
+        tags={"participant_id": "jane", "message_id": message_id},
+    )
+    accepted = Event.of_sending(
+        EventType.ACCEPTED, who, "2026-11-20T09:30:00.000Z", kind=None, subject=None, detail={}
+    )
+    apart, together = Pipeline(), Pipeline()
+    for event in (accepted, *told([mail.send()])):
+        apart.log.append([event])
+        apart.deliver()
+    together.log.append([accepted, *told([mail.send()])])
+    together.deliver()
+    assert together.tables() == apart.tables()

@@ -50,7 +50,8 @@ class Participant:
     """What is known of a participant.
 
     Attributes:
-        first_seen_at: when the first message was sent to them, or something was recorded of them.
+        first_seen_at: when the first message to them was accepted, by its id, or something was
+            recorded of them.
         measured_since: when they were first sent a message whose opens and clicks can be observed
             (it was tracked, or a hit was observed); without one, their silence means nothing.
         last_interaction_at: the last transaction or change of subscription, or open or click by a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -113,12 +113,12 @@ class CommunicationProjection:
             AwsError: some rows may have been written; the batch may be retried.
         """
         steps: dict[Key, list[Step]] = {}
-        listing: dict[tuple[str, str], Message | None] = {}
+        problems: dict[Key, Message] = {}
         for record in records:
             old, new = record.old, record.new
             if new is None:
                 continue
-            self._relist(listing, old, new)
+            self._find_problem(problems, old, new)
             part = counter_part(record.shard)
             if old and old.communication_id and old.communication_id != new.communication_id:
                 # Where events disagree the least id holds, so a message may change its mailing.
@@ -129,7 +129,7 @@ class CommunicationProjection:
             if new.communication_id:
                 counted = old if old and old.communication_id else None
                 steps.setdefault((new.communication_id, part), []).append((record, counted, new))
-        self._list_problems(listing)
+        self._db.at_once(self._list_problem, list(problems.items()))
         self._counters.change(
             {key: partial(self._counted, key[0], mine) for key, mine in steps.items()},
             before_write=self._describe,
@@ -169,34 +169,31 @@ class CommunicationProjection:
                 checkpoints = checkpoints.with_checkpoint(record.shard, record.checkpoint)
         return RowState(counted, checkpoints)
 
-    def _relist(
-        self, listing: dict[tuple[str, str], Message | None], old: Message | None, new: Message
-    ) -> None:
-        """Notes which problem of a message ceases to be listed, and which begins to be."""
-        before, after = (
-            (each.communication_id, problem_part(each))
+    @staticmethod
+    def _find_problem(problems: dict[Key, Message], old: Message | None, new: Message) -> None:
+        """Notes a problem that a message did not have before, or has in a new epoch.
+
+        One that it has no more stays listed: were it taken off, an older record that comes again
+        would take off one that the message has again. Readers look at the message.
+        """
+        place, before = (
+            (each.communication_id, problem_part(each), each.epoch)
             if each and each.communication_id and each.address and each.status in PROBLEMS
             else None
-            for each in (old, new)
+            for each in (new, old)
         )
-        if before != after or (old and old.epoch != new.epoch):
-            if before and before != after:
-                listing[before] = None
-            if after:
-                listing[after] = new
+        if place and place != before:
+            problems[place[:2]] = new
 
-    def _list_problems(self, listing: Mapping[tuple[str, str], Message | None]) -> None:
-        def write(entry: tuple[tuple[str, str], Message | None]) -> None:
-            (communication_id, part), message = entry
-            key = {"communication_id": communication_id, "part": part}
-            if message is None:
-                self._db.delete(self._table, key)
-                return
-            until = expires_at(message.message_id, self._retention_days)
-            item = key | {"participant_id": message.participant_id, "expires_at": until}
-            self._db.put_all(self._table, [item])
-
-        self._db.at_once(write, list(listing.items()))
+    def _list_problem(self, entry: tuple[Key, Message]) -> None:
+        (communication_id, part), message = entry
+        item = {
+            "communication_id": communication_id,
+            "part": part,
+            "participant_id": message.participant_id,
+            "expires_at": expires_at(message.message_id, self._retention_days),
+        }
+        self._db.put_all(self._table, [item])
 
     def _describe(self, key: Key, old: CounterShard, new: CounterShard) -> None:
         """Updates the definition before the counters are written: after a crash in between both are

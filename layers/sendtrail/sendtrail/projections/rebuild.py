@@ -124,7 +124,9 @@ class Rebuild:
                     continue
                 key = (message.participant_id, message.message_id)
                 task = tasks.setdefault(key, Task())
-                task.all_buckets = task.choices = True
+                # Of slots that are there each asks for itself; these are of those that were.
+                task.all_buckets = True
+                task.choices = task.choices or message.subscription_change is not None
                 if message.communication_id and forgotten(message.communication_id):
                     self.done["forgotten"] += 1
                 else:

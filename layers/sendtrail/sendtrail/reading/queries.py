@@ -293,8 +293,8 @@ def _with_counters(
 def recipients(communication_id: str, *, status: Status | None, place: Place, limit: int) -> Found:
     """The messages of a communication in order of their ids, in two requests.
 
-    Messages with a problem are listed by their status; for any other status a bounded number of
-    messages is examined.
+    Messages with a problem are listed by their status, and by those that they had; for any other
+    status a bounded number of messages is examined.
     """
     keys: list[tuple[str, str]]
     if status in PROBLEMS:
@@ -328,6 +328,8 @@ def recipients(communication_id: str, *, status: Status | None, place: Place, li
     for number, key in enumerate(keys):
         message = whole.get(key)
         if message is None or message.address is None:
+            continue
+        if message.communication_id != communication_id:
             continue
         if status is not None and message.status is not status:
             continue
