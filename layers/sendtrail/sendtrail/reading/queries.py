@@ -329,9 +329,9 @@ def recipients(communication_id: str, *, status: Status | None, place: Place, li
         message = whole.get(key)
         if message is None or message.address is None:
             continue
-        if message.communication_id != communication_id:
-            continue
         if status is not None and message.status is not status:
+            continue
+        if status in PROBLEMS and message.communication_id != communication_id:
             continue
         if len(items) == limit:
             return Found(items, places[number - 1])
