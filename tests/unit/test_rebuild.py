@@ -333,7 +333,7 @@ def test_an_expired_message_is_not_made_anew() -> None:
     )
     before = counters(pipeline)
     for item in filter(is_row, pipeline.db.items("Trails")):
-        pipeline.db.delete("Trails", item)
+        pipeline.db.forget("Trails", f"{item['trail']}/{item['entry']}")
     pipeline.retention_days = 398
     pipeline.restart()
     rebuilt(pipeline)
