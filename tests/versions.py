@@ -17,7 +17,7 @@ LATER = elements.VERSION + 1
 
 def _spaced(facts: Mapping[str, Any]) -> str:
     """Facts as the later version writes them: otherwise, and to be read in the same way."""
-    return json.dumps(dict(reversed(facts.items())), indent=1)
+    return json.dumps(dict(reversed(list(facts.items()))), indent=1)
 
 
 @contextmanager

@@ -46,7 +46,8 @@ def histories(draw: st.DrawFn, *, disagreeing: bool = False) -> list[Event]:
     for mail in draw(st.lists(mails(), min_size=1, max_size=5)):
         said = draw(st.lists(notifications_about(mail), max_size=6))
         events = [event for each in said for event in events_of(each)]
-        if events and draw(st.booleans()):
+        sent_by_us = draw(st.booleans())
+        if events and sent_by_us:
             events += draw(own_events(events[0]))
         found += events
     if disagreeing:
@@ -88,7 +89,8 @@ def disagreed(draw: st.DrawFn, event: Event) -> Event:
         event = replace(event, participant_id=draw(st.sampled_from(PEOPLE)).participant_id)
     for name, values in OTHERS.items():
         if not is_slotted(event) and draw(st.integers(0, 3)) == 0:
-            event = replace(event, **{name: draw(st.sampled_from(values))})
+            changed: dict[str, Any] = {name: draw(st.sampled_from(values))}
+            event = replace(event, **changed)
     return event
 
 
