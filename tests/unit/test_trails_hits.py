@@ -25,6 +25,7 @@ from sendtrail.domain.times import epoch_ms, from_epoch_ms
 from sendtrail.errors import ThrottledError
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.items import PROFILE, message_from_item, participant_from_item
+from sendtrail.projections.judge import Task
 from tests.memory import MemoryDynamoDB
 from tests.messages import folded
 from tests.pipeline import Pipeline, is_row
@@ -173,7 +174,7 @@ CHOICES = (
 def test_who_unsubscribes_undoes_it_and_unsubscribes_within_a_minute_is_unsubscribed(
     order: tuple[int, ...], each: bool
 ) -> None:
-    """Were a slot for both answers, or did it hold the first, the last choice would be lost."""
+    """Did a slot hold the first choice, as that of a hit does, the last would be lost."""
     assert len({choice.at[:16] for choice in CHOICES}) == 1
     pipeline = sent()
     for number in order:
@@ -212,27 +213,40 @@ def test_of_two_judges_at_once_the_one_who_saw_less_judges_again(
     is read after the query, the row would tell of one hit.
     """
     pipeline = sent()
+    db = pipeline.db
     interrupted: list[str] = []
 
     def interrupt(place: str) -> None:
         if place == point and not interrupted:
             interrupted.append(place)
-            pipeline.log.append([opened(130)])
-            records = [each for shard in pipeline.db.records["Trails"].values() for each in shard]
-            pipeline.take({"Records": records, "shardId": "all"})
+            judged(pipeline, opened(130))
 
-    db = pipeline.db
     _before(
         monkeypatch, db, "get_all", lambda _table, keys, **_: keys == [ROW], interrupt, POINTS[0]
     )
     _before(monkeypatch, db, "query", lambda *_, **__: True, interrupt, POINTS[1])
-    _before(monkeypatch, db, "update", lambda *_, **__: True, interrupt, POINTS[2])
-    pipeline.log.append([opened(61)])
+    _before(
+        monkeypatch,
+        db,
+        "update",
+        lambda *_, **more: "revision" in more["names"].values(),
+        interrupt,
+        POINTS[2],
+    )
     db.stale = lambda: stale
-    pipeline.deliver()
+    judged(pipeline, opened(61))
     assert interrupted
     assert message_of(pipeline).engagement.total.opens.count == 2
+    pipeline.deliver()
     assert pipeline.tables()["communications"]["news"].counts["opens"] == 2
+
+
+def judged(pipeline: Pipeline, hit: Event) -> None:
+    """Writes a hit, and has it judged."""
+    pipeline.log.append([hit])
+    task = Task()
+    task.add(hit)
+    pipeline.judge.judge({(WHO, ID): task})
 
 
 ROW = {"trail": WHO, "entry": ID}
