@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from operator import eq, gt, lt
 from typing import Any
@@ -38,6 +38,8 @@ class MemoryDynamoDB:
         fails_after_writing: whether it is done all the same, as with a time-out.
         stale: if given, decides for each eventually consistent read of an item whether it returns
             the item as it was before it was last written.
+        page: how many items a query returns at most.
+        writes: table → how many items were written, or tried to be.
     """
 
     def __init__(self, shards: int = 3) -> None:
@@ -50,6 +52,8 @@ class MemoryDynamoDB:
         self.fails_after_writing = False
         self.clock = 1_795_170_600
         self.stale: Callable[[], bool] | None = None
+        self.page = 3
+        self.writes: Counter[str] = Counter()
         self._before: dict[tuple[str, tuple[Any, ...]], Item | None] = {}
 
     def at_once(self, do: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
@@ -91,20 +95,17 @@ class MemoryDynamoDB:
         newest_first: bool = False,
         **_: Any,
     ) -> tuple[list[Item], Item | None]:
-        """As Query of a table, at most three items to a page."""
+        """As Query of a table, at most `page` items to a page."""
         name, value = partition
-        row = [item for item in self.items(table) if item[name] == value]
+        known = self._tables[table]
+        row = sorted(key for key, item in known.items() if item[name] == value)
         if begins:
-            row = [item for item in row if item[begins[0]].startswith(begins[1])]
+            row = [key for key in row if known[key][begins[0]].startswith(begins[1])]
         if newest_first:
             row.reverse()
-        place = (
-            0
-            if start is None
-            else 1 + [self._key(table, each) for each in row].index(self._key(table, start))
-        )
-        size = min(3, limit or 3)
-        page = row[place : place + size]
+        place = 0 if start is None else 1 + row.index(self._key(table, start))
+        size = min(self.page, limit or self.page)
+        page = [_copy(known[key]) for key in row[place : place + size]]
         more = place + size < len(row)
         return page, {key: page[-1][key] for key in KEYS[table]} if more else None
 
@@ -180,6 +181,7 @@ class MemoryDynamoDB:
         return [_copy(item) for _, item in sorted(self._tables[table].items())]
 
     def _write(self, table: str, item: Item) -> None:
+        self.writes[table] += 1
         if self.fail_at is not None:
             self.fail_at -= 1
             if self.fail_at < 0:

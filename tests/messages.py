@@ -42,8 +42,13 @@ def messages_of(events: Iterable[Event]) -> dict[tuple[str, str], Message]:
 
 
 def in_slots(events: Iterable[Event]) -> list[Event]:
-    """The events that are kept of these: each key once, and of the hits of a slot the first."""
-    kept: dict[str, Event] = {}
-    for event in sorted(events, key=lambda each: (each.at, each.key)):
-        kept.setdefault(slot_of(event) if event.type in HITS else event.key, event)
-    return list(kept.values())
+    """The events that are kept of these: of the hits of a slot the first."""
+    kept: list[Event] = []
+    taken: set[tuple[str, str]] = set()
+    for event in sorted(events, key=lambda each: each.key):
+        slot = (event.message_id, slot_of(event)) if event.type in HITS else None
+        if slot not in taken:
+            kept.append(event)
+        if slot:
+            taken.add(slot)
+    return kept

@@ -12,7 +12,15 @@ from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
 from sendtrail.intake.parser import events_of
 
-__all__ = ["AGENTS", "LINKS", "json_values", "mails", "message_events", "notifications_about"]
+__all__ = [
+    "AGENTS",
+    "LINKS",
+    "PEOPLE",
+    "json_values",
+    "mails",
+    "message_events",
+    "notifications_about",
+]
 
 NOON = 1_795_170_600_000  # 2026-11-20T10:30:00Z
 LINKS = ("https://society.example/a?x=1&y=2", "https://society.example/b", "https://other.example/")

@@ -60,14 +60,18 @@ _ADDRESS: Final = "@"
 """The name, among the facts of an event that suppresses its address, of that address. It stands
 there for itself, so that no other address is suppressed where a message's events disagree."""
 
-_CUT_TEXT: Final = 120
+_CUT_TEXTS: Final = (120, 60, 20)
+"""To how many bytes the texts of a long event are cut; to fewer, if it is still too long."""
 
 
 def encode(event: Event) -> list[str]:
     """The elements of an event: its own, and those that it shares with others of its message."""
     own = f"{event.key}|{VERSION}|{facts_of(event)}"
-    if len(own.encode()) > MAX_BYTES:
-        own = f"{event.key}|{VERSION}|{event.source.value}{_json(_shortened(_facts(event)))}"
+    for most in _CUT_TEXTS:
+        if len(own.encode()) <= MAX_BYTES:
+            break
+        facts = _json(_shortened(_facts(event), most))
+        own = f"{event.key}|{VERSION}|{event.source.value}{facts}"
     return [own, *shared(event)]
 
 
@@ -77,7 +81,7 @@ def shared(event: Event) -> list[str]:
     for identity, name in SHARED.items():
         value = getattr(event, name)
         if value and not (name == "sent_at" and event.type in _NO_SENDING):
-            found.append(f"{identity}|{VERSION}|{value}")
+            found.append(_cut(f"{identity}|{VERSION}|{value}", MAX_BYTES))
     return found
 
 
@@ -171,12 +175,24 @@ def _json(detail: Mapping[str, Any]) -> str:
     return json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _shortened(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """The detail with its texts cut, and without what is nested, so that it fits in any case."""
-    return {
-        name: value.encode()[:_CUT_TEXT].decode("utf-8", "ignore")
-        if isinstance(value, str)
-        else value
-        for name, value in detail.items()
-        if not isinstance(value, Mapping | list)
-    }
+def _shortened(detail: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """The detail with its texts cut, but for an address, and without what is nested."""
+    found: dict[str, Any] = {}
+    for name, value in detail.items():
+        if isinstance(value, str) and name != _ADDRESS:
+            text = _cut(value, most)
+            while len(_json_of_text(text)) > most + 2:  # some characters are six in JSON
+                text = text[: len(text) // 2]
+            found[name] = text
+        elif not isinstance(value, Mapping | list):
+            found[name] = value
+    return found
+
+
+def _cut(text: str, most: int) -> str:
+    """The first `most` bytes of a text."""
+    return text.encode()[:most].decode("utf-8", "ignore")
+
+
+def _json_of_text(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode()

@@ -141,7 +141,7 @@ class Projection:
         people = [
             event
             for row in rows
-            for event in about_people(row.old, row.new, row.events, row.elements)
+            for event in about_people(row.old, row.new, row.events, row.elements, row.known)
         ]
         for event in events:
             if event.type is EventType.COMMUNICATION_POSTED:
@@ -207,7 +207,8 @@ class _RowChange:
 
     Attributes:
         listed_in: under what the index lists the message.
-        events, elements: that the change added.
+        events: that the change added.
+        elements, known: the row's, and those that it had before.
     """
 
     change: Record[Message]
@@ -216,22 +217,28 @@ class _RowChange:
     listed_in: str | None
     events: tuple[Event, ...]
     elements: frozenset[str]
+    known: frozenset[str]
 
 
 def about_people(
-    old: Message | None, new: Message, events: Iterable[Event], elements: Iterable[str]
+    old: Message | None,
+    new: Message,
+    events: Iterable[Event],
+    elements: frozenset[str],
+    known: frozenset[str] = frozenset(),
 ) -> list[Event]:
     """What a change of a message's row tells of its participant, addresses and suppressions.
 
     Args:
-        events, elements: that the change added.
+        events: that the change added.
+        elements, known: the row's, and those that it had before.
     """
     found = [event for event in events if event.address and bears_on_suppression(event)]
     sends = [event for event in events if event.type is EventType.SEND]
-    used = addresses_in(elements)  # where events disagree, each was used
     before = (old.sent_at, old.accepted_at) if old else None
-    if new.address and (sends or before != (new.sent_at, new.accepted_at)):
-        used.add(new.address)
+    again = bool(sends) or before != (new.sent_at, new.accepted_at)
+    # Where events disagree, each of their addresses was used.
+    used = addresses_in(elements if again else elements - known)
     at = new.sent_at or new.accepted_at or new.last_changed_at or now()
     tracked = any(event.detail.get("tracked") for event in sends)
     for address in sorted(used):
@@ -256,15 +263,15 @@ def _row_change(record: Record[Image], new: RowImage, epochs: list[Timestamp]) -
     if isinstance(old, RowImage):
         known, before = old.elements, _in_epoch(old.message, epochs)
     after = _in_epoch(new.message, epochs)
-    elements = new.elements - known
-    added = {element.partition("|")[0] for element in elements}
+    added = {element.partition("|")[0] for element in new.elements - known}
     return _RowChange(
         Record(record.shard, record.checkpoint, before, after, record.raw),
         before,
         after,
         new.listed_in,
         tuple(event for event in new.events if event.key in added),
-        elements,
+        new.elements,
+        known,
     )
 
 
