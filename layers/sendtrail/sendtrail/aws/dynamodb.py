@@ -240,10 +240,6 @@ class DynamoDB:
             request["ReturnValues"] = "UPDATED_NEW"
         return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
 
-    def delete(self, table: str, key: Item) -> None:
-        """Deletes one item, if it exists."""
-        self._call("DeleteItem", {"TableName": table, "Key": to_attributes(key)})
-
     def _write(self, requests: list[dict[str, Any]], table: str) -> None:
         for attempt in range(1, _ROUNDS + 1):
             answer = self._call("BatchWriteItem", {"RequestItems": {table: requests}})
