@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from benchmarks.memory_dynamodb import Database, Json, RefusedError, Table
 from benchmarks.units import Cost, logical_name
+from local.serving import Serving
 from local.template import ACCOUNT, REGION, Resources
 
 _MISSING: Final = b"<Error><Code>NoSuchKey</Code><Message>there is none</Message></Error>"
@@ -67,7 +68,7 @@ class Spent:
         return seconds
 
 
-class MemoryAws:
+class MemoryAws(Serving):
     """The services that a template's functions ask for.
 
     Attributes:
@@ -96,14 +97,6 @@ class MemoryAws:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._make(resources)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def spent(self) -> Spent:
         """What was asked for since this was last called."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+from local.serving import Serving
 
 __all__ = ["Answer", "Between", "Forward", "Request", "Take"]
 
@@ -75,7 +76,7 @@ Take = Callable[[Request, Forward], "Answer | None"]
 """Answers a request, by handing it on or not; None hangs up without an answer."""
 
 
-class Between:
+class Between(Serving):
     """A proxy on a port of its own; each connection in a thread of its own."""
 
     def __init__(self, endpoint: str, take: Take) -> None:
@@ -93,14 +94,6 @@ class Between:
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

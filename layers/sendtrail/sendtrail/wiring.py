@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sendtrail.sending.fan_out import FanOut
     from sendtrail.sending.jobs import Job
     from sendtrail.sending.plan_store import PlanStore
+    from sendtrail.sending.rate_limiter import RateLimiter
     from sendtrail.sending.rendering import MessageRenderer
     from sendtrail.sending.submission import Submission
     from sendtrail.sending.template_store import TemplateStore
@@ -345,19 +346,29 @@ class Wiring:
         self.sqs.defer(url, record["receiptHandle"], seconds)
 
     @cached_property
+    def rate_limiter(self) -> RateLimiter:
+        """The limiter of calls to SES, which all workers share."""
+        from sendtrail.sending.rate_limiter import RateLimiter
+
+        settings = self.settings
+        return RateLimiter(self.database, settings.idempotency_table, rate=settings.send_rate)
+
+    @cached_property
     def dispatch(self) -> Dispatch:
         """The sender of messages. It is slow to import; fanning out does not need it."""
         from sendtrail.sending.claims import Claims
         from sendtrail.sending.dispatch import Dispatch, PublicLinks, outcome_by
         from sendtrail.sending.eligibility import Eligibility
-        from sendtrail.sending.rate_limiter import RateLimiter
         from sendtrail.sending.ses_sender import SesSender
 
-        settings, table = self.settings, self.settings.idempotency_table
-        doubt = settings.in_doubt_seconds
+        settings = self.settings
         return Dispatch(
             plans=self.plans,
-            claims=Claims(self.database, table, in_doubt_seconds=doubt),
+            claims=Claims(
+                self.database,
+                settings.idempotency_table,
+                in_doubt_seconds=settings.in_doubt_seconds,
+            ),
             outcome=lambda *message: outcome_by(self.trails.in_row(*message)),
             caught_up=lambda: self.sqs.is_empty(settings.ingest_queue_url),
             renderer=self.renderer,
@@ -367,7 +378,7 @@ class Wiring:
                 self.ses,
                 sender=settings.sender_address,
                 configuration_set=settings.configuration_set,
-                rate_limiter=RateLimiter(self.database, table, rate=settings.send_rate),
+                rate_limiter=self.rate_limiter,
             ),
             links=PublicLinks(settings.public_url, self.link_tokens),
         )

@@ -230,7 +230,7 @@ class TemplateRow(Model):
 
 
 class IdempotencyRow(Model):
-    """The idempotency record of a message."""
+    """The claim of a dispatch job; also the rows with the next slots of the send rate."""
 
     class Meta:  # noqa: D106
         table_name: str
