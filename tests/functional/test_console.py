@@ -617,7 +617,6 @@ PAGES = {
     "/suppressions/lift?address=many1%40example.com": "/suppressions/many1@example.com",
     "/find?q=many": "/participants/many",
     "/find?q=many1%40example.com": "/participants?address=many1@example.com",
-    "/find?q={message}": "/participants/many/messages/{message}",
 }
 """Page under /console → the route under /v1 that it shows."""
 
@@ -641,6 +640,39 @@ def test_no_page_costs_more_than_its_route_and_a_half(large: World) -> None:
         costs[page] = (shown.requests, query_value.requests)
     assert all(query_value for _, query_value in costs.values())
     assert {page: cost for page, cost in costs.items() if cost[0] > 1.5 * cost[1]} == {}
+
+
+def test_a_message_is_found_by_its_id_alone(world: World) -> None:
+    """In 6 requests if its communication is one of the newest; and also if 30 others have begun
+    since that one did.
+    """
+    monthly = [f"2026-{month:02}-01T08:00:00.000Z" for month in range(3, 9)]
+    tags = {"communication_id": "welcome"}
+    welcomes = [Mail(f"w-{at}", at, ["ann@example.com"], tags=tags) for at in monthly]
+    mailings = [
+        Mail(
+            f"n-{day}",
+            f"2026-08-{day:02}T07:00:00.000Z",
+            ["bo@example.com"],
+            tags={"communication_id": f"news-{day}"},
+        )
+        for day in range(1, 31)
+    ]
+    late = Mail("late", "2026-08-31T08:00:00.000Z", ["ann@example.com"], tags=tags)
+    world.ingest([mail.send() for mail in (*welcomes, *mailings, late)])
+    world.fold()
+    admin = signed_in(world, Scope.ADMIN)
+    admin.get(HOME)  # ties the models to the tables
+    for mail, address, most in (
+        (mailings[-1], "bo@example.com", 6),
+        (late, "ann@example.com", 50),
+        (welcomes[0], "ann@example.com", 6),
+    ):
+        message_id = derived_message_id(mail.sent_at, mail.ses_id, address)
+        with Reads() as cost:
+            page = admin.get(f"/console/find?q={message_id}")
+        assert page["headers"]["Location"].endswith(message_id)
+        assert cost.requests <= most
 
 
 def test_a_page_costs_the_same_however_large_the_tables_are(large: World) -> None:

@@ -267,7 +267,7 @@ def test_a_hit_that_is_judged_after_its_message_expired_makes_no_row() -> None:
     pipeline.deliver()
     pipeline.log.append(told(mail.open(now(), "Firefox")))
     (row,) = rows(pipeline)
-    pipeline.db.delete("Trails", row)
+    pipeline.db.forget("Trails", f"{row['trail']}/{row['entry']}")
     pipeline.retention_days = 398
     pipeline.restart()
     pipeline.deliver()

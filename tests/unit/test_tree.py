@@ -87,17 +87,9 @@ def test_the_domain_imports_no_aws_library() -> None:
             assert {name.split(".")[0] for name in imported(path)} <= standard, path
 
 
-def test_ingest_and_the_folds_start_without_an_sdk() -> None:
+def test_functions_in_a_hurry_start_without_an_sdk() -> None:
     """No boto3, botocore, PynamoDB or Pydantic in the import path of a function in a hurry."""
-    for function in (
-        "ingest",
-        "track",
-        "preferences",
-        "sweep",
-        "project_messages",
-        "project_participants",
-        "project_communications",
-    ):
+    for function in ("ingest", "track", "preferences", "sweep", "project"):
         code = "import sys, app; print(*sys.modules)"
         environment = {
             "PYTHONPATH": f"{ROOT / 'functions' / function}:{ROOT / 'layers/sendtrail'}",
@@ -154,8 +146,8 @@ def test_tables_are_protected() -> None:
         assert properties["BillingMode"] == "PAY_PER_REQUEST", name
         assert properties["SSESpecification"]["SSEEnabled"], name
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
-    assert resources.all["EventsTable"]["DeletionPolicy"] == "Retain"
-    ttl = resources.all["EventsTable"]["Properties"]["TimeToLiveSpecification"]
+    assert resources.all["TrailsTable"]["DeletionPolicy"] == "Retain"
+    ttl = resources.all["TrailsTable"]["Properties"]["TimeToLiveSpecification"]
     assert ttl == {"AttributeName": "expires_at", "Enabled": True}
 
 
@@ -172,19 +164,21 @@ def test_only_ses_publishes_and_only_the_topic_sends() -> None:
     assert resources.all["IngestQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
 
 
-def test_folds_know_their_shard_and_lose_nothing() -> None:
-    """Tumbling windows, endless retries, a failure destination; the log's streams INSERTs only."""
-    for mapping in load().of_type("AWS::Lambda::EventSourceMapping").values():
-        if "StartingPosition" not in mapping:
-            continue
+def test_the_projection_knows_its_shard_and_loses_nothing() -> None:
+    """A tumbling window, endless retries, a failure destination; of the log's stream, no removal.
+    It is the one reader of a stream, of which DynamoDB allows two.
+    """
+    mappings = load().of_type("AWS::Lambda::EventSourceMapping").values()
+    of_streams = [each for each in mappings if "StartingPosition" in each]
+    assert len(of_streams) == 1
+    for mapping in of_streams:
+        assert "TrailsTable" in json.dumps(mapping["EventSourceArn"])
         assert mapping["TumblingWindowInSeconds"] > 0
         assert mapping["MaximumRetryAttempts"] == -1
         assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         (rule,) = mapping["FilterCriteria"]["Filters"]
-        log = "EventsTable" in json.dumps(mapping["EventSourceArn"])
-        names = ["INSERT"] if log else ["INSERT", "MODIFY"]
-        assert json.loads(rule["Pattern"]) == {"eventName": names}
+        assert json.loads(rule["Pattern"]) == {"eventName": ["INSERT", "MODIFY"]}
 
 
 def test_our_own_sending_has_no_opens_and_clicks_of_ses() -> None:

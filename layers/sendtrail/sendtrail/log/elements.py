@@ -152,7 +152,7 @@ def event_of(
         common = {name: value for name, value in common.items() if name != "sent_at"}
     detail = json.loads(written) if written else {}
     if _ADDRESS in detail:
-        common = {**common, "address": detail.pop(_ADDRESS)}
+        common = {**common, "address": str(detail.pop(_ADDRESS))}
     return Event(
         message_id=message_id,
         type=kind,
