@@ -146,7 +146,7 @@ class Load:
         if draw.random() < member.interest:
             yield Happening(ages[0], "open", 0, agent, ip)
             if draw.random() < 1 / 3:
-                yield Happening(min(ages[0] + ages[1], MONTH), "open", 0, agent, ip)
+                yield Happening(ages[0] + ages[1], "open", 0, agent, ip)
             if draw.random() < 0.1 / 0.45:
                 link, browser = draw.randrange(len(LINKS)), BROWSERS[member.number % len(BROWSERS)]
                 yield Happening(ages[0] + draw.uniform(5, 90), "click", link, browser, ip)

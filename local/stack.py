@@ -30,6 +30,8 @@ __all__ = ["Options", "Parts", "StackError", "parts", "read", "start_detached", 
 
 log = logging.getLogger(__name__)
 _READY_SECONDS = 120
+_IMPATIENT = {"EPOCH_CACHE_SECONDS": "2"}
+"""Settings of functions here: nobody waits ten minutes for a rebuild to begin."""
 
 Demo = Callable[[dict[str, Any], Callable[[], bool]], None]
 
@@ -160,7 +162,7 @@ def parts(
         resources = load(parameters_here(url) | dict(options.parameters))
         aws.build(resources, endpoints)
         theirs = endpoints_of(endpoints.aws) if endpoints_of else endpoints
-        functions = Functions(resources.functions(), theirs.environment())
+        functions = Functions(resources.functions(), theirs.environment() | _IMPATIENT)
         gateway = Gateway(functions, options.host, port)
         gateway.start()
         pollers: list[Poller] = [

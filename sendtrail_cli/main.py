@@ -131,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=_seconds,
         default=WAIT_SECONDS,
-        help="for batches that are under way (%(default).0f: longer than a function runs)",
+        help="until `project` has read of it (%(default).0f: twice as long as it may take)",
     )
     rebuilding.set_defaults(run=_rebuild)
     return top
@@ -184,6 +184,13 @@ def _recover(target: Target, options: argparse.Namespace) -> None:
 
 
 def _rebuild(target: Target, options: argparse.Namespace) -> None:
+    enough = WAIT_SECONDS / 2
+    if target.is_in_aws and options.wait < enough and not options.resume:
+        print(
+            f"sendtrail: for {enough:.0f} seconds `project` may not know of this rebuild; what it "
+            f"counts between {options.wait:.0f} and {enough:.0f} seconds from now is lost",
+            file=sys.stderr,
+        )
     rebuild(target, resume=options.resume, wait=options.wait)
 
 

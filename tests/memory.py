@@ -40,6 +40,7 @@ class MemoryDynamoDB:
             the item as it was before it was last written.
         page: how many items a query returns at most.
         writes: table → how many items were written, or tried to be.
+        reads: table → how many items were asked for by their keys.
     """
 
     def __init__(self, shards: int = 3) -> None:
@@ -54,6 +55,7 @@ class MemoryDynamoDB:
         self.stale: Callable[[], bool] | None = None
         self.page = 3
         self.writes: Counter[str] = Counter()
+        self.reads: Counter[str] = Counter()
         self._before: dict[tuple[str, tuple[Any, ...]], Item | None] = {}
 
     def at_once(self, do: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
@@ -75,6 +77,7 @@ class MemoryDynamoDB:
 
     def get_all(self, table: str, keys: Sequence[Item], *, consistent: bool = True) -> list[Item]:
         """As BatchGetItem."""
+        self.reads[table] += len(keys)
         found = (self._seen(table, key, consistent) for key in keys)
         return [item for item in found if item is not None]
 

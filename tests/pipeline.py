@@ -46,12 +46,12 @@ class Pipeline:
     def __post_init__(self) -> None:
         db: Any = self.db
         self.log = Trails(db, "Trails", retention_days=self.retention_days)
-        self.participants = ParticipantProjection.over(db, "Participants", "Suppressions")
         self.restart()
 
     def restart(self) -> None:
         """Another process: nothing is remembered of what was done."""
         db: Any = self.db
+        self.participants = ParticipantProjection.over(db, "Participants", "Suppressions")
         self.communications = CommunicationProjection(
             db, "Communications", retention_days=self.retention_days
         )
@@ -70,6 +70,7 @@ class Pipeline:
             communications=self.communications,
             judge=self.judge,
             activity=self.activity,
+            epoch_cache_seconds=0,  # no test waits
         )
 
     def take(self, event: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sendtrail.domain.events import EventType
 from sendtrail.intake.ingest import IngestResult
 from sendtrail.wiring import Wiring
 
@@ -63,8 +64,8 @@ def report(outcome: IngestResult) -> None:
         logger.error("not written", extra={"records": len(outcome.failed), "why": why})
     if outcome.acknowledged:
         logger.info("SES may publish to the topic")
-    for event_type, count in outcome.events.items():
-        metrics.add_metric(name=f"{event_type}Events", unit=MetricUnit.Count, value=count)
+    if unknown := outcome.events.get(EventType.UNKNOWN.value):
+        metrics.add_metric(name="UnknownEvents", unit=MetricUnit.Count, value=unknown)
     if outcome.rejected:
         metrics.add_metric(
             name="RejectedRecords", unit=MetricUnit.Count, value=len(outcome.rejected)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.projections.project import image_of
@@ -13,22 +12,19 @@ from sendtrail.projections.stream import EVERY_CHANGE, consume
 from sendtrail.wiring import Wiring
 
 logger = Logger()
-metrics = Metrics()
 wiring = Wiring(logger)
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Projects one batch. The tumbling window only serves to name the shard; it has no state."""
-    messages, unreadable = consume(
+    unreadable = consume(
         event,
         names=EVERY_CHANGE,
         decode=image_of,
         apply=wiring.projection.apply,
         quarantine=wiring.quarantine,
     )
-    metrics.add_metric(name="ProjectedMessages", unit=MetricUnit.Count, value=messages)
     if unreadable:
         logger.error("quarantined", extra={"records": unreadable})
     return {"state": {}, "batchItemFailures": []}

@@ -31,7 +31,6 @@ PIXEL: Final = {
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers a pixel with the GIF, whatever happens, and a link with a redirect to its URL."""
     counted = method_of(event) != "HEAD"
@@ -54,7 +53,7 @@ def open_pixel(event: dict[str, Any]) -> None:
         logger.exception("a pixel was loaded and could not be kept")
         count("NotWritten")
     else:
-        report("Opens", destination)
+        report(destination)
 
 
 def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
         logger.exception("a link was followed and could not be kept")
         count("NotWritten")
     else:
-        report("Clicks", destination)
+        report(destination)
 
 
 def explain(status: int, title: str, text: str) -> dict[str, Any]:
@@ -102,13 +101,13 @@ def explain(status: int, title: str, text: str) -> dict[str, Any]:
     return page(status, title, text)
 
 
-def report(name: str, destination: WrittenTo) -> None:
-    """Counts a hit, and the fallback that it was written to, if any."""
-    count(name)
+def report(destination: WrittenTo) -> None:
+    """Counts a hit that was not written to the log, by the fallback that it was written to."""
     if destination is not WrittenTo.LOG:
         count(f"FallbackTo{destination.value}")
 
 
 def count(name: str) -> None:
-    """Adds one to a metric."""
+    """Adds one to a metric, and emits it: an ordinary hit has none."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()

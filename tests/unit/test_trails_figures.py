@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from sendtrail.domain.events import Event
 from sendtrail.domain.links import link_key
 from sendtrail.domain.time_since_send import TIME_BUCKETS
 from sendtrail.domain.times import epoch_ms, from_epoch_ms
-from sendtrail.errors import ThrottledError
+from sendtrail.errors import AwsError, ThrottledError
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.items import (
     LINK_PREFIX,
@@ -327,6 +329,33 @@ def test_participants_are_written_only_for_what_is_new() -> None:
     assert writes_of_people(pipeline, *off) == (1, 0)
     assert writes_of_people(pipeline, *off) == (0, 0)
     assert writes_of_people(pipeline, moved)[0] >= 1
+
+
+def test_an_address_that_is_known_is_of_a_participant_whose_profile_is_known() -> None:
+    """Whoever finds a use in the address's row reads no profile. Were that row written first, and
+    the function ended before the profile was, the batch that comes again would leave it so.
+    """
+    mail = Mail("ses-1", SENT, MAIL.to, tags={"participant_id": "member-1"})
+    for fails_at in range(2):
+        pipeline = Pipeline()
+        pipeline.log.append(told(mail.send()))
+        pipeline.db.fail_at = fails_at
+        with suppress(AwsError):
+            pipeline.deliver()
+        pipeline.db.fail_at = None
+        pipeline.restart()
+        pipeline.deliver()
+        address, profile = pipeline.db.items("Participants")
+        assert address["part"] == "address#ann@example.com"
+        assert (profile["part"], profile["first_seen_at"]) == ("profile", SENT)
+        before = pipeline.db.reads["Participants"]
+        pipeline.log.append(told(replace(mail, ses_id="ses-2", sent_at=at(9_000)).send()))
+        pipeline.deliver()
+        assert pipeline.db.reads["Participants"] == before
+        pipeline.restart()
+        pipeline.log.append(told(replace(mail, ses_id="ses-3", sent_at=at(9_900)).send()))
+        pipeline.deliver()
+        assert pipeline.db.reads["Participants"] == before + 1
 
 
 def tags(mail: Mail) -> dict[str, str]:

@@ -98,6 +98,11 @@ class Settings:
         return self.integer("RETENTION_DAYS", minimum=1, maximum=36_500)
 
     @property
+    def epoch_cache_seconds(self) -> int:
+        """For how many seconds `project` goes by the rebuilds that it has read of."""
+        return self.integer("EPOCH_CACHE_SECONDS", minimum=0, maximum=300)
+
+    @property
     def templates_table(self) -> str:
         """The table of templates."""
         return self.text("TEMPLATES_TABLE")

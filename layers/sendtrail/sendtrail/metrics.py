@@ -1,5 +1,9 @@
 """The metrics that functions emit, in CloudWatch's embedded metric format; all of them counts.
 
+What AWS counts itself, or the figures show, is not among them, since each metric costs by the month
+and each line by its length: SES counts mails and what became of them, API Gateway the requests of
+its routes, Lambda how far the stream is behind.
+
 docs/settings.md is generated from this table, and a test compares functions and alarms with it.
 """
 
@@ -12,11 +16,8 @@ __all__ = ["METRICS"]
 
 METRICS: Final[Mapping[str, str]] = {
     "Events": "events that ingest wrote to the log",
-    "<Type>Events": "… of each type; watch `UnknownEvents`: SES sends what is not known here",
+    "UnknownEvents": "… whose type is not known here: SES sends something new",
     "RejectedRecords": "records that are no event; they go to `IngestDlq`",
-    "ProjectedMessages": "messages that a batch of the stream was about",
-    "Opens": "pixels that were loaded",
-    "Clicks": "links that were followed",
     "Unsubscribed": "readers who unsubscribed",
     "Resubscribed": "readers who subscribed again",
     "InvalidTokens": "requests whose token no key of ours signed",

@@ -207,6 +207,7 @@ class Wiring:
             communications=self.communication_projection,
             judge=self.judge,
             activity=self.activity,
+            epoch_cache_seconds=self.settings.epoch_cache_seconds,
         )
 
     @cached_property

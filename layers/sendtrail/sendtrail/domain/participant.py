@@ -133,6 +133,8 @@ class AddressUse:
         last_used_at: when the last one was, as far as the participant's newest messages show it;
             not stored.
         registered_at: when the organisation last registered it to the participant.
+        first_seen_at, measured_since: what the participant's messages to this address contribute to
+            their profile, which has it if it stands here.
     """
 
     participant_id: str
@@ -140,10 +142,16 @@ class AddressUse:
     first_used_at: Timestamp | None = None
     last_used_at: Timestamp | None = None
     registered_at: Timestamp | None = None
+    first_seen_at: Timestamp | None = None
+    measured_since: Timestamp | None = None
 
     def joined(self, other: AddressUse) -> AddressUse:
         """This use, merged with another participant's use of the same address."""
         return replace(self, first_used_at=earliest(self.first_used_at, other.first_used_at))
+
+    def has(self, use: Event) -> bool:
+        """Whether a message's use of this address is in it already, and in the profile."""
+        return fold_address(self, use) == self
 
     @property
     def normal(self) -> str:
@@ -160,13 +168,11 @@ _INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION}
 
 def fold_participant(participant: Participant, event: Event) -> Participant:
     """The participant with `event` applied."""
-    seen_at = sent_time(event.message_id) if event.is_of_message else event.at
-    seen_at = min(seen_at, event.sent_at or seen_at)
-    changed = replace(participant, first_seen_at=earliest(participant.first_seen_at, seen_at))
-    if event.type is EventType.SEND and event.detail.get("tracked"):
-        changed = replace(
-            changed, measured_since=earliest(changed.measured_since, event.sent_at or event.at)
-        )
+    changed = replace(
+        participant,
+        first_seen_at=earliest(participant.first_seen_at, _seen_at(event)),
+        measured_since=earliest(participant.measured_since, _measured_since(event)),
+    )
     if event.type is EventType.SUBSCRIPTION:
         subscription_change = SubscriptionChange(event.at, unsubscribes(event.detail))
         changed = replace(
@@ -187,7 +193,25 @@ def fold_address(use: AddressUse, event: Event) -> AddressUse:
     written = min(use.address, event.address) if event.address else use.address
     if event.type is EventType.ADDRESS_REGISTERED:
         return replace(use, address=written, registered_at=latest(use.registered_at, event.at))
-    return replace(use, address=written, first_used_at=earliest(use.first_used_at, event.sent_at))
+    return replace(
+        use,
+        address=written,
+        first_used_at=earliest(use.first_used_at, event.sent_at),
+        first_seen_at=earliest(use.first_seen_at, _seen_at(event)),
+        measured_since=earliest(use.measured_since, _measured_since(event)),
+    )
+
+
+def _seen_at(event: Event) -> Timestamp:
+    """When the participant of an event was seen, at the latest."""
+    seen_at = sent_time(event.message_id) if event.is_of_message else event.at
+    return min(seen_at, event.sent_at or seen_at)
+
+
+def _measured_since(event: Event) -> Timestamp | None:
+    """Since when silence would mean something, if an event tells of a tracked message."""
+    tracked = event.type is EventType.SEND and event.detail.get("tracked")
+    return (event.sent_at or event.at) if tracked else None
 
 
 def current_address(uses: list[AddressUse]) -> AddressUse | None:

@@ -103,11 +103,8 @@ class CommunicationProjection:
             {(posted.communication_id or "", DEFINITION): defined}, before_write=self._list
         )
 
-    def apply(self, records: Iterable[Record[Message]]) -> int:
+    def apply(self, records: Iterable[Record[Message]]) -> None:
         """Counts the changes of a batch that have not been counted yet, and lists problems.
-
-        Returns:
-            how many communications the batch was about.
 
         Raises:
             AwsError: some rows may have been written; the batch may be retried.
@@ -134,7 +131,6 @@ class CommunicationProjection:
             {key: partial(self._counted, key[0], mine) for key, mine in steps.items()},
             before_write=self._describe,
         )
-        return len(steps)
 
     def note_link(self, communication_id: str, key: str, url: str) -> None:
         """Notes the URL of a link, in a row of its own, unless this process knows that it was.

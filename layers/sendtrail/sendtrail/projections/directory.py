@@ -1,8 +1,8 @@
 """The directory: lookups of participants, their addresses and suppressions.
 
-This is the one place where these rows are read by key, strongly consistently: for eligibility,
-submission, preferences, staff commands and history. Lists of suppressions are in
-`sendtrail.reading.queries`.
+This is the one place where these rows are read by key, strongly consistently but for
+eligibility: for that, submission, preferences, staff commands and history. Lists of suppressions
+are in `sendtrail.reading.queries`.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ class Directory:
         self, participant_ids: Iterable[str], addresses: Iterable[str]
     ) -> tuple[dict[str, Participant], dict[str, Suppression]]:
         """Profiles by participant, and suppressions, including lifted ones, by normalised address;
-        in one request.
+        in one request. They are read eventually consistently, at half the price, by whoever sends:
+        what was written in the last second may be missed, as if the message had left a second
+        before.
 
         Args:
             participant_ids, addresses: at least one of each, and at most 100 together.
@@ -132,7 +134,8 @@ class Directory:
                 self._suppressions: [
                     {"address": each} for each in sorted({normal_address(one) for one in addresses})
                 ],
-            }
+            },
+            consistent=False,
         )
         people = map(participant_from_item, found[self._participants])
         suppressions = map(suppression_from_item, found[self._suppressions])

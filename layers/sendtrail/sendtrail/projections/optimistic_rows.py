@@ -74,9 +74,10 @@ class OptimisticRows(Generic[S]):
         self._to_item = to_item
         self._from_item = from_item
 
-    def read(self, keys: Iterable[Key]) -> dict[Key, S]:
-        """The states of rows, strongly consistently; those that do not exist are left out."""
-        return {key: row.contents.state for key, row in self._read(list(keys)).items()}
+    def read(self, keys: Iterable[Key], *, consistent: bool = True) -> dict[Key, S]:
+        """The states of rows; those that do not exist are left out."""
+        rows = self._read(list(keys), consistent=consistent)
+        return {key: row.contents.state for key, row in rows.items()}
 
     def change(
         self,

@@ -7,6 +7,7 @@ when the stream delivers it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,6 +41,7 @@ __all__ = ["ParticipantProjection", "address_rows", "participant_rows", "suppres
 S = TypeVar("S")
 
 _KEY = ("participant_id", "part")
+_REMEMBERED_SECONDS = 60.0
 
 
 def participant_rows(db: DynamoDB, table: str) -> OptimisticRows[Participant]:
@@ -90,6 +92,7 @@ class ParticipantProjection:
         self._participants = participants
         self._addresses = addresses
         self._suppressions = suppressions
+        self._applied: dict[Key, tuple[float, AddressUse]] = {}
 
     @classmethod
     def over(cls, db: DynamoDB, participants: str, suppressions: str) -> ParticipantProjection:
@@ -100,26 +103,26 @@ class ParticipantProjection:
             suppression_rows(db, suppressions),
         )
 
-    def apply(self, events: Iterable[Event]) -> int:
+    def apply(self, events: Iterable[Event]) -> None:
         """Applies a batch.
-
-        Returns:
-            how many participants it was about.
 
         Raises:
             AwsError: some rows may have been written; the batch may be retried.
         """
-        batch = list(events)
+        batch = self._news(list(events))
+        uses = [event for event in batch if _is_use(event)]
         # Addresses first: what `_credit` reads of a placeholder's addresses, in this batch or a
-        # concurrent one, must be written before its profile.
-        self._apply_to_addresses(batch)
-        placeholders, count = self._apply_to_profiles(batch)
+        # concurrent one, must be written before its profile. But what a use contributes to an
+        # address is how `_news` knows that the profile has it.
+        self._apply_to_addresses(event for event in batch if not _is_use(event))
+        placeholders = self._apply_to_profiles(batch)
+        self._apply_to_addresses(uses)
         self._credit(
             placeholders,
             {participant_of_address(each.address): each.address for each in batch if each.address},
         )
         self._apply_to_suppressions(batch)
-        return count
+        self._remember(uses)
 
     def apply_hits(self, hits: Iterable[tuple[str, Timestamp, Timestamp | None]]) -> None:
         """Applies opens and clicks of messages, as far as they matter to participants.
@@ -161,12 +164,42 @@ class ParticipantProjection:
 
         self._participants.change({(participant_id, PROFILE): active})
 
-    def _apply_to_profiles(self, events: Sequence[Event]) -> tuple[list[Participant], int]:
+    def _news(self, events: list[Event]) -> list[Event]:
+        """The events without uses of addresses that are known: nearly all of an ordinary mailing's.
+
+        A message's use is asked for twice within seconds, when it is accepted and when it is sent,
+        so what was applied is remembered for a while; otherwise the row of the address tells.
+        """
+        at = time.time()
+        for key in [key for key, (until, _) in self._applied.items() if until < at]:
+            del self._applied[key]
+        uses = {_key_of_use(event) for event in events if _is_use(event)}
+        unknown = [key for key in uses if key not in self._applied]
+        known = {key: use for key, (_, use) in self._applied.items()}
+        known |= self._addresses.read(unknown, consistent=False)
+        news = []
+        for event in events:
+            use = known.get(_key_of_use(event)) if _is_use(event) else None
+            if use is None or not use.has(event):
+                news.append(event)
+            else:
+                self._applied[_key_of_use(event)] = (at + _REMEMBERED_SECONDS, use)
+        return news
+
+    def _remember(self, events: Sequence[Event]) -> None:
+        """Remembers uses that have been applied, until a minute from now."""
+        until = time.time() + _REMEMBERED_SECONDS
+        for event in filter(_is_use, events):
+            key = _key_of_use(event)
+            use = self._applied[key][1] if key in self._applied else None
+            use = use or AddressUse(event.participant_id, event.address or "")
+            self._applied[key] = (until, fold_address(use, event))
+
+    def _apply_to_profiles(self, events: Sequence[Event]) -> list[Participant]:
         """Applies events to the profiles.
 
         Returns:
-            the placeholder participants whose addresses are registered to somebody, and how many
-            participants the events were about.
+            the placeholder participants whose addresses are registered to somebody.
 
         An address's registration and its events meet in the row of its placeholder participant.
         Writes of the row are serialized, so either the registration finds the events there, or an
@@ -188,7 +221,7 @@ class ParticipantProjection:
             for participant_id in mine.keys() | owners.keys()
         }
         states = self._participants.change(changes).values() if changes else ()
-        return [state for state in states if state.linked_to], len(mine)
+        return [state for state in states if state.linked_to]
 
     def _credit(self, placeholders: Sequence[Participant], addresses: Mapping[str, str]) -> None:
         """Credits the owners of addresses with what happened there, and when they were used.
@@ -220,7 +253,7 @@ class ParticipantProjection:
             }
         )
 
-    def _apply_to_addresses(self, events: Sequence[Event]) -> None:
+    def _apply_to_addresses(self, events: Iterable[Event]) -> None:
         uses = [
             event
             for event in events
@@ -250,6 +283,25 @@ class ParticipantProjection:
             grouped.setdefault(key, []).append(event)
         if grouped:
             rows.change({key: partial(_all, fold, mine) for key, mine in grouped.items()})
+
+
+def _is_of_placeholder(event: Event) -> bool:
+    return event.address is not None and event.participant_id == participant_of_address(
+        event.address
+    )
+
+
+def _is_use(event: Event) -> bool:
+    """Whether an event says no more than that a message used an address, which is not that of a
+    placeholder participant.
+    """
+    return (
+        event.type is EventType.SEND and event.address is not None and not _is_of_placeholder(event)
+    )
+
+
+def _key_of_use(event: Event) -> Key:
+    return (event.participant_id, address_part(event.address or ""))
 
 
 def _is_somebodys(event: Event) -> bool:

@@ -10,6 +10,7 @@ A batch's records are handled in this order, each step idempotent:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -102,26 +103,33 @@ class Projection:
         communications: CommunicationProjection,
         judge: Judge,
         activity: Activity,
+        epoch_cache_seconds: int,
     ) -> None:
-        """Projects the stream of `table`."""
+        """Projects the stream of `table`.
+
+        Args:
+            epoch_cache_seconds: for how long it goes by the epochs that it has read. A rebuild
+                begins later than that after it was announced.
+        """
         self._db = db
         self._table = table
         self._participants = participants
         self._communications = communications
         self._judge = judge
         self._activity = activity
+        self._epoch_cache_seconds = epoch_cache_seconds
+        self._epochs: list[Timestamp] = []
+        self._epochs_read_at: float | None = None
 
-    def apply(self, records: Iterable[Record[Image]]) -> int:
+    def apply(self, records: Iterable[Record[Image]]) -> None:
         """Applies a batch.
-
-        Returns:
-            how many messages it was about.
 
         Raises:
             AwsError: some rows may have been written; the batch may be retried.
         """
         batch = list(records)
-        epochs = epochs_of(self._db, self._table)
+        of_rows = any(isinstance(record.new, RowImage) for record in batch)
+        epochs = self._known_epochs() if of_rows else []
         rows = [
             _row_change(record, record.new, epochs)
             for record in batch
@@ -133,8 +141,14 @@ class Projection:
         for row in rows:
             self._correct_index(row)
         self._communications.apply(row.change for row in rows)
-        of_messages = {event.message_id for event in events if event.is_of_message}
-        return len(of_messages | {row.new.message_id for row in rows})
+
+    def _known_epochs(self) -> list[Timestamp]:
+        at = time.time()
+        read_at = self._epochs_read_at
+        if read_at is None or not read_at <= at < read_at + self._epoch_cache_seconds:
+            self._epochs = epochs_of(self._db, self._table)
+            self._epochs_read_at = at
+        return self._epochs
 
     def _apply_to_people(self, rows: list[_RowChange], events: list[Event]) -> None:
         """Applies what concerns participants, addresses and communications' definitions."""

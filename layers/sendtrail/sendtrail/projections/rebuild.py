@@ -44,7 +44,8 @@ __all__ = ["LEAD", "Rebuild"]
 Item = dict[str, Any]
 
 LEAD: Final = timedelta(minutes=10)
-"""How far ahead a rebuild begins: longer than any batch takes that may not know of it."""
+"""How far ahead a rebuild begins: twice as long as `project` goes by the epochs it has read
+(EPOCH_CACHE_SECONDS), which leaves 5 minutes to the batch that is under way then."""
 
 
 @dataclass(slots=True)

@@ -121,9 +121,9 @@ def consume(
     *,
     names: frozenset[str],
     decode: Callable[[Item], T],
-    apply: Callable[[Iterable[Record[T]]], int],
+    apply: Callable[[Iterable[Record[T]]], None],
     quarantine: Callable[[str], None],
-) -> tuple[int, int]:
+) -> int:
     """Applies a stream batch, and quarantines the records that cannot be projected.
 
     A record that cannot be decoded, or whose row DynamoDB refuses (too large), never will be, so it
@@ -132,11 +132,11 @@ def consume(
 
     Args:
         event, names, decode: as for `read_batch`.
-        apply: projects records; returns how many rows they were about.
+        apply: projects records.
         quarantine: keeps a text where it can be inspected and replayed.
 
     Returns:
-        what `apply` returned, and how many records were quarantined.
+        how many records were quarantined.
 
     Raises:
         ConfigurationError: as for `read_batch`.
@@ -145,14 +145,13 @@ def consume(
     batch = read_batch(event, names=names, decode=decode)
     quarantined = list(batch.unreadable)
     try:
-        rows = apply(batch.records)
+        apply(batch.records)
     except RefusedError:
-        rows = 0
         for record in batch.records:
             try:
-                rows += apply([record])
+                apply([record])
             except RefusedError as error:
                 quarantined.append(QuarantinedRecord(record.raw, str(error)))
     for each in quarantined:
         quarantine(each.to_json())
-    return rows, len(quarantined)
+    return len(quarantined)

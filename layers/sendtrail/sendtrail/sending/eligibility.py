@@ -19,7 +19,7 @@ _MAX_AT_ONCE: Final = 33  # of three keys each, in a BatchGetItem of 100
 
 
 class Eligibility:
-    """Decides from the directory's current rows."""
+    """Decides from the directory's rows."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
