@@ -51,7 +51,7 @@ class RateLimiter:
         self._table = table
         self._clock = clock
         self._sleep = sleep
-        self._in_use: dict[str, bool] = {}
+        self._next: dict[str, int] = {}
         reserved = rate // _RESERVED
         self._rows = {"#rate": _apart(rate - reserved)}
         if reserved:
@@ -94,8 +94,8 @@ class RateLimiter:
     def _take(self, row: str, count: int, farthest: int) -> list[float] | None:
         apart = self._rows[row]
         # A row whose next slot is in the future goes on from there; another begins anew, now. Most
-        # often it is as it was last time.
-        likely = self._in_use.get(row, False)
+        # often nobody else has taken any since.
+        likely = self._next.get(row, 0) >= int(self._clock() * _SECOND)
         for in_use in (likely, not likely, likely):
             now = int(self._clock() * _SECOND)
             try:
@@ -114,7 +114,7 @@ class RateLimiter:
                 )["next"]
             except ConditionFailedError:
                 continue
-            self._in_use[row] = in_use
+            self._next[row] = after
             first = after - count * apart
             return [(first + number * apart) / _SECOND for number in range(count)]
         return None
