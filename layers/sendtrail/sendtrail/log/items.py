@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.hits import HITS, slot_of
+from sendtrail.domain.hits import is_slotted, slot_of
 from sendtrail.domain.ids import is_participant_id, sent_time
 from sendtrail.domain.times import epoch_ms
 from sendtrail.log.elements import SHARED, VERSION, decode, event_of, facts_of
@@ -101,7 +101,7 @@ def entry_of(event: Event) -> str:
     """The sort key of an event that is an item of its own."""
     if not event.is_of_message:
         return event.key
-    if event.type in HITS or event.type is EventType.SUBSCRIPTION:
+    if is_slotted(event):
         return slot_of(event)
     return EVENT_PREFIX + event.key
 
@@ -116,7 +116,7 @@ def event_to_item(event: Event, retention_days: int) -> Item:
         "entry": entry_of(event),
         "event": f"{event.key}|{VERSION}|{facts_of(replace(event, detail=detail))}",
     }
-    if event.participant_id:
+    if event.participant_id and not (of_message and is_slotted(event)):  # or its key ends with it
         item["participant_id"] = event.participant_id
     if expires(event):
         item["expires_at"] = expires_at(event.message_id, retention_days)
@@ -133,7 +133,10 @@ def event_from_item(item: Mapping[str, Any]) -> Event:
     if not 1 <= int(version) <= VERSION:
         raise ValueError(f"an event of the unknown version {version[:20]}")
     trail = item["trail"].removeprefix("message:")
-    found = event_of(identity, facts, trail, item.get("participant_id", ""), {})
+    participant_id = item.get("participant_id")
+    if participant_id is None and trail != item["trail"]:
+        participant_id = item["entry"].rpartition("#")[2]
+    found = event_of(identity, facts, trail, participant_id or "", {})
     detail = dict(found.detail)
     shared = detail.pop(_SHARED, {})
     return replace(found, detail=detail, **shared)

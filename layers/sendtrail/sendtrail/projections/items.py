@@ -129,8 +129,9 @@ def message_of(item: Mapping[str, Any], agreed: Mapping[str, Any], events: list[
 def judgement_to_attribute(judged: Judgement) -> list[Any]:
     """What was judged of a bucket, as an attribute: opens, clicks, and links by key.
 
-    Each is [hits, people's hits, first, last, people's first, people's last], times in milliseconds
-    since 1970 (0: never); lists without names keep an ordinary message's row within a write unit.
+    Each is [hits, people's hits, first, last, people's first, people's last]; or, of one hit,
+    [1, people's hits, when]. Times are in milliseconds since 1970 (0: never). Lists without names
+    keep an ordinary message's row within a write unit.
     """
     links = {key: _totals_to_attribute(totals) for key, totals in sorted(judged.links.items())}
     return [_totals_to_attribute(judged.opens), _totals_to_attribute(judged.clicks), links]
@@ -149,6 +150,8 @@ def judgement_from_attribute(attribute: Sequence[Any]) -> Judgement:
 def _totals_to_attribute(totals: HitTotals) -> list[int]:
     if not totals.count:
         return []
+    if totals.count == 1 and totals.first_at:
+        return [1, totals.human_count, epoch_ms(totals.first_at)]
     times = (totals.first_at, totals.last_at, totals.first_human_at, totals.last_human_at)
     return [totals.count, totals.human_count, *(epoch_ms(at) if at else 0 for at in times)]
 
@@ -157,6 +160,10 @@ def _totals_from_attribute(attribute: Sequence[int]) -> HitTotals:
     if not attribute:
         return NO_HITS
     count, human_count, *times = attribute
+    if len(times) == 1:
+        at = from_epoch_ms(times[0])
+        human_at = at if human_count else None
+        return HitTotals(count, human_count, at, at, human_at, human_at)
     return HitTotals(count, human_count, *(from_epoch_ms(at) if at else None for at in times))
 
 

@@ -165,8 +165,8 @@ def participant_of_message(message_id: str) -> str | None:
     than `_MAX_GUESSES` and 14.
     """
     hit = next(iter(TrailItem.query(message_partition(message_id), limit=1)), None)
-    if hit is not None and hit.participant_id:
-        return str(hit.participant_id)
+    if hit is not None:
+        return event_from_item(item_of(hit)).participant_id
     for place in itertools.islice(_where_listed(message_id), 1 + _MAX_GUESSES):
         found = TrailItem.by_communication.query(place, TrailItem.entry == message_id)
         row = next(iter(found), None)

@@ -378,7 +378,7 @@ def _plan_id(draft: Draft, request: Request) -> str:
     if request.idempotency_key is None:
         return new_message_id(request.at)
     of_what = "communication" if draft.is_communication else "message"
-    return "k-" + digest(request.caller, of_what, request.idempotency_key, length=32)
+    return "k-" + digest(request.caller, of_what, request.idempotency_key, length=24)
 
 
 def _check_address(
