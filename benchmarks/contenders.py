@@ -107,12 +107,12 @@ def runtimes(
     """
     with tempfile.TemporaryDirectory() as folder, servers() as endpoints:
         here = Here.built(endpoints)
-        table = here.resources.all["EventsTable"]["Properties"]
+        table = here.resources.all["TrailsTable"]["Properties"]
         ours = here.resources.functions()[function]
         by_name = {}
         for name, handler in handlers.items():
             create_table(endpoints.client("dynamodb"), table, name)
-            variables = endpoints.environment() | {"EVENTS_TABLE": name}
+            variables = endpoints.environment() | {"EVENTS_TABLE": name, "TRAILS_TABLE": name}
             code = replace(ours, code=str(PEERS), handler=handler) if handler else ours
             by_name[name] = RuntimeProcess(name, code, variables, Path(folder))
         try:

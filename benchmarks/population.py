@@ -2,17 +2,18 @@
 
 Whatever the size, a message has one of ten histories, by its position: ten that follow each other
 have them all, so a page of a list holds the same at every size. A fiftieth of all messages are one
-participant's, 30 another's; a tenth are a large mailing's, and up to 1,000 others share the rest.
-Items are made by the product's own code: a message is the fold of a real history under another id,
-and a row of the large mailing's counters the sum of what its messages contribute.
+participant's, 30 another's, and 30 a third's, of which one was opened 5,000 times; a tenth are a
+large mailing's, and up to 1,000 others share the rest. Items are the product's own: each history
+goes through the log and its projection in memory, once, and is then written under other ids.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from typing import Any, Final
@@ -20,81 +21,133 @@ from zlib import crc32
 
 from local import aws
 from local.notifications import Mail
-from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.domain.communication import (
     CommunicationDefinition,
     Counters,
     CounterShard,
     counters_of,
 )
+from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
-from sendtrail.domain.message import Message, fold
+from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.times import from_epoch_ms, years_after
 from sendtrail.intake.parser import events_of
+from sendtrail.log.items import expires_at, listed_in
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
 from sendtrail.projections.items import (
     COUNTER_SHARDS,
     COUNTERS_PREFIX,
+    LINK_PREFIX,
+    PROBLEM_PREFIX,
     address_use_to_item,
     checkpoints_to_item,
     counter_part,
     counters_to_item,
     definition_to_item,
-    message_to_item,
+    message_from_item,
     participant_to_item,
 )
+from tests.pipeline import Pipeline, is_row
 
 Item = dict[str, Any]
 
 LARGE: Final = "large"
 ORDINARY: Final = "ordinary"
+BUSY: Final = "busy"
+"""Whose newest message has `BUSY_HITS` hits."""
 MAILING: Final = "mailing"
 """The large one."""
 HISTORIES: Final = 10
+BUSY_HITS: Final = 5_000
+FEW: Final = 30
 _START: Final = 1_795_170_600_000
 """When the first message was sent."""
-_FEW_ROWS: Final = 4
+_RETENTION_DAYS: Final = 1_096
 _CHUNK: Final = 1_000
 _AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
+_LINK: Final = "https://society.example/evenings/12"
+_SOMEBODY: Final = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What can become of a message, as items under the ids of one.
+
+    Attributes:
+        trails: those of the table Trails.
+        problems, links: those of the table Communications.
+    """
+
+    message: Message
+    trails: list[Item]
+    problems: list[Item]
+    links: list[Item]
+
+
+def _told(number: int) -> list[Any]:
+    """What SES publishes of a message with that history."""
+    sent_at = from_epoch_ms(_START)
+    domain = ("gmail.com", "outlook.com", "society.example")[number % 3]
+    tags = {
+        "participant_id": _SOMEBODY,
+        "message_id": derived_message_id(sent_at, "", _SOMEBODY),
+        "communication_id": MAILING,
+        "kind": "newsletter" if number % 2 else "invitation",
+    }
+    address, subject = f"{_SOMEBODY}@{domain}", "News of the society in November"
+    mail = Mail("0102019ac8d2", sent_at, [address], subject, tags=tags)
+    later = [from_epoch_ms(_START + minutes * 60_000) for minutes in range(91)]
+    delivered = [mail.send(), mail.delivery(later[0])]
+    opened = [*delivered, mail.open(later[9], _AGENT)]
+    if number == HISTORIES:
+        return opened + [
+            mail.open(from_epoch_ms(_START + hit * 47_000), _AGENT, f"192.0.2.{hit % 250}")
+            for hit in range(BUSY_HITS)
+        ]
+    return [
+        [mail.send()],
+        delivered,
+        [mail.send(), mail.delay(later[2]), mail.delivery(later[30])],
+        opened,
+        [*opened, mail.open(later[90], _AGENT)],
+        [*opened, mail.click(later[10], _LINK, _AGENT)],
+        [mail.send(), mail.bounce(later[1])],
+        [mail.send(), mail.bounce(later[1], "Transient", "MailboxFull", status="4.2.2")],
+        [*opened, mail.complaint(later[12])],
+        [*opened, mail.subscription(later[13], unsubscribed=True)],
+    ][number]
 
 
 @cache
-def _histories() -> list[Message]:
-    """What can become of a message: the folds of its events."""
-    found = []
-    for number in range(HISTORIES):
-        sent_at = from_epoch_ms(_START)
-        address = f"somebody@{('gmail.com', 'outlook.com', 'society.example')[number % 3]}"
-        tags = {
-            "participant_id": "somebody",
-            "message_id": derived_message_id(sent_at, "", address),
-            "communication_id": MAILING,
-            "kind": "newsletter" if number % 2 else "invitation",
-        }
-        mail = Mail(
-            "0102019ac8d2", sent_at, [address], "News of the society in November", tags=tags
-        )
-        later = [from_epoch_ms(_START + minutes * 60_000) for minutes in range(91)]
-        delivered = [mail.send(), mail.delivery(later[0])]
-        opened = [*delivered, mail.open(later[9], _AGENT)]
-        told: list[list[Any]] = [
-            [mail.send()],
-            delivered,
-            [mail.send(), mail.delay(later[2]), mail.delivery(later[30])],
-            opened,
-            [*opened, mail.open(later[90], _AGENT)],
-            [*opened, mail.click(later[10], "https://society.example/evenings/12", _AGENT)],
-            [mail.send(), mail.bounce(later[1])],
-            [mail.send(), mail.bounce(later[1], "Transient", "MailboxFull", status="4.2.2")],
-            [*opened, mail.complaint(later[12])],
-            [*opened, mail.subscription(later[13], unsubscribed=True)],
-        ]
-        message = Message(tags["participant_id"], tags["message_id"])
-        for event in (event for each in told[number] for event in events_of(each)):
-            message = fold(message, event)
-        found.append(message)
-    return found
+def _history(number: int) -> History:
+    pipeline = Pipeline(retention_days=_RETENTION_DAYS)
+    pipeline.db.page = 1_000
+    events: list[Event] = [event for each in _told(number) for event in events_of(each)]
+    pipeline.log.append(events)
+    pipeline.deliver()
+    trails, mailing = pipeline.db.items("Trails"), pipeline.db.items("Communications")
+    (row,) = filter(is_row, trails)
+    return History(
+        message_from_item(row),
+        trails,
+        [each for each in mailing if each["part"].startswith(PROBLEM_PREFIX)],
+        [each for each in mailing if each["part"].startswith(LINK_PREFIX)],
+    )
+
+
+@cache
+def _text(number: int, which: str) -> str:
+    """The items of a history in DynamoDB's JSON."""
+    return json.dumps([to_attributes(item) for item in getattr(_history(number), which)])
+
+
+def _message_id(at: int, participant_id: str, communication_id: str | None) -> str:
+    return derived_message_id(from_epoch_ms(at), participant_id, communication_id or "")
+
+
+BUSY_MESSAGE: Final = _message_id(_START + (FEW - 1) * 60_000, BUSY, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +163,18 @@ class Population:
 
     @property
     def ordinary(self) -> int:
-        """Messages of the ordinary history."""
-        return 30
+        """Messages of the ordinary history, and of that with many hits."""
+        return FEW
 
     @property
     def mailing(self) -> int:
         """Recipients of the large mailing."""
         return max(20, self.messages // 10)
+
+    @property
+    def rest(self) -> int:
+        """Messages of other mailings."""
+        return max(0, self.messages - self.large - 2 * self.ordinary - self.mailing)
 
     @property
     def others(self) -> int:
@@ -127,9 +185,9 @@ class Population:
     def tables(self) -> dict[str, tuple[int, Callable[[int], list[Item]]]]:
         """Table → how many things it holds, and what the items of each are."""
         return {
-            "Messages": (self.messages, self._message_items),
+            "Trails": (self.messages, self._trail_items),
             "Communications": (1, self._communication_items),
-            "Participants": (2, self._participant_items),
+            "Participants": (3, self._participant_items),
         }
 
     def fill(self, endpoints: aws.Endpoints, names: Mapping[str, str]) -> None:
@@ -148,17 +206,25 @@ class Population:
             for _ in workers.map(partial(_fill, self, environment, dict(names)), chunks):
                 pass
 
-    def _message_items(self, index: int) -> list[Item]:
+    def _trail_items(self, index: int) -> list[Item]:
+        return self._items(index, "trails")
+
+    def _items(self, index: int, which: str) -> list[Item]:
+        """The items of a message: ``trails``, or ``problems``."""
         at, position, participant_id, communication_id = self._place_of(index)
-        message = _histories()[position % HISTORIES]
-        message = replace(
-            message,
-            message_id=derived_message_id(from_epoch_ms(at), str(index), ""),
-            participant_id=participant_id,
-            communication_id=communication_id,
-            address=f"{participant_id}@{(message.address or '').rpartition('@')[2]}",
-        )
-        return [_as_folded(message_to_item(message), index % _FEW_ROWS)]
+        busy = participant_id == BUSY and position == FEW - 1
+        number = HISTORIES if busy else position % HISTORIES
+        message_id = _message_id(at, participant_id, communication_id)
+        text = _text(number, which).replace(_history(number).message.message_id, message_id)
+        text = text.replace(_SOMEBODY, participant_id).replace(MAILING, communication_id or "")
+        found = [from_attributes(item) for item in json.loads(text)]
+        for item in found:
+            item["expires_at"] = expires_at(message_id, _RETENTION_DAYS)
+            if which == "trails" and is_row(item):
+                item["listed_in"] = listed_in(communication_id, message_id)
+                named = (each for each in item["events"] if not each.endswith("|1|"))
+                item["events"] = frozenset(named)
+        return found
 
     def _place_of(self, index: int) -> tuple[int, int, str, str | None]:
         """When a message is sent, its position among those of its kind, to whom, and in what."""
@@ -167,6 +233,9 @@ class Population:
         index -= self.large
         if index < self.ordinary:
             return _START + index * 60_000, index, ORDINARY, None
+        index -= self.ordinary
+        if index < self.ordinary:
+            return _START + index * 60_000, index, BUSY, None
         index -= self.ordinary
         if index < self.mailing:
             return _START + index * 1_000, index, _member(index), MAILING
@@ -184,20 +253,25 @@ class Population:
         items: list[Item] = []
         for row in range(COUNTER_SHARDS):
             counters = Counters.sum(
-                _times(counters_of(message), placed[position, row])
-                for position, message in enumerate(_histories())
+                _times(counters_of(_history(position).message), placed[position, row])
+                for position in range(HISTORIES)
             )
             if counters.counts:
-                stats = CounterShard(counters, created_at, "newsletter")
-                definition = definition.with_messages(created_at, stats.kind, str(row))
+                shard = CounterShard(counters, created_at, "newsletter")
+                definition = definition.with_messages(created_at, shard.kind, str(row))
                 key = {"communication_id": MAILING, "part": f"{COUNTERS_PREFIX}{row}"}
-                items.append(_as_folded(counters_to_item(stats) | key, row))
-        return [_revised(definition_to_item(definition)), *items]
+                items.append(_as_counted(counters_to_item(shard) | key, row))
+        first = self.messages - self.rest - self.mailing
+        for index in range(first, first + self.mailing):
+            items += self._items(index, "problems")
+        links = [link for number in range(HISTORIES) for link in _history(number).links]
+        by_key = {link["part"]: link for link in links}
+        return [_revised(definition_to_item(definition)), *items, *by_key.values()]
 
     def _participant_items(self, index: int) -> list[Item]:
         at = from_epoch_ms(_START)
         since = years_after(at, -1)
-        name = (LARGE, ORDINARY)[index]
+        name = (LARGE, ORDINARY, BUSY)[index]
         known = Participant(name, first_seen_at=since, measured_since=since, last_interaction_at=at)
         use = AddressUse(name, f"{name}@society.example", since, at, registered_at=at)
         return [_revised(participant_to_item(known)), _revised(address_use_to_item(use))]
@@ -208,9 +282,9 @@ def _member(number: int) -> str:
 
 
 def _times(counters: Counters, number: int) -> Counters:
-    """The tally so many times."""
+    """The counters so many times."""
     counts = {name: number * each for name, each in counters.counts.items()}
-    return Counters(counts, counters.urls) if number else Counters()
+    return Counters(counts) if number else Counters()
 
 
 @cache
@@ -221,8 +295,8 @@ def _shard(row: int) -> str:
     return next(each for each in ids if counter_part(each) == part)
 
 
-def _as_folded(item: Item, row: int) -> Item:
-    """The item as a fold that counts writes it."""
+def _as_counted(item: Item, row: int) -> Item:
+    """The counters with how far each shard was counted."""
     checkpoints = Checkpoints({_shard(row): Checkpoint(10**21 * 3 + row, _START // 1000)})
     return _revised(item) | {"checkpoints": checkpoints_to_item(checkpoints)}
 

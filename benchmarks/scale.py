@@ -1,6 +1,6 @@
 """What reading costs as the tables grow: requests and read units of each route.
 
-Three stacks of 100, 10,000 and 1,000,000 messages (benchmarks/population.py), each in an AWS
+Three stacks of 200, 10,000 and 1,000,000 messages (benchmarks/population.py), each in an AWS
 DynamoDB Local that keeps its tables on disk. The API's handler is called as by API Gateway; what it
 asks is counted by benchmarks/units.py. What has a bound that few messages do not reach is held
 against the smallest size that reaches it. Of three calls the cheapest counts: one may time out.
@@ -23,14 +23,22 @@ from typing import Any, Final
 import pytest
 
 from benchmarks.harness import Json, create_table, dynamodb_local, main, moto, options
-from benchmarks.population import HISTORIES, LARGE, MAILING, ORDINARY, Population
+from benchmarks.population import (
+    BUSY,
+    BUSY_MESSAGE,
+    HISTORIES,
+    LARGE,
+    MAILING,
+    ORDINARY,
+    Population,
+)
 from benchmarks.report import Claim, Report, Table
 from benchmarks.units import Cost, Meter
 from local import aws
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
 
-SMALLEST: Final = 100
+SMALLEST: Final = 200
 BETWEEN: Final = 10_000
 CALLS: Final = 3
 PAGE: Final = 5
@@ -89,6 +97,8 @@ def routes() -> dict[str, Route]:
         "large history, to=…": listed(large, to="2026-11-20T10:49:59.999Z"),
         "large history, status=opened": listed(large, status="opened", bound_at=BETWEEN),
         "large history, kind=newsletter": listed(large, kind="newsletter", bound_at=BETWEEN),
+        "history with 5,000 hits": listed(f"{people}/{BUSY}/messages"),
+        "a message with 5,000 hits": Route(f"{people}/{BUSY}/messages/{BUSY_MESSAGE}", {}),
         "a participant": Route(f"{people}/{ORDINARY}", {}),
         "recipients, first page": listed(recipients),
         "recipients, from the middle": listed(recipients, middle=lambda p: p.mailing),

@@ -140,8 +140,9 @@ class DynamoDB:
         start: Item | None = None,
         limit: int | None = None,
         newest_first: bool = False,
+        consistent: bool = True,
     ) -> tuple[list[Item], Item | None]:
-        """Reads one page of a partition; strongly consistently, unless through an index.
+        """Reads one page of a partition.
 
         Args:
             partition: the name and value of the partition key.
@@ -149,6 +150,7 @@ class DynamoDB:
             start: the key after which the page starts.
             limit: the maximum number of items.
             newest_first: in descending order of the sort key.
+            consistent: whether strongly; through an index it never is.
 
         Returns:
             the items, and the key after which the next page starts; None at the end.
@@ -167,7 +169,7 @@ class DynamoDB:
         if index:
             request["IndexName"] = index
         else:
-            request["ConsistentRead"] = True
+            request["ConsistentRead"] = consistent
         if start:
             request["ExclusiveStartKey"] = to_attributes(start)
         if limit:

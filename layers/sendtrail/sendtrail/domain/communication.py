@@ -156,11 +156,6 @@ class Counters:
     def __sub__(self, other: Counters) -> Counters:
         return self._plus(other, -1)
 
-    def link_keys(self) -> list[str]:
-        """The keys of the links that are counted individually."""
-        keys = {name.split("/")[1] for name in self.counts if name.startswith(_LINK)}
-        return sorted(keys - {OTHER_LINKS})
-
     @classmethod
     def sum(cls, all_counters: Iterable[Counters]) -> Counters:
         """The sum of all of them."""

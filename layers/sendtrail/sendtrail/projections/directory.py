@@ -101,9 +101,13 @@ class Directory:
         return found
 
     def newest_messages(self, participant_id: str) -> list[Message]:
-        """A participant's newest messages, newest first."""
+        """A participant's newest messages, newest first, eventually consistently."""
         items, _ = self._db.query(
-            self._trails, ("trail", participant_id), newest_first=True, limit=NEWEST
+            self._trails,
+            ("trail", participant_id),
+            newest_first=True,
+            limit=NEWEST,
+            consistent=False,
         )
         return [message_from_item(item) for item in items]
 

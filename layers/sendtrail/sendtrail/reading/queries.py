@@ -18,11 +18,13 @@ from pynamodb.models import Model
 from sendtrail.domain.communication import CommunicationDefinition, Counters, CounterShard
 from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import sent_time
+from sendtrail.domain.links import MAX_LINKS
 from sendtrail.domain.message import PROBLEMS, Message, Status
 from sendtrail.domain.suppression import Suppression
 from sendtrail.domain.times import Timestamp
 from sendtrail.log.items import TrailRow, event_from_item, listed_in, message_partition
 from sendtrail.projections.items import (
+    COUNTER_SHARDS,
     COUNTERS_PREFIX,
     DEFINITION,
     LINK_PREFIX,
@@ -209,24 +211,28 @@ class Known(NamedTuple):
 
 
 def communication(communication_id: str) -> Known | None:
-    """A communication, in two requests; None if it is not known."""
+    """A communication, in one request; None if it is not known."""
     definition: CommunicationDefinition | None = None
     rows: list[CounterShard] = []
+    urls: dict[str, str] = {}
+    # Its counters, its definition, and its first links, in this order: the links that are counted
+    # are those with the smallest keys.
     for row in CommunicationRow.query(
-        communication_id, CommunicationRow.part <= DEFINITION, consistent_read=True
+        communication_id,
+        CommunicationRow.part < PROBLEM_PREFIX,
+        consistent_read=True,
+        limit=COUNTER_SHARDS + 1 + 2 * MAX_LINKS,
     ):
         item = item_of(row)
         if row.part == DEFINITION:
             definition = definition_from_item(item)
+        elif row.part.startswith(LINK_PREFIX):
+            urls[row.part.removeprefix(LINK_PREFIX)] = row.url
         else:
             rows.append(counters_from_item(item))
     if definition is None:
         return None
-    counters = CounterShard.total(rows)
-    keys = [(communication_id, LINK_PREFIX + key) for key in counters.link_keys()]
-    links = CommunicationRow.batch_get(keys) if keys else ()
-    urls = {row.part.removeprefix(LINK_PREFIX): row.url for row in links}
-    return Known(definition, counters, urls)
+    return Known(definition, CounterShard.total(rows), urls)
 
 
 def communications(
