@@ -34,7 +34,7 @@ from benchmarks.load import MAILINGS, START, Happening, Load, Member, draft, eve
 from benchmarks.memory_aws import MemoryAws, addressed
 from benchmarks.memory_dynamodb import Table as MemoryTable
 from benchmarks.memory_dynamodb import size_of
-from benchmarks.prices import OTHERS, PRICES, charged, dollars_by_line
+from benchmarks.prices import INFREQUENT, OTHERS, PRICES, charged, dollars_by_line
 from benchmarks.report import Claim, Report, Table
 from benchmarks.simulation import POLLERS, Clock, Lambda, Process, Usage
 from benchmarks.units import logical_name
@@ -133,6 +133,24 @@ class Took:
             1e6 * PRICES[price.removeprefix("all ")].usd * size / self.messages
             for (_, price), size in self.stored.items()
             if price.startswith("all ") == bool(which)
+        )
+
+    @property
+    def infrequent(self) -> tuple[float, float]:
+        """By how many dollars more a million messages, and less their three years, would cost if
+        the table of trails were of the class for infrequent access.
+        """
+        units = (
+            number * PRICES[f"dynamodb {kind} unit"].usd
+            for usage in self.usage.values()
+            for (table, _, kind), number in usage.cost.units.items()
+            if table == "Trails"
+        )
+        kept = self.stored.get(("Trails", "all table GB-month"), 0.0)
+        saved = kept * PRICES["table GB-month"].usd * (1 - INFREQUENT["table GB-month"])
+        return (
+            1e6 * sum(units) * (INFREQUENT["unit"] - 1) / self.messages,
+            1e6 * saved / self.messages,
         )
 
     @property
@@ -473,13 +491,15 @@ def month_tables(sent: Took, recorded: Took, resources: Resources) -> Iterator[T
         rows.append(
             [f"{volume:,}", fixed + metrics, moved[0], kept[0], total, 1e3 * total / volume]
         )
-        rows[-1].append(alone)
+        more, less = sent.infrequent
+        rows[-1] += [alone, total + (more - less) * volume / 1e6]
         ses = [PRICES[name].usd * volume for name in ("mail, à la carte", "mail, Essentials")]
         insights = PRICES["message insights"].usd * volume
         others = [charged(plans, volume) for plans in OTHERS.values()]
         compared.append([f"{volume:,}", *ses, insights, *(total + each for each in ses), *others])
     columns = ["messages a month", "at rest, and metrics", "sending and recording", "kept"]
     columns += ["sum", "a thousand messages", "sum, recording alone"]
+    columns.append("sum, infrequent access")
     yield Table("A month, in dollars, without SES, with three years' trails", columns, rows)
     columns = ["messages a month", "SES, old accounts", "SES, new accounts", "VDM's insights"]
     columns += ["old SES and Sendtrail", "new SES and Sendtrail", *OTHERS]

@@ -61,6 +61,10 @@ PRICES: Final[Mapping[str, Price]] = {
 }
 
 
+INFREQUENT: Final = {"unit": 1.25, "table GB-month": 0.4}
+"""What DynamoDB's class for infrequent access costs, as a multiple of the standard one."""
+
+
 def dollars_by_line(quantities: Mapping[str, float], messages: int) -> dict[str, float]:
     """Dollars for a million messages, by line.
 

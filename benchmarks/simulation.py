@@ -4,7 +4,9 @@ over AWS in memory. By itself it measures nothing.
 A function's code runs; when, and with what in a batch, is worked out as Lambda would: a batch is
 handed over when it is full or its window is over, by pollers and shards that have one call at a
 time. A call's time is processor time here, what it slept, and `memory_aws.WAITS` for its requests.
-What a call writes arrives elsewhere when it ends. Cold starts are not in it.
+What a call writes arrives elsewhere when it ends. Workers whose number is bounded share a rate: one
+of them works here, and what it sleeps is paid for all of them, since each waits while the others
+have their turn. Cold starts are not in it.
 """
 
 from __future__ import annotations
@@ -123,14 +125,14 @@ class Usage:
     requests: Counter[str] = field(default_factory=Counter)
     metrics: set[str] = field(default_factory=set)
 
-    def add(self, call: Call, spent: Spent, records: int) -> float:
-        """Adds a call; the seconds that it lasts."""
+    def add(self, call: Call, spent: Spent, records: int, workers: int = 1) -> float:
+        """Adds a call of one of so many workers; the seconds that it lasts."""
         cpu = call.seconds / min(1, self.memory / _WHOLE_PROCESSOR)
         lasts = math.ceil(1000 * (cpu + max(call.slept, spent.waited))) / 1000
         self.calls += 1
         self.records += records
         self.cpu += call.seconds
-        self.seconds += lasts
+        self.seconds += max(lasts, workers * call.slept)
         self.log_bytes += call.log_bytes + _PER_LINE * call.log_lines
         self.cost.units.update(spent.cost.units)
         self.cost.by_operation.update(spent.cost.by_operation)
@@ -226,7 +228,7 @@ class Lambda:
         self._memory, self.clock = memory, clock
         self._functions = resources.functions()
         self._layer = root / LAYER.relative_to(ROOT)
-        self._processes: dict[tuple[str, int], Process] = {}
+        self._processes: dict[str, Process] = {}
         self.usage = {name: Usage(each.memory) for name, each in self._functions.items()}
         self.polls = self.published = 0
         self.took_mail: Callable[[Json, float], object] = lambda *_: None
@@ -259,16 +261,16 @@ class Lambda:
         self._to_the_topic(body, at)
 
     def call(
-        self, name: str, event: Mapping[str, Any], at: float, records: int = 1, worker: int = 0
+        self, name: str, event: Mapping[str, Any], at: float, records: int = 1, workers: int = 1
     ) -> tuple[Any, float]:
         """Calls a function; its answer, and how many seconds it lasts."""
         function = self._functions[name]
-        if (name, worker) not in self._processes:
+        if name not in self._processes:
             variables = aws.credentials() | {"AWS_ENDPOINT_URL": self._memory.url}
-            self._processes[name, worker] = Process(function, self._layer, variables)
+            self._processes[name] = Process(function, self._layer, variables)
         self._memory.database.now = at
-        call = self._processes[name, worker].call(event, at)
-        lasts = self.usage[name].add(call, self._memory.spent(), records)
+        call = self._processes[name].call(event, at)
+        lasts = self.usage[name].add(call, self._memory.spent(), records, workers)
         for table, shard, record in self._memory.database.changes:
             for deliver in self._streams[table]:
                 deliver(shard, record, at + lasts)
@@ -293,10 +295,9 @@ class Lambda:
         """What takes a queue's messages."""
         name = properties["FunctionName"]
         most = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
-        workers = int(most or 1)
         turns, handles = count(), count()
 
-        def deliver(worker: int, batch: list[Job], at: float) -> float:
+        def deliver(batch: list[Job], at: float) -> float:
             self.polls += 2 * math.ceil(len(batch) / 10)
             event, jobs = sqs_event(job.body for job in batch), {}
             for record, job in zip(event["Records"], batch, strict=True):
@@ -304,7 +305,7 @@ class Lambda:
                 record["attributes"]["ApproximateReceiveCount"] = str(job.attempt)
                 record["attributes"]["SentTimestamp"] = str(int(at * 1000))
                 jobs[record["messageId"]] = job
-            answer, lasts = self.call(name, event, at, len(batch), worker)
+            answer, lasts = self.call(name, event, at, len(batch), int(most or 1))
             for failure in (answer or {}).get("batchItemFailures", ()):
                 handle = failure["itemIdentifier"]
                 job, later = jobs[handle], self._memory.deferred.pop(handle, hidden)
@@ -314,8 +315,7 @@ class Lambda:
             return lasts
 
         lanes: list[Lane[Job]] = [
-            Lane(self.clock, properties, lambda batch, at, n=n: deliver(n % workers, batch, at))  # type: ignore[misc]
-            for n in range(int(most or POLLERS))
+            Lane(self.clock, properties, deliver) for _ in range(1 if most else POLLERS)
         ]
 
         def arrive(job: Job, at: float) -> None:
