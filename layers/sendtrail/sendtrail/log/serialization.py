@@ -21,7 +21,7 @@ _NAME: Final = "sendtrail_event"
 _BEGINNING: Final = f'{{"{_NAME}":'
 _MAX_TEXT: Final = 100_000  # bytes; no header or URL is longer
 _OF_REQUESTS: Final = frozenset({EventType.OPEN, EventType.CLICK, EventType.SUBSCRIPTION})
-_IDENTITY: Final = re.compile(r"[0-9a-f]{20}")
+_IDENTITY: Final = re.compile(r"[0-9a-f]{12}")
 
 
 def serialize(event: Event) -> str:
