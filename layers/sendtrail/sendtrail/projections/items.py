@@ -84,7 +84,7 @@ ACTIVITY_SHARDS: Final = 4
 SWEEP_ID: Final = "#sweep"
 """Not a participant: the row with the day that was swept last."""
 EPOCH_ID: Final = "#epoch"
-"""Neither a participant nor a message: the row with the epoch of the latest rebuild."""
+"""Neither a participant nor a message: the row with the epochs of all rebuilds."""
 TEMPLATES_ID: Final = "#templates"
 """Not a template: the row, of version 0, that lists the templates."""
 

@@ -125,8 +125,8 @@ class History:
     ) -> tuple[View, list[View], Any]:
         """A participant, a page of their messages, and the place to continue from.
 
-        Three requests, one for each further address that is registered to them, and one for the
-        message that is opened.
+        Three requests, one for each further address that is registered to them, one for each
+        partition of their messages on a later page, and one for the message that is opened.
 
         Args:
             place, limit: of the page.

@@ -64,7 +64,7 @@ class ByCommunication(GlobalSecondaryIndex["TrailItem"]):
 
 
 class TrailItem(Model):
-    """An item of the log (`sendtrail.log.items`); also the row with the latest rebuild's epoch."""
+    """An item of the log (`sendtrail.log.items`); also the row with all rebuilds' epochs."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -81,6 +81,7 @@ class TrailItem(Model):
     hits = PlainMapAttribute(null=True)
     choice = ListAttribute[Any](null=True)
     epoch = UnicodeAttribute(null=True)
+    epochs = UnicodeSetAttribute(null=True)
     revision = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
 
