@@ -114,7 +114,7 @@ def test_a_function_can_be_invoked_and_its_log_read(stack: Stack) -> None:
     event = stack.tree / "events" / "sqs-send.json"
     done = stack.command("invoke", "IngestFunction", "--event", str(event))
     assert json.loads(done.stdout) == {"batchItemFailures": []}
-    assert "SendEvents" in stack.command("logs", "invoke-IngestFunction").stdout
+    assert '"Events"' in stack.command("logs", "invoke-IngestFunction").stdout
     broken = stack.command("invoke", "IngestFunction", "--event", "README.md", check=False)
     assert (broken.returncode, "Traceback" in broken.stderr) == (1, False)
     unknown = stack.command("invoke", "NoFunction", "--event", str(event), check=False)
