@@ -84,11 +84,13 @@ class ClickedLink:
     Attributes:
         sent_at: when the message was rendered, right before it was sent.
         position: the link's position in the message, from 0.
+        links: how many links the message has.
     """
 
     recipient: Recipient
     sent_at: Timestamp
     position: int
+    links: int
     url: str
 
 
@@ -106,9 +108,10 @@ class LinkTokens:
         """The token for the pixel."""
         return self._open.sign([*_ids(recipient), epoch_ms(sent_at)])
 
-    def click(self, recipient: Recipient, sent_at: Timestamp, position: int, url: str) -> str:
-        """The token for a link to `url`."""
-        return self._click.sign([*_ids(recipient), epoch_ms(sent_at), position, url])
+    def click(self, link: ClickedLink) -> str:
+        """The token for a link."""
+        place = [link.position, link.links, link.url]
+        return self._click.sign([*_ids(link.recipient), epoch_ms(link.sent_at), *place])
 
     def unsubscribe(self, recipient: Recipient) -> str:
         """The token for the recipient's preferences page."""
@@ -130,8 +133,8 @@ class LinkTokens:
         Raises:
             InvalidTokenError: it is not validly signed for this purpose.
         """
-        *ids, sent_ms, position, url = self._click.verify(token)
-        return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, url)
+        *ids, sent_ms, position, links, url = self._click.verify(token)
+        return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, links, url)
 
     def read_unsubscribe(self, token: str) -> Reader:
         """The content of an unsubscribe token.

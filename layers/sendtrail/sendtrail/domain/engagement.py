@@ -1,26 +1,32 @@
 """Engagement: whether a person or a machine opened a message or clicked a link.
 
-The verdict is a pure function of the hit and the time of sending. The log keeps only the facts;
-the verdict is drawn when they are projected, so that a rebuild applies better rules to old events.
+The log keeps the facts, and the verdict is drawn from them when they are judged, so that better
+rules apply to old mail by a rebuild. The rules apply in this order; the first that matches decides:
 
-The rules apply in this order; the first that matches decides.
+1. SES says that it was likely a bot (`isBotEvent` of its Open and Click, since August 2026).
+2. The request says so: it only asks for headers (HEAD), fetches in advance (`Sec-Purpose` and its
+   forerunners), or names no user agent, as every mail program and browser does.
+3. It comes from a network in which nothing but mail scanners lives (`sendtrail.domain.networks`).
+4. The pattern of the hits that are judged together: links were followed faster than a person can
+   (`sendtrail.domain.bursts`). Then all hits of that burst are a scanner's.
+5. The name: of Apple's privacy proxy, which fetches everything in advance, or of a robot.
+6. Within 5 seconds of sending no person reads yet.
 
-1. Within 5 seconds of sending: no person reads that fast; a gateway scans the message.
-2. No user agent at all: machine. Every mail program and browser sends one.
-3. An image proxy that acts when a person looks (Gmail's, Yahoo's): human.
-4. A proxy that fetches everything in advance (Apple Mail Privacy Protection): machine.
-5. A security scanner, a link preview, another robot, by its own name: machine.
-6. Anything else: human.
+Anything else is a person's; also through the image proxies of Gmail and Yahoo, which act when a
+person looks.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sendtrail.domain.times import Timestamp, epoch_ms
+from sendtrail.domain.events import Event, Source
+from sendtrail.domain.hits import BOT, NETWORK, REQUEST, sent_at_of
+from sendtrail.domain.networks import is_scanners_network
+from sendtrail.domain.robots import is_apple_privacy_proxy, is_robot, proxy_of_a_person
+from sendtrail.domain.times import epoch_ms
 
 __all__ = ["SCAN_SECONDS", "Actor", "Reason", "Verdict", "classify"]
 
@@ -37,23 +43,42 @@ class Actor(StrEnum):
 class Reason(StrEnum):
     """The rules, by which verdicts are explained; in the order in which they are tried."""
 
-    WITHIN_5_SECONDS_OF_SENDING = "within_5_seconds_of_sending"
+    SES_SAYS_BOT = "ses_says_bot"
+    HEAD_REQUEST = "head_request"
+    PREFETCH = "prefetch"
     NO_USER_AGENT = "no_user_agent"
+    SCANNER_NETWORK = "scanner_network"
+    FASTER_THAN_A_PERSON = "faster_than_a_person"
+    APPLE_PRIVACY_PROXY = "apple_privacy_proxy"
+    ROBOT = "robot"
+    WITHIN_5_SECONDS_OF_SENDING = "within_5_seconds_of_sending"
     GMAIL_IMAGE_PROXY = "gmail_image_proxy"
     YAHOO_IMAGE_PROXY = "yahoo_image_proxy"
-    APPLE_PRIVACY_PROXY = "apple_privacy_proxy"
-    SECURITY_SCANNER = "security_scanner"
-    LINK_PREVIEW = "link_preview"
-    ROBOT = "robot"
     MAIL_PROGRAM_OR_BROWSER = "mail_program_or_browser"
+
+    @property
+    def actor(self) -> Actor:
+        """Whose a hit is that the rule decides."""
+        return Actor.HUMAN if self in _OF_PEOPLE else Actor.MACHINE
+
+
+_OF_PEOPLE: Final = frozenset(
+    {Reason.GMAIL_IMAGE_PROXY, Reason.YAHOO_IMAGE_PROXY, Reason.MAIL_PROGRAM_OR_BROWSER}
+)
+_PROXIES: Final = {"gmail": Reason.GMAIL_IMAGE_PROXY, "yahoo": Reason.YAHOO_IMAGE_PROXY}
+_REQUESTS: Final = {"head": Reason.HEAD_REQUEST, "prefetch": Reason.PREFETCH}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who acted, and the name of the rule that decided it."""
+    """Who acted, by the rule that decided it."""
 
-    actor: Actor
     reason: Reason
+
+    @property
+    def actor(self) -> Actor:
+        """Who acted."""
+        return self.reason.actor
 
     @property
     def is_human(self) -> bool:
@@ -61,54 +86,34 @@ class Verdict:
         return self.actor is Actor.HUMAN
 
 
-_HUMAN_PROXIES: Final = {
-    Reason.GMAIL_IMAGE_PROXY: r"GoogleImageProxy",
-    Reason.YAHOO_IMAGE_PROXY: r"YahooMailProxy",
-}
-_MACHINES: Final = {
-    # Apple's proxies send the bare product token and nothing else.
-    Reason.APPLE_PRIVACY_PROXY: r"^Mozilla/5\.0$",
-    Reason.SECURITY_SCANNER: (
-        r"Barracuda|Mimecast|Proofpoint|urldefense|FireEye|Forcepoint|IronPort|Sophos|Trend ?Micro|"
-        r"Symantec|MessageLabs|BitDefender|Kaspersky|Fortinet|Fortiguard|Zscaler|Cloudmark|"
-        r"Check ?Point|CUDA ?Mail|SafeLinks|Microsoft-?ATP|Cisco ?Umbrella|Hornetsecurity|"
-        r"Vade ?Secure|Virus ?Total|Netcraft|PhishTank|\bESET\b|scann?er"
-    ),
-    Reason.LINK_PREVIEW: (
-        r"BingPreview|Slackbot|Slack-ImgProxy|facebookexternalhit|Facebot|Twitterbot|LinkedInBot|"
-        r"WhatsApp|TelegramBot|Discordbot|SkypeUriPreview|MicrosoftPreview|Iframely|Embedly|"
-        r"redditbot|Pinterestbot|Line-?Preview|Google-PageRenderer|Chrome-Lighthouse|"
-        r"Applebot|link-?preview|url-?preview|unfurl"
-    ),
-    Reason.ROBOT: (
-        r"\bbot\b|bot/|robot|crawl|spider|slurp|headless|phantomjs|puppeteer|playwright|selenium|"
-        r"^curl/|^wget/|python-requests|python-urllib|python-httpx|aiohttp|^Java/|Apache-HttpClient|"
-        r"^axios/|^node-fetch|^undici|^Go-http-client|libwww-perl|^Ruby|^PHP/|"
-        r"^http_get|monitor(ing)?\b|uptime|pingdom"
-    ),
-}
-_HUMAN_RULES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in _HUMAN_PROXIES.items()]
-_MACHINE_RULES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in _MACHINES.items()]
-_MAX_USER_AGENT: Final = 1024
-
-
-def classify(*, hit_at: Timestamp, sent_at: Timestamp, user_agent: str | None) -> Verdict:
-    """Classifies one open or click.
+def classify(hit: Event, *, in_burst: bool = False) -> Verdict:
+    """The verdict on one open or click.
 
     Args:
-        hit_at: when the pixel was loaded or the link followed.
-        sent_at: when the message was sent.
-        user_agent: the request's ``User-Agent`` header, unchanged.
+        in_burst: whether it is of a burst of hits that is faster than a person.
     """
-    if epoch_ms(hit_at) - epoch_ms(sent_at) < SCAN_SECONDS * 1000:
-        return Verdict(Actor.MACHINE, Reason.WITHIN_5_SECONDS_OF_SENDING)
-    agent = (user_agent or "").strip()[:_MAX_USER_AGENT]
+    return Verdict(_reason(hit, in_burst=in_burst))
+
+
+def _reason(hit: Event, *, in_burst: bool) -> Reason:
+    detail = hit.detail
+    agent = str(detail.get("user_agent") or "").strip()
+    if hit.source is Source.SES and detail.get(BOT) == "Likely":
+        return Reason.SES_SAYS_BOT
+    request = _REQUESTS.get(str(detail.get(REQUEST)))
+    if request:
+        return request
     if not agent:
-        return Verdict(Actor.MACHINE, Reason.NO_USER_AGENT)
-    for name, rule in _HUMAN_RULES:
-        if rule.search(agent):
-            return Verdict(Actor.HUMAN, name)
-    for name, rule in _MACHINE_RULES:
-        if rule.search(agent):
-            return Verdict(Actor.MACHINE, name)
-    return Verdict(Actor.HUMAN, Reason.MAIL_PROGRAM_OR_BROWSER)
+        return Reason.NO_USER_AGENT
+    if is_scanners_network(str(detail.get(NETWORK))):
+        return Reason.SCANNER_NETWORK
+    if in_burst:
+        return Reason.FASTER_THAN_A_PERSON
+    if is_apple_privacy_proxy(agent):
+        return Reason.APPLE_PRIVACY_PROXY
+    proxy = proxy_of_a_person(agent)
+    if proxy is None and is_robot(agent):
+        return Reason.ROBOT
+    if epoch_ms(hit.at) - epoch_ms(sent_at_of(hit)) < SCAN_SECONDS * 1000:
+        return Reason.WITHIN_5_SECONDS_OF_SENDING
+    return _PROXIES[proxy] if proxy else Reason.MAIL_PROGRAM_OR_BROWSER

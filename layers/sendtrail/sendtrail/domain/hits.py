@@ -1,8 +1,8 @@
 """Hits: opens and clicks, and the slot in which each is kept.
 
 Anyone who has a message's pixel can load it as often as they like. So hits are kept in *slots*: one
-for each message, observer, minute, link and eighth of all clients, which holds the earliest of its
-hits. A message's log grows by at most 8 hits a minute and link, however often its pixel is loaded,
+for each message, observer, minute, link and seventh of all clients, which holds the earliest of its
+hits, and an eighth for requests that say of themselves that they are no person's. A message's log grows by at most 8 hits a minute and link, however often its pixel is loaded,
 and the hit that a slot holds depends neither on the order of hits nor on their repetition.
 
 A slot's key begins with its hit's *bucket*: hits of a message that are judged together
@@ -23,8 +23,12 @@ from sendtrail.domain.time_since_send import TIME_BUCKETS, time_since_send
 from sendtrail.domain.times import Timestamp
 
 __all__ = [
+    "BOT",
     "CHOICES",
     "HITS",
+    "LINKS",
+    "NETWORK",
+    "REQUEST",
     "SLOTS",
     "Bucket",
     "bucket_of",
@@ -36,6 +40,15 @@ __all__ = [
 HITS: Final = frozenset({EventType.OPEN, EventType.CLICK})
 SLOTS: Final = 8
 """How many hits of one message and link are kept of a minute."""
+
+BOT: Final = "is_bot_event"
+"""The name, among a hit's facts, of SES's own word (``Likely`` or ``Unlikely``)."""
+REQUEST: Final = "request"
+"""… of how it was asked for, if it was no person's request: ``head`` or ``prefetch``."""
+NETWORK: Final = "network"
+"""… of the network that it came from, by name (`sendtrail.domain.networks`)."""
+LINKS: Final = "links"
+"""… of how many links the mail has that we track."""
 
 CHOICES: Final = "choice#"
 """What the keys of choices' slots begin with."""
@@ -102,5 +115,8 @@ def slot_of(event: Event) -> str:
     else:
         prefix = bucket_of(event).prefix
         what = "open" if event.type is EventType.OPEN else link_key(event.detail.get("link") or "")
-    number = int(digest(*client, length=8), 16) % SLOTS
+    if event.detail.get(REQUEST):  # or it might take the place of a person's
+        number = SLOTS - 1
+    else:
+        number = int(digest(*client, length=8), 16) % (SLOTS - 1)
     return f"{prefix}{event.at[:_MINUTE]}#{what}#{number}#{event.participant_id}"

@@ -10,21 +10,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sendtrail.domain.engagement import Verdict, classify
+from sendtrail.domain.bursts import burst_keys
+from sendtrail.domain.engagement import Reason, Verdict, classify
 from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.hits import sent_at_of, slot_of
+from sendtrail.domain.hits import Bucket, bucket_of, slot_of
 from sendtrail.domain.links import OTHER_LINKS, kept, link_key
 from sendtrail.domain.times import Timestamp, earliest, latest
 
-__all__ = ["MAX_JUDGED", "HitTotals", "Judgement", "judge", "verdict_of"]
+__all__ = ["MAX_JUDGED", "HitTotals", "Judgement", "judge", "verdicts"]
 
 MAX_JUDGED: Final = 500
 """How many hits of a bucket are judged: the first, in order of their slots' keys."""
 
 
-def verdict_of(hit: Event) -> Verdict:
-    """Whether a person or a machine opened or clicked."""
-    return classify(hit_at=hit.at, sent_at=sent_at_of(hit), user_agent=hit.detail.get("user_agent"))
+def verdicts(hits: Iterable[Event]) -> dict[str, Verdict]:
+    """Whether a person or a machine did each hit of a message, by the hits' keys. Those of one
+    bucket are seen together.
+    """
+    by_bucket: dict[Bucket, list[Event]] = {}
+    for hit in hits:
+        by_bucket.setdefault(bucket_of(hit), []).append(hit)
+    found: dict[str, Verdict] = {}
+    for mine in by_bucket.values():
+        bursts = burst_keys(mine)
+        found |= {hit.key: classify(hit, in_burst=hit.key in bursts) for hit in mine}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +74,25 @@ class Judgement:
 
     Attributes:
         links: link key → the clicks on it; those past `MAX_LINKS` under `OTHER_LINKS`.
+        machines: reason → how many opens and clicks were judged by it to be a machine's.
     """
 
     opens: HitTotals = NO_HITS
     clicks: HitTotals = NO_HITS
     links: Mapping[str, HitTotals] = field(default_factory=dict)
+    machines: Mapping[Reason, tuple[int, int]] = field(default_factory=dict)
 
     def __add__(self, other: Judgement) -> Judgement:
         links = dict(self.links)
         for key, totals in other.links.items():
             links[key] = links[key] + totals if key in links else totals
-        return Judgement(self.opens + other.opens, self.clicks + other.clicks, _bounded(links))
+        machines = dict(self.machines)
+        for reason, (opens, clicks) in other.machines.items():
+            known = machines.get(reason, (0, 0))
+            machines[reason] = (known[0] + opens, known[1] + clicks)
+        return Judgement(
+            self.opens + other.opens, self.clicks + other.clicks, _bounded(links), machines
+        )
 
     @property
     def last_at(self) -> Timestamp | None:
@@ -94,13 +112,18 @@ def judge(hits: Iterable[Event]) -> Judgement:
         hits: those of a bucket, one for each slot; past `MAX_JUDGED` they are not counted.
     """
     judged = Judgement()
-    for hit in sorted(hits, key=slot_of)[:MAX_JUDGED]:
-        totals = HitTotals.of(hit, verdict_of(hit))
-        if hit.type is EventType.OPEN:
-            judged += Judgement(opens=totals)
+    mine = sorted(hits, key=slot_of)[:MAX_JUDGED]
+    found = verdicts(mine)
+    for hit in mine:
+        verdict = found[hit.key]
+        totals = HitTotals.of(hit, verdict)
+        opened = hit.type is EventType.OPEN
+        machines = {} if verdict.is_human else {verdict.reason: (int(opened), int(not opened))}
+        if opened:
+            judged += Judgement(opens=totals, machines=machines)
         else:
             key = link_key(hit.detail.get("link") or "")
-            judged += Judgement(clicks=totals, links={key: totals})
+            judged += Judgement(clicks=totals, links={key: totals}, machines=machines)
     return judged
 
 

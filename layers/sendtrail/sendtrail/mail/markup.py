@@ -184,18 +184,19 @@ def links(html: str) -> list[Link]:
     return [Link(position, _url(attribute)) for position, attribute in enumerate(_hrefs(html))]
 
 
-def with_links(html: str, replace: Callable[[int, str], str | None]) -> str:
+def with_links(html: str, replace: Callable[[int, int, str], str | None]) -> str:
     """The HTML with each link leading where `replace` says.
 
     Args:
         html: a mail.
-        replace: is given a link's position and URL, as of `links`, and returns the new URL, or
-            None to leave the link as it is, byte for byte.
+        replace: is given a link's position, the number of links, and its URL, as of `links`, and
+            returns the new URL, or None to leave the link as it is, byte for byte.
     """
     parts: list[str] = []
     done = 0
-    for position, attribute in enumerate(_hrefs(html)):
-        url = replace(position, _url(attribute))
+    attributes = list(_hrefs(html))
+    for position, attribute in enumerate(attributes):
+        url = replace(position, len(attributes), _url(attribute))
         if url is not None:
             value = escape(url) if attribute.quoted else f'"{escape(url)}"'
             parts += (html[done : attribute.start], value)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sendtrail.auth.tokens import LinkTokens
+from sendtrail.auth.tokens import ClickedLink, LinkTokens
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.plan import Plan, PlannedMessage
 from sendtrail.domain.times import Timestamp, epoch_ms, now
@@ -63,10 +63,10 @@ class PublicLinks:
         """The HTML with our pixel, and with its links replaced by tracked ones."""
         recipient, ours = plan.recipient(number), f"{self.url}/"
 
-        def link(position: int, url: str) -> str | None:
+        def link(position: int, links: int, url: str) -> str | None:
             if url.startswith(ours):
                 return None
-            token = self.tokens.click(recipient, sent_at, position, url)
+            token = self.tokens.click(ClickedLink(recipient, sent_at, position, links, url))
             longest = max(len(token), len(in_a_header(url)))
             return None if longest > MAX_TRACKED_URL else f"{ours}c/{token}"
 
