@@ -12,7 +12,7 @@ from sendtrail.auth.tokens import ClickedLink
 from sendtrail.domain.urls import in_a_header
 from sendtrail.errors import AwsError, InvalidTokenError
 from sendtrail.log.fallback import WrittenTo
-from sendtrail.tracking.requests import method_of, public_request, token_of
+from sendtrail.tracking.requests import public_request, token_of
 from sendtrail.wiring import Wiring
 
 logger = Logger()
@@ -33,12 +33,10 @@ PIXEL: Final = {
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers a pixel with the GIF, whatever happens, and a link with a redirect to its URL."""
-    counted = method_of(event) != "HEAD"
     if event["routeKey"].endswith("/o/{token}"):
-        if counted:
-            open_pixel(event)
+        open_pixel(event)
         return PIXEL
-    return follow(event, counted=counted)
+    return follow(event)
 
 
 def open_pixel(event: dict[str, Any]) -> None:
@@ -56,7 +54,7 @@ def open_pixel(event: dict[str, Any]) -> None:
         report(destination)
 
 
-def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
+def follow(event: dict[str, Any]) -> dict[str, Any]:
     """Records that a link was followed, and redirects to its URL."""
     try:
         link = wiring.link_tokens.read_click(token_of(event))
@@ -70,8 +68,7 @@ def follow(event: dict[str, Any], *, counted: bool) -> dict[str, Any]:
     except AwsError:
         logger.exception("the signing keys cannot be read")
         return explain(503, "One moment", "This link cannot be followed just now. Try again.")
-    if counted:
-        keep_click(link, event)
+    keep_click(link, event)
     return {
         "statusCode": 302,
         "headers": {

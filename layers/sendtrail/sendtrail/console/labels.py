@@ -144,13 +144,16 @@ _DELAYS: Final = {
     "Undetermined": "Delayed, for a reason that is not clear",
 }
 _ACTORS: Final = {
+    "ses_says_bot": "by a bot, says Amazon SES",
+    "head_request": "by a program that asked for the headers alone",
+    "prefetch": "by a program that fetches in advance",
+    "scanner_network": "from the network of a service that scans mail",
+    "faster_than_a_person": "faster than a person can: a gateway that scans mail",
     "within_5_seconds_of_sending": "within seconds of sending: a gateway that scans mail",
     "no_user_agent": "by a program that does not say what it is",
     "gmail_image_proxy": "by a person, through Gmail",
     "yahoo_image_proxy": "by a person, through Yahoo Mail",
     "apple_privacy_proxy": "by Apple's privacy proxy, which fetches all mail unseen",
-    "security_scanner": "by a security scanner",
-    "link_preview": "by a link preview",
     "robot": "by a robot",
     "mail_program_or_browser": "by a person",
 }

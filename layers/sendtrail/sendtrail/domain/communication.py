@@ -75,6 +75,7 @@ COUNTER_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "provider": _BY_PROVIDER,
     "link": ("clicks", "human_clicks"),
     "age": ("opens", "human_opens", "clicks", "human_clicks"),
+    "machine": ("opens", "clicks"),
 }
 """The counters of each group of names, ``<group>/<which>/<counter>``, and of the communication as a
 whole. Those of drops, ``dropped/<reason>``, are named by the reason."""
@@ -88,6 +89,7 @@ _DROPPED: Final = "dropped/"
 _PROVIDER: Final = "provider/"
 _LINK: Final = "link/"
 _AGE: Final = "age/"
+_MACHINE: Final = "machine/"
 _BY_AGE: Final = COUNTER_GROUPS["age"]
 
 
@@ -144,8 +146,9 @@ class Counters:
 
     Attributes:
         counts: name → number, never 0. Names are those of `COUNTER_NAMES`, ``dropped/<reason>``,
-            ``provider/<provider>/<counter>``, ``link/<key>/<clicks or human_clicks>`` and
-            ``age/<age>/<opens, human_opens, clicks or human_clicks>``.
+            ``provider/<provider>/<counter>``, ``link/<key>/<clicks or human_clicks>``,
+            ``age/<age>/<opens, human_opens, clicks or human_clicks>`` and
+            ``machine/<reason>/<opens or clicks>``.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -282,6 +285,9 @@ def counters_of(message: Message | None) -> Counters:
     for key, link in engagement.total.links.items():
         counts[_link(key, "clicks")] = link.count
         counts[_link(key, "human_clicks")] = link.human_count
+    for reason, (opened, clicked) in engagement.total.machines.items():
+        counts[f"{_MACHINE}{reason.value}/opens"] = opened
+        counts[f"{_MACHINE}{reason.value}/clicks"] = clicked
     for age, judged in engagement.by_age.items():
         counts[f"{_AGE}{age}/opens"] = judged.opens.count
         counts[f"{_AGE}{age}/human_opens"] = judged.opens.human_count
@@ -301,6 +307,7 @@ def figures(counters: Counters, urls: Mapping[str, str] | None = None) -> dict[s
         fractions of `sent` rounded to 4 places, or None where nothing was sent; `links`, most
         clicked first, each with `url` (None for the sum of all others), `clicks` and
         `human_clicks`; `providers`, largest first, each with `provider` and its counters;
+        `machines`, by reason, most first, each with `reason`, `opens` and `clicks`;
         `hits_by_age`, by time since send, only buckets with hits, each with `from_hours`,
         `until_hours` (None for the last, open-ended one) and the number of hits.
     """
@@ -316,6 +323,7 @@ def figures(counters: Counters, urls: Mapping[str, str] | None = None) -> dict[s
         answer[rate] = round(answer[counter] / sent, 4) if sent else None
     answer["links"] = _links(counters.counts, urls or {})
     answer["providers"] = _providers(counts)
+    answer["machines"] = _machines(counts)
     answer["hits_by_age"] = _hits_by_age(counts)
     return answer
 
@@ -341,6 +349,16 @@ def _providers(counts: Mapping[str, int]) -> list[dict[str, Any]]:
         for provider in names
     ]
     return sorted(providers, key=lambda row: (-row["recipients"], row["provider"]))
+
+
+def _machines(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    reasons = {name.split("/")[1] for name in counts if name.startswith(_MACHINE)}
+    rows = [
+        {"reason": reason}
+        | {name: counts.get(f"{_MACHINE}{reason}/{name}", 0) for name in ("opens", "clicks")}
+        for reason in reasons
+    ]
+    return sorted(rows, key=lambda row: (-row["opens"] - row["clicks"], row["reason"]))
 
 
 def _hits_by_age(counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -216,7 +216,9 @@ class Message:
 
     @property
     def status(self) -> Status:
-        """The status of the highest-ranking fact present."""
+        """The status of the highest-ranking fact present. Opened and clicked are people's: what
+        machines alone did is no status.
+        """
         total = self.engagement.total
         facts: tuple[tuple[object, Status], ...] = (
             (self.spammed_at, Status.SPAMMED),
@@ -225,8 +227,8 @@ class Message:
             (self.rejected_at, Status.REJECTED),
             (self.failed_at, Status.FAILED),
             (self.drop, Status.DROPPED),
-            (total.clicks.count, Status.CLICKED),
-            (total.opens.count, Status.OPENED),
+            (total.clicks.human_count, Status.CLICKED),
+            (total.opens.human_count, Status.OPENED),
             (self.delivered_at, Status.DELIVERED),
             (self.bounce, Status.BOUNCED),
             (self.delayed_at, Status.DELAYED),

@@ -402,7 +402,11 @@ def _addresses(value: object) -> tuple[str, ...]:
 
 
 def _client(body: _Json) -> _Detail:
-    return _only(ip=_text(body.get("ipAddress"), 64), user_agent=_text(body.get("userAgent")))
+    return _only(
+        ip=_text(body.get("ipAddress"), 64),
+        user_agent=_text(body.get("userAgent")),
+        is_bot_event=_text(body.get("isBotEvent"), 20),
+    )
 
 
 def _lists(value: object) -> dict[str, list[str]] | None:

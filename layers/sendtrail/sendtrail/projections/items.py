@@ -17,6 +17,7 @@ from sendtrail.domain.communication import (
     Counters,
     CounterShard,
 )
+from sendtrail.domain.engagement import Reason
 from sendtrail.domain.events import Event, Source, SuppressionReason
 from sendtrail.domain.hits import Bucket
 from sendtrail.domain.ids import normal_address
@@ -127,23 +128,28 @@ def message_of(item: Mapping[str, Any], agreed: Mapping[str, Any], events: list[
 
 
 def judgement_to_attribute(judged: Judgement) -> list[Any]:
-    """What was judged of a bucket, as an attribute: opens, clicks, and links by key.
+    """What was judged of a bucket, as an attribute: opens, clicks, links by key, and, if there are
+    any, machines' opens and clicks by reason.
 
     Each is [hits, people's hits, first, last, people's first, people's last]; or, of one hit,
     [1, people's hits, when]. Times are in milliseconds since 1970 (0: never). Lists without names
     keep an ordinary message's row within a write unit.
     """
     links = {key: _totals_to_attribute(totals) for key, totals in sorted(judged.links.items())}
-    return [_totals_to_attribute(judged.opens), _totals_to_attribute(judged.clicks), links]
+    found = [_totals_to_attribute(judged.opens), _totals_to_attribute(judged.clicks), links]
+    machines = {reason.value: list(n) for reason, n in sorted(judged.machines.items())}
+    return [*found, machines] if machines else found
 
 
 def judgement_from_attribute(attribute: Sequence[Any]) -> Judgement:
     """What was judged of a bucket, from an attribute."""
-    opens, clicks, links = attribute
+    opens, clicks, links, *more = attribute
+    machines = more[0] if more else {}
     return Judgement(
         _totals_from_attribute(opens),
         _totals_from_attribute(clicks),
         {key: _totals_from_attribute(totals) for key, totals in links.items()},
+        {Reason(reason): (n[0], n[1]) for reason, n in machines.items()},
     )
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.hits import HITS
 from sendtrail.domain.ids import message_id_bounds, participant_of_address
+from sendtrail.domain.judgement import verdicts
 from sendtrail.domain.links import link_key, shown_url
 from sendtrail.domain.message import Message, Status
 from sendtrail.domain.participant import AddressUse, Participant, current_address
@@ -228,8 +230,9 @@ def _with_trail(message: Message, in_row: list[Event]) -> View:
         for event in beside
         if (url := event.detail.get("link")) and event.type is EventType.CLICK
     }
+    judged = verdicts(event for event in beside if event.type in HITS)
     return message_view(message) | {
         "links": link_views(message, urls),
-        "events": [event_view(trail[key], message) for key in sorted(trail)],
+        "events": [event_view(trail[key], message, judged.get(key)) for key in sorted(trail)],
         "events_truncated": more,
     }

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
-from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.judgement import verdict_of
+from sendtrail.domain.events import Event
+from sendtrail.domain.engagement import Verdict
 from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
@@ -93,8 +93,12 @@ def link_views(message: Message, urls: Mapping[str, str]) -> list[View]:
     return sorted(views, key=lambda view: (view["url"] is None, -view["clicks"], view["url"] or ""))
 
 
-def event_view(event: Event, message: Message) -> View:
-    """An event of a message's trail; an open or click with who did it, and whether it counts."""
+def event_view(event: Event, message: Message, verdict: Verdict | None = None) -> View:
+    """An event of a message's trail.
+
+    Args:
+        verdict: of an open or click, who did it.
+    """
     view: View = {
         "at": event.at,
         "type": event.type.value,
@@ -105,8 +109,7 @@ def event_view(event: Event, message: Message) -> View:
         "actor_reason": None,
         "uncounted": False,
     }
-    if event.type in (EventType.OPEN, EventType.CLICK):
-        verdict = verdict_of(event)
+    if verdict:
         view["actor"], view["actor_reason"] = verdict.actor.value, verdict.reason
         view["uncounted"] = not message.counts(event.source)
     return view

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sendtrail.auth.tokens import ClickedLink, LoadedPixel
 from sendtrail.domain.events import Event, EventType, Recipient
-from sendtrail.domain.hits import slot_of
+from sendtrail.domain.hits import LINKS, NETWORK, REQUEST, slot_of
+from sendtrail.domain.networks import network_of
 from sendtrail.domain.times import Timestamp
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
 
@@ -28,12 +29,14 @@ class PublicRequest:
         request_id: API Gateway's; it becomes the event's identity.
         ip: the client's whole address.
         user_agent: the header, unchanged.
+        how: ``head`` or ``prefetch``, if it was no person's request.
     """
 
     request_id: str
     at: Timestamp
     ip: str
     user_agent: str
+    how: str = ""
 
 
 class HitRecorder:
@@ -54,7 +57,8 @@ class HitRecorder:
 
     def clicked(self, link: ClickedLink, request: PublicRequest) -> WrittenTo:
         """Records that a link was followed; raises nothing."""
-        detail = {"sent_at": link.sent_at, "link": link.url, "position": link.position}
+        place = {"link": link.url, "position": link.position, LINKS: link.links}
+        detail = {"sent_at": link.sent_at, **place}
         return self._record(EventType.CLICK, link.recipient, request, detail)
 
     def _record(
@@ -68,6 +72,7 @@ class HitRecorder:
             "ip": request.ip if self._whole else shortened(request.ip),
             "user_agent": request.user_agent[:_MAX_AGENT].encode("utf-8", "replace").decode(),
         }
+        client |= {NETWORK: network_of(request.ip) or "", REQUEST: request.how}
         detail |= {name: value for name, value in client.items() if value}
         event = Event.of_request(event_type, recipient, request.at, request.request_id, detail)
         slot = (event.message_id, slot_of(event))

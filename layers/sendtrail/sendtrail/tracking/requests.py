@@ -35,7 +35,18 @@ def public_request(event: Event) -> PublicRequest:
         at=from_epoch_ms(int(context["timeEpoch"])),
         ip=context["http"].get("sourceIp") or "",
         user_agent=headers.get("user-agent") or headers.get("User-Agent") or "",
+        how=_how(method_of(event), headers),
     )
+
+
+def _how(method: str, headers: Mapping[str, str]) -> str:
+    """How something was asked for, if it was no person's request: a browser says by Sec-Purpose
+    (Fetch Metadata Request Headers), or older headers, that it fetches in advance.
+    """
+    if method == "HEAD":
+        return "head"
+    said = (headers.get(name, "") for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"))
+    return "prefetch" if any("pre" in each.lower() for each in said) else ""
 
 
 def form_of(event: Event) -> dict[str, str]:
