@@ -112,7 +112,7 @@ def runtimes(
         by_name = {}
         for name, handler in handlers.items():
             create_table(endpoints.client("dynamodb"), table, name)
-            variables = endpoints.environment() | {"EVENTS_TABLE": name, "TRAILS_TABLE": name}
+            variables = endpoints.environment() | {"TRAILS_TABLE": name}
             code = replace(ours, code=str(PEERS), handler=handler) if handler else ours
             by_name[name] = RuntimeProcess(name, code, variables, Path(folder))
         try:

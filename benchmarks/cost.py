@@ -60,7 +60,7 @@ PASSING: Final = 60.0
 """What lives for fewer days is not counted as kept."""
 VOLUMES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 PEER_TABLES: Final = {
-    "EVENTS_TABLE": ("message_id", "event_key"),
+    "TRAILS_TABLE": ("trail", "entry"),
     "MESSAGES_TABLE": ("participant_id", "message_id"),
     "COMMUNICATIONS_TABLE": ("communication_id", "part"),
 }

@@ -289,9 +289,7 @@ def items_of(database: Any, table: str) -> dict[tuple[str, str], Json]:
     """All items of a table like the log, by key, in DynamoDB's JSON."""
     pages = database.get_paginator("scan").paginate(TableName=table)
     return {
-        (item["message_id"]["S"], item["event_key"]["S"]): item
-        for page in pages
-        for item in page["Items"]
+        (item["trail"]["S"], item["entry"]["S"]): item for page in pages for item in page["Items"]
     }
 
 

@@ -1,8 +1,9 @@
 """The floor: as little as can be done for an event, a pixel or a link.
 
-Each handler parses what it gets and writes as many bytes as ours does, but they mean nothing: a key
-that is new, and a filler. Nothing is verified, nothing is logged or counted. Requests are signed by
-hand, with a key derived once, and go over one kept-alive connection of the standard library.
+Each handler parses what it gets and writes as many bytes as ours does, by as many requests, but
+they mean nothing: a key that is new, and a filler. Nothing is verified, nothing is logged or
+counted. Requests are signed by hand, with a key derived once, and go over one kept-alive connection
+of the standard library.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _PIXEL: Final = {
     "body": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
     "isBase64Encoded": True,
 }
-_TABLE: Final = os.environ.get("EVENTS_TABLE", "")
+_TABLE: Final = os.environ.get("TRAILS_TABLE", "")
 _HOST: Final = urlsplit(os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", "")).netloc
 _CONNECTION: Final = HTTPConnection(_HOST)
 _DAY: Final = time.strftime("%Y%m%d", time.gmtime())
@@ -36,17 +37,27 @@ _FILLER: Final = "x" * 10_000
 
 
 def ingest(event: Json, _context: object) -> Json:
-    """Takes an SQS batch; `size`, which SQS does not send, says how large an item is to be."""
-    requests = []
+    """Takes an SQS batch; `size`, which SQS does not send, says how many bytes an event is to be:
+    those of a message's row, in a set, and a hit an item of its own.
+    """
+    rows: dict[str, list[str]] = {}
     for record in event["Records"]:
         message = json.loads(record["body"])
-        item = _item(message["mail"]["messageId"], message["eventType"], record["size"])
-        requests.append({"PutRequest": {"Item": item}})
-    for start in range(0, len(requests), 25):
-        some = {"RequestItems": {_TABLE: requests[start : start + 25]}}
-        answer = _call("DynamoDB_20120810.BatchWriteItem", some)
-        if answer["UnprocessedItems"]:
-            raise RuntimeError(f"left unprocessed: {answer}")
+        key, kind = message["mail"]["messageId"], message["eventType"]
+        if kind in ("Open", "Click"):
+            item = _item(key, kind, record["size"])
+            _call("DynamoDB_20120810.PutItem", {"TableName": _TABLE, "Item": item})
+        else:
+            rows.setdefault(key, []).append(kind + _FILLER[: record["size"] - len(kind)])
+    for key, elements in rows.items():
+        update = {
+            "TableName": _TABLE,
+            "Key": {"trail": {"S": key}, "entry": {"S": "row"}},
+            "UpdateExpression": "ADD #events :events",
+            "ExpressionAttributeNames": {"#events": "events"},
+            "ExpressionAttributeValues": {":events": {"SS": elements}},
+        }
+        _call("DynamoDB_20120810.UpdateItem", update)
     return {"batchItemFailures": []}
 
 
@@ -64,8 +75,8 @@ def _item(message_id: str, event_key: str, size: int) -> Json:
     """An item in DynamoDB's JSON: the log's keys, and so much more that it has `size` bytes."""
     missing = size - _FRAME - len(message_id) - len(event_key)
     return {
-        "message_id": {"S": message_id},
-        "event_key": {"S": event_key},
+        "trail": {"S": message_id},
+        "entry": {"S": event_key},
         "rest": {"S": _FILLER[:missing]},
     }
 
@@ -108,4 +119,4 @@ def _signing_key() -> bytes:
 
 
 _KEY: Final = _signing_key()
-_FRAME: Final = len(_compact({"message_id": {"S": ""}, "event_key": {"S": ""}, "rest": {"S": ""}}))
+_FRAME: Final = len(_compact({"trail": {"S": ""}, "entry": {"S": ""}, "rest": {"S": ""}}))

@@ -14,7 +14,7 @@ import boto3
 
 Json = dict[str, Any]
 
-table: Any = boto3.resource("dynamodb").Table(os.environ["EVENTS_TABLE"])
+table: Any = boto3.resource("dynamodb").Table(os.environ["TRAILS_TABLE"])
 
 
 def ingest(event: Json, _context: object) -> None:
@@ -24,8 +24,8 @@ def ingest(event: Json, _context: object) -> None:
         mail = message["mail"]
         table.put_item(
             Item={
-                "message_id": mail["messageId"],
-                "event_key": f"{record['Sns']['Timestamp']}#{message['eventType']}",
+                "trail": mail["messageId"],
+                "entry": f"{record['Sns']['Timestamp']}#{message['eventType']}",
                 "destination": str(mail["destination"]),
                 "type": message["eventType"],
                 "from": mail["source"],
@@ -42,8 +42,8 @@ def track(event: Json, _context: object) -> Json:
     )
     table.put_item(
         Item={
-            "message_id": message_id,
-            "event_key": f"{context['time']}#{'Click' if link else 'Open'}",
+            "trail": message_id,
+            "entry": f"{context['time']}#{'Click' if link else 'Open'}",
             "participant_id": participant_id,
             "communication_id": communication_id,
             "ip": context["http"]["sourceIp"],

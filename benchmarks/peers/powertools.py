@@ -18,7 +18,7 @@ dynamodb = boto3.client("dynamodb")
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Writes one item of the event's id."""
-    key = {"message_id": {"S": event["id"]}, "event_key": {"S": "first"}}
-    dynamodb.put_item(TableName=os.environ["EVENTS_TABLE"], Item=key)
+    key = {"trail": {"S": event["id"]}, "entry": {"S": "first"}}
+    dynamodb.put_item(TableName=os.environ["TRAILS_TABLE"], Item=key)
     metrics.add_metric(name="Events", unit=MetricUnit.Count, value=1)
     return {"statusCode": 200}

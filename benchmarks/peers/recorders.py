@@ -11,7 +11,7 @@ import boto3
 Json = dict[str, Any]
 
 client: Any = boto3.client("dynamodb")
-LOG: Final = os.environ["EVENTS_TABLE"]
+LOG: Final = os.environ["TRAILS_TABLE"]
 MESSAGES: Final = os.environ["MESSAGES_TABLE"]
 COUNTER_NAMES: Final = os.environ["COMMUNICATIONS_TABLE"]
 
@@ -36,16 +36,14 @@ def _take(message: Json) -> None:
         for name in ("message_id", "participant_id", "communication_id")
     )
     item = {
-        "message_id": message_id,
-        "event_key": {"S": f"{at}#{kind}"},
+        "trail": message_id,
+        "entry": {"S": f"{at}#{kind}"},
         "participant_id": participant_id,
         "communication_id": communication_id,
         "detail": {"S": json.dumps(detail)},
     }
     try:
-        client.put_item(
-            TableName=LOG, Item=item, ConditionExpression="attribute_not_exists(message_id)"
-        )
+        client.put_item(TableName=LOG, Item=item, ConditionExpression="attribute_not_exists(trail)")
     except client.exceptions.ConditionalCheckFailedException:
         return
     state = {
