@@ -30,7 +30,7 @@ from benchmarks.harness import (
 )
 from benchmarks.report import Claim, Report, timings
 from sendtrail.auth.signing_keys import SigningKeyRing
-from sendtrail.auth.tokens import LinkTokens
+from sendtrail.auth.tokens import ClickedLink, LinkTokens
 from sendtrail.aws.dynamodb import to_attributes
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import new_message_id
@@ -72,7 +72,8 @@ def hits(kind: str, tokens: LinkTokens) -> Iterator[Json]:
             new_message_id(now()), f"member-{number % 10_000:04}", "newsletter-2026-11"
         )
         url = LINK if kind == "click" else None
-        token = tokens.click(recipient, SENT, 3, url) if url else tokens.open(recipient, SENT)
+        link = ClickedLink(recipient, SENT, 3, 6, LINK)
+        token = tokens.click(link) if url else tokens.open(recipient, SENT)
         token = token if url else f"{token}.gif"
         address = ADDRESSES[number % 2]
         event = http_event(kind, token, f"{kind}{number:08}AAEJKig=", address, epoch_ms(SENT))

@@ -1,7 +1,7 @@
 """What the tables should say, counted in plain Python from the events themselves.
 
 Nothing of the folds is used: facts are collected and looked at once all are there. Of the domain,
-only what an event means by itself is asked: whether a person is behind a hit.
+only what events mean by themselves is asked: whether a person is behind each of a message's hits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from sendtrail.domain.events import Event
 from sendtrail.domain.hits import is_slotted, slot_of
-from sendtrail.domain.judgement import verdict_of
+from sendtrail.domain.judgement import verdicts
 from sendtrail.log.items import event_to_item
 
 __all__ = ["Expected", "expect"]
@@ -52,13 +52,24 @@ def expect(events: Iterable[Event]) -> Expected:
         slot = slot_of(event) if is_slotted(event) and event.type != "Subscription" else ""
         key = (event.participant_id, event.message_id, slot or event.key)
         known.setdefault(key, event)
+    hits: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in known.values():
+        if event.type in ("Open", "Click"):
+            hits[event.participant_id, event.message_id].append(event)
+    human = {
+        (*message, key)
+        for message, mine in hits.items()
+        for key, verdict in verdicts(mine).items()
+        if verdict.is_human
+    }
     truth = Expected()
     found: dict[tuple[str, str], Facts] = defaultdict(lambda: defaultdict(list))
     for event in sorted(known.values(), key=lambda event: event.key):
         message = (event.participant_id, event.message_id)
         truth.events[message].add(event.key)
-        _note(event, found[message])
-        _note_person(event, truth)
+        by_person = (*message, event.key) in human
+        _note(event, found[message], by_person=by_person)
+        _note_person(event, truth, by_person=by_person)
     for message, facts in found.items():
         truth.messages[message] = _message(facts)
         if facts["communication"]:
@@ -73,7 +84,7 @@ def _never_tried(event: Event) -> bool:
     return "SuppressionList" in subtype or subtype == "Suppressed"
 
 
-def _note(event: Event, facts: Facts) -> None:
+def _note(event: Event, facts: Facts, *, by_person: bool) -> None:
     """Adds an event to the facts of its message."""
     detail = event.detail
     facts["at"].append(event.at)
@@ -91,13 +102,13 @@ def _note(event: Event, facts: Facts) -> None:
         facts["chosen"].append((event.at, detail["new_preferences"]["unsubscribe_all"]))
     elif event.type in ("Open", "Click"):
         facts[event.type.value].append(event.at)
-        facts[f"human {event.type.value}"] += [event.at] if verdict_of(event).is_human else []
+        facts[f"human {event.type.value}"] += [event.at] if by_person else []
         facts["links"] += [detail["link"]] if event.type == "Click" else []
     else:
         facts[event.type.value].append(event.at)
 
 
-def _note_person(event: Event, truth: Expected) -> None:
+def _note_person(event: Event, truth: Expected, *, by_person: bool) -> None:
     """Adds an event to what is known of its participant and address; events come in order."""
     who, detail = event.participant_id, event.detail
     if event.address and not _never_tried(event):
@@ -113,7 +124,7 @@ def _note_person(event: Event, truth: Expected) -> None:
     if event.type == "Subscription":
         truth.unsubscribed[who] = detail["new_preferences"]["unsubscribe_all"]
         truth.interactions[who] = event.at
-    if event.type in ("Open", "Click") and verdict_of(event).is_human:
+    if event.type in ("Open", "Click") and by_person:
         truth.hits[who] = event.at
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from sendtrail.auth.signing_keys import SigningKeyRing
-from sendtrail.auth.tokens import Cursors, LinkTokens
+from sendtrail.auth.tokens import ClickedLink, Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidTokenError
 from sendtrail.log.recovery import unsaved
@@ -84,7 +84,7 @@ def message(api: Api) -> dict[str, Any]:
 
 
 def test_pixels_and_links_are_counted_each_once(post: Post, reader: Reader) -> None:
-    """A HEAD is answered and not counted, and the same request twice is one."""
+    """A HEAD is answered and is a machine's, and the same request twice is one."""
     gif = reader("o")
     again = load_event("http-open") | {"pathParameters": {"token": reader.links["o"]}}
     for _ in range(2):
@@ -102,8 +102,8 @@ def test_pixels_and_links_are_counted_each_once(post: Post, reader: Reader) -> N
     assert reader("c", method="HEAD")["statusCode"] == 302
     post.world.fold()
     found = message(post.api)
-    assert (found["open_count"], found["human_open_count"]) == (3, 2)
-    assert (found["click_count"], found["human_click_count"]) == (1, 1)
+    assert (found["open_count"], found["human_open_count"]) == (4, 2)
+    assert (found["click_count"], found["human_click_count"]) == (2, 1)
     assert found["status"] == "clicked"
     assert [each["url"] for each in found["links"]] == ["https://society.example/a?x=1&y=2"]
     (click,) = [each for each in found["events"] if each["type"] == "Click"]
@@ -329,7 +329,7 @@ TOKENS = LinkTokens(SigningKeyRing.of(KEYS))
 LINK = "https://society.example/a?x=1&y=2"
 ALL = {
     "open": (TOKENS.open(JANE, SENT), TOKENS.read_open),
-    "click": (TOKENS.click(JANE, SENT, 3, LINK), TOKENS.read_click),
+    "click": (TOKENS.click(ClickedLink(JANE, SENT, 3, 9, LINK)), TOKENS.read_click),
     "unsubscribe": (TOKENS.unsubscribe(JANE), TOKENS.read_unsubscribe),
 }
 
@@ -340,7 +340,7 @@ def test_ten_thousand_spoilt_tokens_are_all_refused() -> None:
     other = Recipient("01M7W83120VA77F8B88KYNEGC9", "jack", "news-2")
     others = {
         "open": TOKENS.open(other, SENT),
-        "click": TOKENS.click(other, SENT, 0, "https://evil.example/"),
+        "click": TOKENS.click(ClickedLink(other, SENT, 0, 9, "https://evil.example/")),
         "unsubscribe": TOKENS.unsubscribe(other),
     }
     cursor = Cursors(SigningKeyRing.of(KEYS)).write({"a": 1}, "list")
@@ -405,11 +405,8 @@ def test_a_token_gives_back_what_it_was_made_of(
     recipient = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", communication)
     url = url.encode("utf-8", "replace").decode()
     for keys in (KEYS, KEYS[:1]):
-        link = TOKENS.read_click(
-            LinkTokens(SigningKeyRing.of(keys)).click(recipient, SENT, position, url)
-        )
-        assert (link.recipient, link.position, link.url) == (recipient, position, url)
-        assert link.sent_at == SENT
+        link = ClickedLink(recipient, SENT, position, position + 1, url)
+        assert TOKENS.read_click(LinkTokens(SigningKeyRing.of(keys)).click(link)) == link
 
 
 @pytest.mark.parametrize(

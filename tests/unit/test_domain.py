@@ -19,7 +19,6 @@ from sendtrail.domain.communication import (
     counters_of,
     figures,
 )
-from sendtrail.domain.engagement import Actor, classify
 from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import (
     derived_message_id,
@@ -151,34 +150,6 @@ def test_addresses_are_compared_without_name_and_case() -> None:
 def test_mailbox_providers_are_told_by_domain(address: str, provider: str) -> None:
     """Country endings are the same provider; other domains are not."""
     assert provider_of(address) == provider
-
-
-@pytest.mark.parametrize(
-    ("agent", "seconds", "actor", "reason"),
-    [
-        ("Mozilla/5.0 (Windows NT 10.0) Gecko Thunderbird/128", 4.9, "machine", "within_5_seconds_of_sending"),
-        ("Mozilla/5.0 (Windows NT 10.0) Gecko Thunderbird/128", 5, "human", "mail_program_or_browser"),
-        ("Mozilla/5.0", 60, "machine", "apple_privacy_proxy"),
-        ("Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15", 60, "human", "mail_program_or_browser"),
-        ("Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", 60, "human", "gmail_image_proxy"),
-        ("YahooMailProxy; https://help.yahoo.com/kb/x.html", 60, "human", "yahoo_image_proxy"),
-        ("Mozilla/5.0 (compatible; Barracuda Link Protection)", 60, "machine", "security_scanner"),
-        ("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", 60, "machine", "link_preview"),
-        ("facebookexternalhit/1.1", 60, "machine", "link_preview"),
-        ("Googlebot/2.1 (+http://www.google.com/bot.html)", 60, "machine", "robot"),
-        ("python-requests/2.32", 60, "machine", "robot"),
-        ("", 60, "machine", "no_user_agent"),
-        (None, 60, "machine", "no_user_agent"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148", 60, "human", "mail_program_or_browser"),
-    ],
-)  # fmt: skip
-def test_hits_are_of_people_or_of_machines(
-    agent: str | None, seconds: float, actor: str, reason: str
-) -> None:
-    """By the time since sending and the user agent, with the reason."""
-    hit_at = from_epoch_ms(epoch_ms(SENT) + int(seconds * 1000))
-    verdict = classify(hit_at=hit_at, sent_at=SENT, user_agent=agent)
-    assert (verdict.actor, verdict.reason) == (Actor(actor), reason)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from local.notifications import Mail
 from sendtrail.aws.dynamodb import to_attributes
 from sendtrail.domain import judgement
 from sendtrail.domain.communication import COUNTER_GROUPS, Counters, CounterShard, counters_of
-from sendtrail.domain.engagement import Actor, Reason, Verdict
+from sendtrail.domain.engagement import Reason, Verdict
 from sendtrail.domain.events import Event
 from sendtrail.domain.links import link_key
 from sendtrail.domain.time_since_send import TIME_BUCKETS
@@ -95,8 +95,8 @@ def test_figures_are_not_drawn_from_verdicts_that_are_judged_anew(
     (shard,) = records
     pipeline.take({"Records": records[shard][:2], "shardId": shard})  # the hit, judged
     pipeline.done[shard] = 2
-    machine = Verdict(Actor.MACHINE, Reason.ROBOT)
-    monkeypatch.setattr(judgement, "verdict_of", lambda _hit: machine)
+    machine = Verdict(Reason.ROBOT)
+    monkeypatch.setattr(judgement, "classify", lambda _hit, in_burst: machine)
     pipeline.deliver()
     assert counts(pipeline) == sum_of_rows(pipeline)
     assert counts(pipeline)["human_opens"] == 1

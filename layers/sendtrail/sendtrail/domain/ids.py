@@ -42,6 +42,9 @@ UNATTRIBUTED: Final = "mail-"
 """Prefix of the participant that stands for an unnamed recipient of a mail to several."""
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SES_ID: Final = re.compile(r"[0-9a-f]{4}([0-9a-f]{12})-")
+_FIRST_OF_SES, _LAST_OF_SES = 1_293_840_000_000, 4_102_444_800_000
+"""2011, when SES began, and 2100."""
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -80,15 +83,27 @@ def new_message_id(at: Timestamp) -> str:
 
 
 def derived_message_id(sent_at: Timestamp, ses_message_id: str, address: str) -> str:
-    """The id of a message that was not sent by Sendtrail: one for each recipient.
+    """The id of a message that was not sent by Sendtrail: one for each recipient, whatever else SES
+    says of it.
 
     Args:
-        sent_at: SES's ``mail.timestamp``.
+        sent_at: SES's ``mail.timestamp``, which differs from event to event where a bounce comes
+            late; used only if the SES id does not hold its time.
         ses_message_id: SES's ``mail.messageId``.
         address: the recipient; empty where SES does not name one.
     """
     name = f"{ses_message_id}\x1f{normal_address(address)}".encode("utf-8", "surrogatepass")
-    return _ulid(epoch_ms(sent_at), sha256(name).digest()[:10])
+    at = _time_in(ses_message_id)
+    return _ulid(epoch_ms(sent_at) if at is None else at, sha256(name).digest()[:10])
+
+
+def _time_in(ses_message_id: str) -> int | None:
+    """When SES took a mail, by its id: in milliseconds since 1970, digits 5 to 16 in hexadecimal
+    (``0108017f71202927-…`` is 2022-03-10T00:00:07.463Z). None for an id of another form.
+    """
+    found = _SES_ID.match(ses_message_id)
+    at = int(found[1], 16) if found else 0
+    return at if _FIRST_OF_SES <= at <= _LAST_OF_SES else None
 
 
 def sent_time(message_id: str) -> Timestamp:

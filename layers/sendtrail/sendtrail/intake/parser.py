@@ -334,15 +334,17 @@ def _for_reported(
 ) -> list[_Finding]:
     findings: dict[str, _Finding] = {}
     destination = {normal_address(address) for address in mail.destination}
-    for entry in reported:
-        addresses = _addresses([entry.get("emailAddress")])
-        if not addresses:
+    entries = [(_address(entry.get("emailAddress")), entry) for entry in reported]
+    # A recipient's own entry tells of it, before that of an address to which it was forwarded.
+    entries.sort(key=lambda each: normal_address(each[0] or "") not in destination)
+    for reported_address, entry in entries:
+        if reported_address is None:
             continue
         own = {ours: _text(entry.get(theirs)) for theirs, ours in names.items()}
         found = detail | _only(**own)
-        address: str | None = addresses[0]
-        if mail.destination and normal_address(addresses[0]) not in destination:
-            found["final_recipient"] = addresses[0]
+        address: str | None = reported_address
+        if mail.destination and normal_address(reported_address) not in destination:
+            found["final_recipient"] = reported_address
             address = mail.destination[0] if len(mail.destination) == 1 else None
         findings.setdefault(normal_address(address or ""), _Finding(address, found))
     return list(findings.values()) or _for_one_or_unattributed(mail, detail)
@@ -390,15 +392,22 @@ def _entries(value: object) -> list[_Json]:
 def _addresses(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [value]
+    texts = _texts(value)
     found: dict[str, str] = {}
-    for text in _texts(value):
-        address = bare_address(_clean(text))
-        if not address:
-            continue
-        if len(address) > MAX_ADDRESS or len(address.encode()) > 2 * MAX_ADDRESS:
-            raise RejectedRecordError(f"an address of more than {MAX_ADDRESS} characters")
-        found.setdefault(address.lower(), address)
+    for text in texts:
+        if address := _address(text):
+            found.setdefault(address.lower(), address)
+    if any(bare_address(_clean(text)) for text in texts) and not found:
+        raise RejectedRecordError(f"no address of at most {MAX_ADDRESS} characters")
     return tuple(found.values())
+
+
+def _address(value: object) -> str | None:
+    """An address, without a display name; None for none, and for one that is too long."""
+    address = bare_address(_clean(value)) if isinstance(value, str) else ""
+    if len(address) > MAX_ADDRESS or len(address.encode()) > 2 * MAX_ADDRESS:
+        return None
+    return address or None
 
 
 def _client(body: _Json) -> _Detail:

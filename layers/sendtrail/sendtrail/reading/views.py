@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
-from sendtrail.domain.events import Event
 from sendtrail.domain.engagement import Verdict
+from sendtrail.domain.events import Event
 from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
