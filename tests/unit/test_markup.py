@@ -136,7 +136,7 @@ def test_a_link_is_found_however_it_is_written(tag: str) -> None:
 def test_what_is_no_link_is_left_out(html: str) -> None:
     """Other schemes, other tags, comments, scripts, and what its author does not want tracked."""
     assert found(html) == []
-    assert with_links(html, lambda _, __: "https://t.example/") == html
+    assert with_links(html, lambda _, __, ___: "https://t.example/") == html
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_outlooks_buttons_are_links_too() -> None:
         "https://a.example/?x=1&y=2",
         "http://last.example",
     ]
-    changed = with_links(html, lambda position, _: f"https://t.example/{position}?a&b")
+    changed = with_links(html, lambda position, _, __: f"https://t.example/{position}?a&b")
     assert '<v:roundrect href="https://t.example/1?a&amp;b" style="height:40px">' in changed
     assert found(changed) == [f"https://t.example/{position}?a&b" for position in range(3)]
 
@@ -179,17 +179,19 @@ def test_only_what_is_replaced_changes() -> None:
     """Other attributes, quotes and links stay byte for byte."""
     html = "<A b=1 HREF='http://a.example' C = \"d'\" href=no checked>x</A> <a href=http://b.example/>y"
     changed = with_links(
-        html, lambda position, _: "http://t.example/'\"" if position == 0 else None
+        html, lambda position, _, __: "http://t.example/'\"" if position == 0 else None
     )
     assert changed == html.replace("http://a.example", "http://t.example/&#x27;&quot;")
-    changed = with_links(html, lambda position, _: "http://t.example" if position == 1 else None)
+    changed = with_links(
+        html, lambda position, _, __: "http://t.example" if position == 1 else None
+    )
     assert changed == html.replace("http://b.example/", '"http://t.example"')
 
 
 @given(pages | st.text())
 def test_nothing_changes_where_nothing_is_replaced(html: str) -> None:
     """For any text whatever."""
-    assert with_links(html, lambda _, __: None) == html
+    assert with_links(html, lambda _, __, ___: None) == html
 
 
 @given(pages, urls)

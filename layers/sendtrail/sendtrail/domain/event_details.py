@@ -23,6 +23,11 @@ _CLIENT: Final = {
     "ip": "where the request came from: the network, or the whole address",
     "user_agent": "the header of that name",
 }
+_BOT: Final = "whether SES takes it for a bot's: `Likely` or `Unlikely` (`isBotEvent`)"
+_REQUEST: Final = {
+    "network": "the network of a service that scans mail, by name, if it came from one",
+    "request": "`head` or `prefetch`, if it was no person's request",
+}
 _TEMPLATE: Final = {
     "template_id": "the template, if it was one",
     "template_version": "its version",
@@ -72,9 +77,10 @@ BY_SES: Final[Mapping[EventType, Details]] = {
         "new_preferences": "`unsubscribe_all`, `topics` and `topic_defaults` after it",
         "old_preferences": "the same before it",
     },
-    EventType.OPEN: _CLIENT,
+    EventType.OPEN: {**_CLIENT, "is_bot_event": _BOT},
     EventType.CLICK: {
         **_CLIENT,
+        "is_bot_event": _BOT,
         "link": "the URL that was followed",
         "link_tags": "its `ses:tags`, name → values (`linkTags`)",
     },
@@ -93,12 +99,18 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
     },
     EventType.REJECT: {"reason": "what SES answered when it was asked to send"},
     EventType.RENDERING_FAILURE: {"error": "why the template could not be rendered"},
-    EventType.OPEN: {"sent_at": "when the message was sent, by the pixel's token", **_CLIENT},
+    EventType.OPEN: {
+        "sent_at": "when the message was sent, by the pixel's token",
+        **_CLIENT,
+        **_REQUEST,
+    },
     EventType.CLICK: {
         "sent_at": "when the message was sent, by the link's token",
         "link": "the URL that was followed",
         "position": "which link of the message, from 0",
+        "links": "of how many that we track",
         **_CLIENT,
+        **_REQUEST,
     },
     EventType.COMMUNICATION_POSTED: {
         "name": "the mailing's name",

@@ -2,8 +2,9 @@
 
 Anyone who has a message's pixel can load it as often as they like. So hits are kept in *slots*: one
 for each message, observer, minute, link and seventh of all clients, which holds the earliest of its
-hits, and an eighth for requests that say of themselves that they are no person's. A message's log grows by at most 8 hits a minute and link, however often its pixel is loaded,
-and the hit that a slot holds depends neither on the order of hits nor on their repetition.
+hits, and an eighth for requests that say of themselves that they are no person's. A message's log
+grows by at most 8 hits a minute and link, however often its pixel is loaded, and the hit that a
+slot holds depends neither on the order of hits nor on their repetition.
 
 A slot's key begins with its hit's *bucket*: hits of a message that are judged together
 (`sendtrail.domain.judgement`). Readers' choices to unsubscribe, or not to, are kept in slots too,
