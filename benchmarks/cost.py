@@ -54,6 +54,8 @@ PER_ITEM: Final = 100
 LONG_POLL: Final = 20
 """Seconds that a poller of Lambda waits for an idle queue."""
 DAYS_A_MONTH: Final = 30.4
+BEFORE: Final = "before: "
+"""How the names of another checkout's runs begin."""
 THREE_YEARS: Final = 1_096.0
 """Days after which what is kept for good is looked at."""
 PASSING: Final = 60.0
@@ -506,9 +508,20 @@ def month_tables(sent: Took, recorded: Took, resources: Resources) -> Iterator[T
     yield Table("A month, in dollars, with SES, and elsewhere", columns, compared)
 
 
+def all_tables(columns: Mapping[str, Took]) -> list[Table]:
+    """What each run took, and what a month costs by the first two of this checkout."""
+    measured = {name: took for name, took in columns.items() if took.stored}
+    return [
+        lines_table(columns),
+        tables_table(measured),
+        *(functions_table(took, f"By function, {name}") for name, took in measured.items()),
+        *month_tables(columns["sent and recorded"], columns["recorded"], load()),
+    ]
+
+
 def measure(messages: int, tree: Path | None, *, docs: bool) -> Report:
     """The load in both modes, through each checkout; and by the peers."""
-    roots = {"": ROOT} | ({"before: ": tree.resolve()} if tree else {})
+    roots = {"": ROOT} | ({BEFORE: tree.resolve()} if tree else {})
     with ProcessPoolExecutor(2) as two:
         modes = {"sent and recorded": "sent", "recorded": "recorded"}
         runs = {
@@ -533,13 +546,7 @@ def measure(messages: int, tree: Path | None, *, docs: bool) -> Report:
         Claim("a million messages sent and recorded", [sent.dollars], "$"),
         Claim("a million messages recorded", [recorded.dollars], "$"),
     ]
-    measured = {name: took for name, took in columns.items() if took.stored}
-    tables = [
-        lines_table(columns),
-        tables_table(measured),
-        *(functions_table(took, f"By function, {name}") for name, took in measured.items()),
-        *month_tables(sent, recorded, load()),
-    ]
+    tables = all_tables(columns)
     about = (
         f"{sent.messages:,} messages, sent and recorded, and recorded alone; counted, and priced "
         "by list prices of eu-west-1 (`benchmarks/prices.py`), without free tiers. Time on Lambda "
@@ -547,7 +554,8 @@ def measure(messages: int, tree: Path | None, *, docs: bool) -> Report:
     )
     wrong = [f"{name}: {each}" for name, took in columns.items() for each in took.wrong]
     if docs:
-        write_down(tables, recorded, plain, transaction)
+        ours = {name: took for name, took in columns.items() if not name.startswith(BEFORE)}
+        write_down(all_tables(ours), recorded, plain, transaction)
     return Report("What it costs on AWS", about, claims, tables, wrong)
 
 
