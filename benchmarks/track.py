@@ -32,11 +32,11 @@ from benchmarks.report import Claim, Report, timings
 from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.auth.tokens import ClickedLink, LinkTokens
 from sendtrail.aws.dynamodb import to_attributes
+from sendtrail.domain.clients import shortened
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import new_message_id
 from sendtrail.domain.times import epoch_ms, now
 from sendtrail.log.items import event_to_item
-from sendtrail.tracking.hits import shortened
 
 HITS: Final = 50
 """In a warm round."""

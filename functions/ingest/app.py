@@ -59,6 +59,8 @@ def report(outcome: IngestResult) -> None:
     metrics.add_metric(name="Events", unit=MetricUnit.Count, value=count)
     for record_id, error in outcome.rejected.items():
         logger.error("rejected", extra={"record_id": record_id, "why": str(error)})
+    for record_id, ignored in outcome.ignored.items():
+        logger.warning("ignored", extra={"record_id": record_id, "why": str(ignored)})
     if outcome.failed:
         why = str(next(iter(outcome.failed.values())))
         logger.error("not written", extra={"records": len(outcome.failed), "why": why})

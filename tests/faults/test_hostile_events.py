@@ -293,7 +293,7 @@ class Hostile:
         self.db = MemoryDynamoDB()
         db: Any = self.db
         log = Trails(db, "Trails", retention_days=RETENTION_DAYS)
-        self.module.wiring.ingest = Ingest(log)
+        self.module.wiring.ingest = Ingest(log, whole_ip_addresses=False)
 
     def call(self, event: dict[str, Any]) -> Any:
         """Calls the handler."""

@@ -195,8 +195,62 @@ def test_an_unknown_type_is_kept_whole() -> None:
     said = {"eventType": "Telepathy", "mail": TAGGED.send()["mail"], "telepathy": {"strength": 7}}
     (event,) = events_of(said)
     assert event.type is EventType.UNKNOWN
-    assert json.loads(event.detail["raw"]) == said
+    mail = {name: each for name, each in said["mail"].items() if "eaders" not in name}
+    assert json.loads(event.detail["raw"]) == {**said, "mail": {**mail, "headersTruncated": False}}
     assert event.message_id == TAGS["message_id"]
+
+
+def test_what_is_kept_of_an_unknown_type_has_no_headers_and_no_clients_address() -> None:
+    """No more than of other events, at any depth."""
+    said = {"eventType": "Telepathy", "mail": TAGGED.send()["mail"]}
+    said["telepathy"] = {"by": [{"ipAddress": "203.0.113.77", "strength": 7}]}
+    said["mail"] = {**said["mail"], "sourceIp": "203.0.113.78"}
+    (event,) = events_of(said)
+    assert "203.0.113" not in event.detail["raw"]
+    assert "Subject" not in event.detail["raw"]
+    assert json.loads(event.detail["raw"])["telepathy"] == {"by": [{"strength": 7}]}
+
+
+def test_fields_that_ses_adds_are_kept_with_the_event() -> None:
+    """As much as an element of the log bears; and what they are does not change which event it is."""
+    said = TAGGED.delivery("2026-11-20T09:30:02.000Z")
+    (before,) = events_of(said)
+    said["delivery"] |= {"queueTime": 7, "mood": {"is": "x" * 500}, "sourceIp": "203.0.113.1"}
+    (event,) = events_of(said)
+    assert event.detail["unknown_fields"]["queueTime"] == "7"
+    assert len(event.detail["unknown_fields"]["mood"]) == 60
+    assert event.key == before.key
+    said["delivery"] |= {f"field-{n}": "y" * 100 for n in range(50)}
+    assert len(events_of(said)[0].detail["unknown_fields"]) == 5
+
+
+def test_a_message_without_our_tag_is_ses_id_and_recipient_alone() -> None:
+    """A bounce that comes late has another `mail.timestamp`; SES's id holds its time."""
+    ses_id = "0108017f71202927-1a2b3c4d-0000-0000-0000-000000000000-000000"
+    at, late = "2022-03-10T00:00:07.463Z", "2022-03-10T02:30:07.463Z"
+    sent = Mail(ses_id, at, ["ann@example.com"])
+    bounced = Mail(ses_id, late, ["Ann@Example.com"])
+    events = [*events_of(sent.send()), *events_of(sent.delivery(at))]
+    events += events_of(bounced.bounce(late))
+    assert len({event.message_id for event in events}) == 1
+    assert sent_time(events[0].message_id) == at
+    (other,) = events_of(Mail(ses_id, at, ["bo@example.com"]).send())
+    assert other.message_id != events[0].message_id
+
+
+def test_a_recipients_own_entry_tells_of_it() -> None:
+    """And not that of an address to which the mail was forwarded, which may come first; one that is
+    too long is passed over.
+    """
+    said = TAGGED.bounce("2026-11-20T09:30:02.000Z")
+    said["bounce"]["bouncedRecipients"] = [
+        {"emailAddress": "baz@example.org", "status": "4.4.7"},
+        {"emailAddress": "x" * 400 + "@example.org", "status": "5.0.0"},
+        {"emailAddress": said["mail"]["destination"][0].upper(), "status": "5.1.1"},
+    ]
+    (event,) = events_of(said)
+    assert event.detail["status"] == "5.1.1"
+    assert "final_recipient" not in event.detail
 
 
 @pytest.mark.parametrize(

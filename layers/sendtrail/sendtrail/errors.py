@@ -10,6 +10,7 @@ SendtrailError
 ├── NotFoundError                 what was asked for does not exist (HTTP 404)
 ├── InvalidTokenError             a token that we did not sign for this very purpose
 ├── RejectedRecordError           a record on the way in that is no event (dead-letter queue)
+├── IgnoredRecordError            … that is not ours to keep: a mail that came in (dropped)
 └── AwsError                      an AWS service refused or did not answer
     ├── ThrottledError            … because of the rate; trying again later helps
     ├── ConditionFailedError      … because a condition on the write did not hold
@@ -30,6 +31,7 @@ __all__ = [
     "ConditionFailedError",
     "ConfigurationError",
     "ForbiddenError",
+    "IgnoredRecordError",
     "InvalidCursorError",
     "InvalidInputError",
     "InvalidTemplateError",
@@ -192,6 +194,10 @@ class ForbiddenError(SendtrailError):
 
 class NotFoundError(SendtrailError):
     """What was asked for does not exist."""
+
+
+class IgnoredRecordError(SendtrailError):
+    """A record on the way in that is not ours to keep."""
 
 
 class RejectedRecordError(SendtrailError):

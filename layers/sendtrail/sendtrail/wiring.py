@@ -193,7 +193,7 @@ class Wiring:
         """Ingest, into the log."""
         from sendtrail.intake.ingest import Ingest
 
-        return Ingest(self.trails)
+        return Ingest(self.trails, whole_ip_addresses=self.settings.whole_ip_addresses)
 
     @cached_property
     def projection(self) -> Projection:

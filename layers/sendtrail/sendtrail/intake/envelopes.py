@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sendtrail.errors import RejectedRecordError
+from sendtrail.errors import IgnoredRecordError, RejectedRecordError
 
 __all__ = ["EVENTBRIDGE_TYPES", "is_acknowledgement", "notifications"]
 
@@ -32,6 +32,10 @@ using Amazon EventBridge")."""
 
 _VALIDATION_TEXT: Final = "Successfully validated SNS topic"
 _SUBSCRIBED: Final = "AmazonSnsSubscriptionSucceeded"
+_INBOUND: Final = "Received"
+"""The type of a mail that came in (SES developer guide, "Contents of notifications for Amazon SES
+email receiving")."""
+_CONFIRMATIONS: Final = frozenset({"SubscriptionConfirmation", "UnsubscribeConfirmation"})
 _MAX_LAYERS: Final = 6
 
 Notification = dict[str, Any]
@@ -60,6 +64,7 @@ def notifications(payload: str | dict[str, Any]) -> Iterator[Notification]:
 
     Raises:
         RejectedRecordError: it has none of the accepted forms; the message says what it is instead.
+        IgnoredRecordError: it is a mail that SES received, with all that is in it.
     """
     yield from _unwrapped(payload, _MAX_LAYERS)
 
@@ -74,22 +79,46 @@ def _unwrapped(payload: object, layers: int) -> Iterator[Notification]:
     elif not isinstance(payload, dict):
         raise RejectedRecordError(f"expected a JSON object, got {type(payload).__name__}")
     elif "mail" in payload and ("eventType" in payload or "notificationType" in payload):
-        yield payload
+        yield _outbound(payload)
+    elif payload.get("Type") in _CONFIRMATIONS:
+        raise RejectedRecordError(
+            f"SNS's {payload['Type']} of {payload.get('TopicArn')!r:.200}: the subscription of the "
+            "queue is not confirmed; open the SubscribeURL in it, or subscribe the queue from the "
+            "topic's own account"
+        )
     elif "Message" in payload and isinstance(payload["Message"], str):
         yield from _unwrapped(payload["Message"], layers - 1)
     elif "detail" in payload and "detail-type" in payload:
         yield _from_eventbridge(payload)
     elif isinstance(payload.get("Records"), list):
         for record in payload["Records"]:
-            if not isinstance(record, dict):
-                raise RejectedRecordError("a record that is not a JSON object")
-            yield from _unwrapped(record.get("Sns") or record.get("body"), layers - 1)
+            yield from _unwrapped(_in_record(record), layers - 1)
     else:
         names = ", ".join(sorted(map(str, payload))[:8]) or "none"
         raise RejectedRecordError(
             "neither an SES notification (mail, and eventType or notificationType), nor an SNS or "
             f"EventBridge envelope around one; its fields: {names[:200]}"
         )
+
+
+def _in_record(record: object) -> object:
+    if not isinstance(record, dict):
+        raise RejectedRecordError("a record that is not a JSON object")
+    return record.get("Sns") or record.get("body")
+
+
+def _outbound(notification: Notification) -> Notification:
+    """A notification of a mail that was sent.
+
+    Raises:
+        IgnoredRecordError: it is of a mail that came in.
+    """
+    if notification.get("notificationType") == _INBOUND:
+        raise IgnoredRecordError(
+            "a mail that SES received, which is nobody's trail: let the receipt rule publish to "
+            "another topic"
+        )
+    return notification
 
 
 def _from_eventbridge(envelope: dict[str, Any]) -> Notification:

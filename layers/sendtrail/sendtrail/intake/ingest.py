@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sendtrail.domain.clients import address_kept
 from sendtrail.domain.events import Event
-from sendtrail.errors import AwsError, RejectedRecordError
+from sendtrail.domain.hits import HITS
+from sendtrail.errors import AwsError, IgnoredRecordError, RejectedRecordError
 from sendtrail.intake.envelopes import notifications
 from sendtrail.intake.parser import events_of
 from sendtrail.log.serialization import deserialize, is_serialized_event
@@ -27,27 +29,43 @@ class IngestResult:
         rejected: record id → why it is not an event. Only these records belong in the dead-letter
             queue.
         failed: record id → why its events could not be written.
+        ignored: record id → why nothing of it is kept.
         acknowledged: how many records were SES's confirmation that it may publish.
         events: how many events of each type were written.
     """
 
     rejected: Mapping[str, RejectedRecordError] = field(default_factory=dict)
     failed: Mapping[str, AwsError] = field(default_factory=dict)
+    ignored: Mapping[str, IgnoredRecordError] = field(default_factory=dict)
     acknowledged: int = 0
     events: Mapping[str, int] = field(default_factory=dict)
 
 
-def _events(payload: Payload) -> list[Event]:
+def _events(payload: Payload, *, whole_ip_addresses: bool) -> list[Event]:
     if isinstance(payload, str) and is_serialized_event(payload):
         return [deserialize(payload)]
-    return [event for each in notifications(payload) for event in events_of(each)]
+    return [
+        _as_kept(event, whole_ip_addresses=whole_ip_addresses)
+        for each in notifications(payload)
+        for event in events_of(each)
+    ]
+
+
+def _as_kept(event: Event, *, whole_ip_addresses: bool) -> Event:
+    """The event with what is kept of a client's address, as our own routes keep it."""
+    if event.type not in HITS or "ip" not in event.detail:
+        return event
+    detail = {name: value for name, value in event.detail.items() if name != "ip"}
+    kept = address_kept(event.detail["ip"], whole=whole_ip_addresses)
+    return replace(event, detail={**detail, **kept})
 
 
 class Ingest:
     """Parses records and appends their events to the log, without reading anything first."""
 
-    def __init__(self, log: Trails) -> None:
+    def __init__(self, log: Trails, *, whole_ip_addresses: bool) -> None:
         self._log = log
+        self._whole_ip_addresses = whole_ip_addresses
 
     def ingest(self, records: Sequence[tuple[str, Payload]]) -> IngestResult:
         """Ingests a batch.
@@ -59,17 +77,21 @@ class Ingest:
             the outcome of each; nothing is raised for a record that cannot be ingested.
         """
         rejected: dict[str, RejectedRecordError] = {}
+        ignored: dict[str, IgnoredRecordError] = {}
         read: dict[str, list[Event]] = {}
         for record_id, payload in records:
             try:
-                read[record_id] = _events(payload)
+                read[record_id] = _events(payload, whole_ip_addresses=self._whole_ip_addresses)
             except RejectedRecordError as error:
                 rejected[record_id] = error
+            except IgnoredRecordError as error:
+                ignored[record_id] = error
         failed = self._append(read)
         written = [events for record_id, events in read.items() if record_id not in failed]
         return IngestResult(
             rejected,
             failed,
+            ignored,
             sum(not events for events in written),
             Counter(event.type.value for events in written for event in events),
         )

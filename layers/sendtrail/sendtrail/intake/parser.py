@@ -38,7 +38,10 @@ from sendtrail.domain.times import Timestamp, parse
 from sendtrail.errors import RejectedRecordError
 from sendtrail.mail.addresses import MAX_ADDRESS
 
-__all__ = ["events_of"]
+__all__ = ["UNKNOWN_FIELDS", "events_of"]
+
+UNKNOWN_FIELDS: Final = "unknown_fields"
+"""The name, among an event's facts, of what SES says in fields that are not known here."""
 
 _Json = dict[str, Any]
 _Detail = dict[str, Any]
@@ -49,6 +52,10 @@ _MAX_SUBJECT: Final = 300
 _MAX_ENCODED: Final = 4_000  # of a subject; decoding takes time quadratic in its length
 _MAX_MESSAGE_ID: Final = 256
 _MAX_ENTRIES: Final = 50
+_MAX_UNKNOWN: Final = 5
+_MAX_NAME: Final = 40
+_MAX_SAID: Final = 60
+_PRIVATE: Final = frozenset({"commonHeaders", "headers", "ipAddress", "sourceIp"})
 _MAX_RAW: Final = 380_000  # bytes; an item may have 400 KB (DynamoDB, "Service quotas")
 
 
@@ -101,10 +108,32 @@ def events_of(notification: _Json) -> list[Event]:
             raise RejectedRecordError(f"a {name} without its object {form.body!r}")
         body = {}
     at = _time(body.get("timestamp"), f"{form.body}.timestamp") if form.own_time else mail.sent_at
+    more = _unknown_fields(body, form)
     return [
-        _event(form.type, mail, finding, at, _identity(form.type, finding, at, body, mail))
+        _event(
+            form.type,
+            mail,
+            _Finding(finding.address, finding.detail | more),
+            at,
+            _identity(form.type, finding, at, body, mail),
+        )
         for finding in form.read(body, mail)
     ]
+
+
+def _unknown_fields(body: _Json, form: _Form) -> _Detail:
+    """What SES says in fields that are not known here, by their names: as much as an element of the
+    log bears. AWS adds fields without notice.
+    """
+    names = sorted(name for name in body if name and name not in form.fields)
+    found: dict[str, str] = {}
+    for name in names[:_MAX_UNKNOWN]:
+        try:
+            said = json.dumps(_without_private(body[name]), sort_keys=True, separators=(",", ":"))
+        except RecursionError:
+            continue
+        found[_clean(name[:_MAX_NAME])] = said[:_MAX_SAID]
+    return {UNKNOWN_FIELDS: found} if found else {}
 
 
 def _event(
@@ -156,7 +185,7 @@ def _identity(
 
 def _unknown(name: str, notification: _Json, mail: _Mail) -> Event:
     try:
-        raw = json.dumps(notification, sort_keys=True, separators=(",", ":"))
+        raw = json.dumps(_without_private(notification), sort_keys=True, separators=(",", ":"))
     except RecursionError:
         raise RejectedRecordError("JSON nested too deeply") from None
     if len(raw) > _MAX_RAW:
@@ -167,6 +196,16 @@ def _unknown(name: str, notification: _Json, mail: _Mail) -> Event:
     address = mail.destination[0] if len(mail.destination) == 1 else None
     detail = {"event_type": _text(name), "raw": raw}
     return _event(EventType.UNKNOWN, mail, _Finding(address, detail), mail.sent_at, digest(raw))
+
+
+def _without_private(value: Any) -> Any:
+    """JSON without the mail's headers and the addresses of clients, of which no more is kept than
+    of other events.
+    """
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if name not in _PRIVATE}
+        return {name: _without_private(each) for name, each in kept.items()}
+    return list(map(_without_private, value)) if isinstance(value, list) else value
 
 
 # --- mail ------------------------------------------------------------------------------------
@@ -452,25 +491,76 @@ def _only(**fields: Any) -> _Detail:
 
 
 class _Form(NamedTuple):
-    """The form of a type: its object's name, whether that has a timestamp, and its reader."""
+    """The form of a type: its object's name, whether that has a timestamp, its reader, and the
+    fields that are known.
+    """
 
     type: EventType
     body: str
     own_time: bool
     read: _Reader
+    fields: frozenset[str]
 
 
+_MTA: Final = "reportingMTA remoteMtaIp"
+_CLIENT: Final = "ipAddress userAgent isBotEvent"
+_REPORT: Final = "feedbackId complaintSubType userAgent complaintFeedbackType arrivalDate"
 _FORMS: Final = {
-    "Send": _Form(EventType.SEND, "send", False, _sent),
-    "Reject": _Form(EventType.REJECT, "reject", False, _rejected),
-    "Rendering Failure": _Form(EventType.RENDERING_FAILURE, "failure", False, _failed),
-    "Delivery": _Form(EventType.DELIVERY, "delivery", True, _delivered),
-    "Bounce": _Form(EventType.BOUNCE, "bounce", True, _bounced),
-    "Complaint": _Form(EventType.COMPLAINT, "complaint", True, _complained),
-    "DeliveryDelay": _Form(EventType.DELIVERY_DELAY, "deliveryDelay", True, _delayed),
-    "Open": _Form(EventType.OPEN, "open", True, _opened),
-    "Click": _Form(EventType.CLICK, "click", True, _clicked),
-    "Subscription": _Form(EventType.SUBSCRIPTION, "subscription", True, _subscribed),
+    name: _Form(event_type, body, own_time, read, frozenset(fields.split()) | {"timestamp"})
+    for name, event_type, body, own_time, read, fields in (
+        ("Send", EventType.SEND, "send", False, _sent, ""),
+        ("Reject", EventType.REJECT, "reject", False, _rejected, "reason"),
+        (
+            "Rendering Failure",
+            EventType.RENDERING_FAILURE,
+            "failure",
+            False,
+            _failed,
+            "templateName errorMessage",
+        ),
+        (
+            "Delivery",
+            EventType.DELIVERY,
+            "delivery",
+            True,
+            _delivered,
+            f"processingTimeMillis recipients smtpResponse {_MTA}",
+        ),
+        (
+            "Bounce",
+            EventType.BOUNCE,
+            "bounce",
+            True,
+            _bounced,
+            f"bounceType bounceSubType bouncedRecipients feedbackId {_MTA}",
+        ),
+        (
+            "Complaint",
+            EventType.COMPLAINT,
+            "complaint",
+            True,
+            _complained,
+            f"complainedRecipients {_REPORT}",
+        ),
+        (
+            "DeliveryDelay",
+            EventType.DELIVERY_DELAY,
+            "deliveryDelay",
+            True,
+            _delayed,
+            f"delayType delayedRecipients expirationTime {_MTA}",
+        ),
+        ("Open", EventType.OPEN, "open", True, _opened, _CLIENT),
+        ("Click", EventType.CLICK, "click", True, _clicked, f"{_CLIENT} link linkTags"),
+        (
+            "Subscription",
+            EventType.SUBSCRIPTION,
+            "subscription",
+            True,
+            _subscribed,
+            "contactList source newTopicPreferences oldTopicPreferences",
+        ),
+    )
 }
 _FORMS["RenderingFailure"] = _FORMS["Rendering Failure"]
 

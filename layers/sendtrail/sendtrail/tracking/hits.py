@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sendtrail.auth.tokens import ClickedLink, LoadedPixel
+from sendtrail.domain.clients import address_kept
 from sendtrail.domain.events import Event, EventType, Recipient
-from sendtrail.domain.hits import LINKS, NETWORK, REQUEST, slot_of
-from sendtrail.domain.networks import network_of
+from sendtrail.domain.hits import LINKS, REQUEST, slot_of
 from sendtrail.domain.times import Timestamp
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
 
-__all__ = ["PublicRequest", "HitRecorder", "shortened"]
+__all__ = ["HitRecorder", "PublicRequest"]
 
 _MAX_AGENT: Final = 1_000
 _MAX_HELD: Final = 10_000
 """How many slots a process remembers."""
-_KEPT_BITS: Final = {4: 24, 6: 48}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +67,10 @@ class HitRecorder:
         detail: dict[str, Any],
     ) -> WrittenTo:
         client = {
-            "ip": request.ip if self._whole else shortened(request.ip),
+            **address_kept(request.ip, whole=self._whole),
             "user_agent": request.user_agent[:_MAX_AGENT].encode("utf-8", "replace").decode(),
+            REQUEST: request.how,
         }
-        client |= {NETWORK: network_of(request.ip) or "", REQUEST: request.how}
         detail |= {name: value for name, value in client.items() if value}
         event = Event.of_request(event_type, recipient, request.at, request.request_id, detail)
         slot = (event.message_id, slot_of(event))
@@ -84,15 +82,3 @@ class HitRecorder:
             if len(self._held) > _MAX_HELD:
                 del self._held[next(iter(self._held))]
         return written_to
-
-
-def shortened(ip: str) -> str:
-    """The network of an IP address, /24 or /48: it identifies no person, but still a scanner's data
-    centre. Empty if `ip` is not an IP address.
-    """
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return ""
-    dropped = address.max_prefixlen - _KEPT_BITS[address.version]
-    return str(type(address)(int(address) >> dropped << dropped))

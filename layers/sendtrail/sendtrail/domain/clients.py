@@ -1,0 +1,37 @@
+"""Clients: what is kept of who asked for a pixel or followed a link."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sendtrail.domain.hits import NETWORK
+from sendtrail.domain.networks import network_of
+
+__all__ = ["address_kept", "shortened"]
+
+_KEPT_BITS: Final = {4: 24, 6: 48}
+
+
+def address_kept(ip: str, *, whole: bool) -> Mapping[str, Any]:
+    """What is kept of a client's address: ``ip``, and its ``network`` by name if it is known. That
+    is looked up before the address is shortened.
+
+    Args:
+        whole: whether the whole address is kept, and not its network alone.
+    """
+    kept = {"ip": ip if whole else shortened(ip), NETWORK: network_of(ip)}
+    return {name: value for name, value in kept.items() if value}
+
+
+def shortened(ip: str) -> str:
+    """The network of an IP address, /24 or /48: it identifies no person, but still a scanner's data
+    centre. Empty if `ip` is not an IP address.
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ""
+    dropped = address.max_prefixlen - _KEPT_BITS[address.version]
+    return str(type(address)(int(address) >> dropped << dropped))
