@@ -68,6 +68,9 @@ def report(outcome: IngestResult) -> None:
         logger.info("SES may publish to the topic")
     if unknown := outcome.events.get(EventType.UNKNOWN.value):
         metrics.add_metric(name="UnknownEvents", unit=MetricUnit.Count, value=unknown)
+    if outcome.with_unknown_fields:
+        count = outcome.with_unknown_fields
+        metrics.add_metric(name="UnknownFields", unit=MetricUnit.Count, value=count)
     if outcome.rejected:
         metrics.add_metric(
             name="RejectedRecords", unit=MetricUnit.Count, value=len(outcome.rejected)

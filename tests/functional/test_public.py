@@ -294,7 +294,6 @@ def test_only_a_post_changes_anything(post: Post, reader: Reader) -> None:
     )
     for body, kind in [
         ("what=ever", FORM),
-        ("List-Unsubscribe=One-Click", "text/plain"),
         ('{"List-Unsubscribe": "One-Click"}', "application/json"),
         ("List-Unsubscribe=One-Click&" + "x" * 5_000, FORM),
         (nested, "multipart/form-data; boundary=b0"),
@@ -322,6 +321,25 @@ def test_only_a_post_changes_anything(post: Post, reader: Reader) -> None:
         "one-click",
         "page",
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ("List-Unsubscribe=One-Click\r\n", {"content-type": FORM}),
+        ("List-Unsubscribe=One-Click\n", {"content-type": f"{FORM}; charset=utf-8"}),
+        ("List-Unsubscribe=One-Click", {"content-type": ""}),
+        ("List-Unsubscribe=One-Click", {"content-type": "text/plain"}),
+        (" List-Unsubscribe=One-Click ", {"content-type": "application/octet-stream"}),
+    ],
+)
+def test_mail_programs_ask_for_one_click_in_their_own_ways(
+    post: Post, reader: Reader, body: str, headers: dict[str, str]
+) -> None:
+    """With a line end after it, and any content type: the right field is what counts."""
+    said = reader("u", method="POST", body=body, headers=headers)
+    assert said["statusCode"] == 200
+    assert not post.api("/v1/participants/p0")["json"]["subscribed"]
 
 
 KEYS = ["an old key" * 4, "the newest key" * 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 
 import pytest
@@ -65,11 +66,17 @@ def test_anything_is_read_or_refused(text: str, most: int) -> None:
 
 @given(st.binary(max_size=100))
 def test_any_file_is_text_or_refused(content: bytes) -> None:
-    """By the line that is not."""
+    """UTF-8 where it can be; else with the reason."""
     try:
-        assert decoded(content).encode() == content.removeprefix(b"\xef\xbb\xbf")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        found = decoded(content)
     except InvalidInputError as error:
-        assert "is not UTF-8" in str(error)
+        assert re.search(r"neither UTF-8 nor Windows-1252|is a workbook", str(error))
+    else:
+        assert found == text or not text
 
 
 HEAD = "participant_id,address,name\n"
@@ -85,7 +92,7 @@ HEAD = "participant_id,address,name\n"
         ("ada,ada@example.com,Ada", "line 1 names the columns"),
         ("participant_id,First name\na,b", "line 1: the column 'First name' can be no merge field"),
         ("participant_id,_x\na,b", "line 1: the column '_x'"),
-        ("participant_id,\na,b", "line 1: the column ''"),
+        ("participant_id,\na,b", "line 2 has 2 fields, and the first line names 1"),
         ("participant_id,a,a\nx,y,z", "line 1: there are two columns a"),
         ("participant_id,a,a.b\nx,y,z", "line 1: a is a column of its own"),
         ("participant_id," + ",".join(f"c{n}" for n in range(100)), "more than 100 columns"),
@@ -133,10 +140,52 @@ def test_of_very_many_bad_lines_the_first_are_told_and_the_others_counted() -> N
     assert str(refused.value).endswith("; and 7 more")
 
 
-def test_a_file_of_another_encoding_is_refused() -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_files_are_read_in_the_encodings_of_spreadsheets(encoding: str) -> None:
+    """With their letters."""
+    text = f"{HEAD}a,,Gr\u00fc\u00dfe \u20ac"
+    assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (HEAD.encode() + b"a,,\x81\x8d", "line 2 is neither UTF-8 nor Windows-1252; save the file"),
+        (b"PK\x03\x04\x14\x00", "this is a workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is a workbook"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(content: bytes, said: str) -> None:
     """With the line, and what to do."""
-    with pytest.raises(InvalidInputError, match="line 2 is not UTF-8; save the file as"):
-        decoded(f"{HEAD}a,,Gr\u00fc\u00dfe".encode("latin-1"))
+    with pytest.raises(InvalidInputError, match=said):
+        decoded(content)
+
+
+def test_what_spreadsheets_add_is_passed_over() -> None:
+    """A line that names the separator, columns without a name at the end, other capitals, a display
+    name around an address, and characters that nobody sees.
+    """
+    text = (
+        "sep=;\r\nParticipant_ID;Address;name;;\r\n"
+        "\u200ba\ufeff;Ada <ada@example.com>;A;;\r\n"
+        "b;\u00a0bo@example.com\u200b;B\r\n"
+    )
+    found = read(text, most=3)
+    assert [each.addressee for each in found] == [
+        Addressee("a", "ada@example.com", {"name": "A"}),
+        Addressee("b", "bo@example.com", {"name": "B"}),
+    ]
+    assert [each.line for each in found] == [3, 4]
+
+
+@pytest.mark.parametrize("name", ["email", "E_Mail", "mail", "Emailaddress", "eMailAdresse", "to"])
+def test_a_column_that_seems_to_have_the_addresses_is_asked_about(name: str) -> None:
+    """By its name, or by its cells: the mail would go to where each was last written to."""
+    text = f"participant_id,{name},name\na,ada@example.com,Ada\nb,bo@example.com,Bo"
+    with pytest.raises(InvalidInputError, match=f"the column '{name}' seems to have the addresses"):
+        read(text, most=3)
+    both = f"participant_id,address,{name}\na,ada@example.com,second@example.com"
+    assert read(both, most=3)[0].addressee.address == "ada@example.com"
 
 
 def test_an_address_may_be_left_out() -> None:

@@ -17,6 +17,7 @@ __all__ = ["METRICS"]
 METRICS: Final[Mapping[str, str]] = {
     "Events": "events that ingest wrote to the log",
     "UnknownEvents": "… whose type is not known here: SES sends something new",
+    "UnknownFields": "… with fields that are not known here, which are kept: SES has added some",
     "RejectedRecords": "records that are no event; they go to `IngestDlq`",
     "Unsubscribed": "readers who unsubscribed",
     "Resubscribed": "readers who subscribed again",

@@ -1,21 +1,22 @@
 """Addressees: recipients as a table, pasted or in a file.
 
-CSV as spreadsheets write it: fields apart by comma, semicolon or tab, quoted where need be, UTF-8.
-The first line names the columns.
+CSV as spreadsheets write it: fields apart by comma, semicolon or tab, quoted where need be; in
+UTF-8, UTF-16 or Windows-1252, after a line ``sep=;`` or none. The first line names the columns.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
 
-from sendtrail.domain.ids import ID_RULE, is_participant_id
+from sendtrail.domain.ids import ID_RULE, bare_address, is_participant_id
 from sendtrail.errors import InvalidInputError, Problem, Problems
-from sendtrail.mail.addresses import MAX_ADDRESS
+from sendtrail.mail.addresses import MAX_ADDRESS, sendable_address
 from sendtrail.sending.submission import Addressee
 
 __all__ = ["ListedRecipient", "read_recipients", "decoded"]
@@ -25,6 +26,11 @@ _ADDRESS: Final = "address"
 _SEPARATORS: Final = ",;\t"
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _MAX_COLUMNS: Final = 100
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_SEP: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)
+_LIKE_ADDRESS: Final = re.compile(r"(e?mail)?(addresse?|adresse?)|e?mails?(id)?")
+"""A column's name, in small letters alone, that means an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +42,24 @@ class ListedRecipient:
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file, without a byte order mark.
+    """The text of a file, without a byte order mark: of UTF-8, of UTF-16 that has such a mark, or
+    else of Windows-1252, which spreadsheets write where nothing else is asked for.
 
     Raises:
-        InvalidInputError: it is not UTF-8.
+        InvalidInputError: it is none of them, or a workbook.
     """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        said = f"line {line} is not UTF-8; save the file as “CSV UTF-8”"
-        raise InvalidInputError(Problem(said, line=line)) from None
+    if content.startswith(_WORKBOOKS):
+        said = "this is a workbook (.xlsx or .xls); save the sheet as “CSV UTF-8”, and choose that"
+        raise InvalidInputError(Problem(said))
+    marked = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError as error:
+            place = error.start
+    line = content.count(b"\n", 0, place) + 1
+    said = f"line {line} is neither UTF-8 nor Windows-1252; save the file as “CSV UTF-8”"
+    raise InvalidInputError(Problem(said, line=line))
 
 
 def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedRecipient]:
@@ -62,24 +75,31 @@ def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedR
         if not problems:
             problems.add(Problem("there is nobody yet; paste a table, or choose a file"))
         return []
-    columns = head[1]
-    if not _are_columns(*head, problems):
+    columns = _named(head[1])
+    if not _are_columns(head[0], columns, problems):
         return []
     found: list[ListedRecipient] = []
     lines: dict[str, int] = {}
+    addresses: list[int] = [0] * len(columns)
     for line, cells in rows:
+        while len(cells) > len(columns) and not cells[-1]:  # of columns without a name
+            cells.pop()
         if len(cells) != len(columns):
             said = f"line {line} has {len(cells)} fields, and the first line names {len(columns)}"
             problems.add(Problem(said, line=line))
             continue
+        for number, cell in enumerate(cells):
+            addresses[number] += _is_like_address(cell)
         row = dict(zip(columns, cells, strict=True))
-        participant_id, address = row.pop(_ID), row.pop(_ADDRESS, "")
+        participant_id = _visible(row.pop(_ID))
+        address = bare_address(_visible(row.pop(_ADDRESS, "")))
         fault = _fault(participant_id, address, line, lines)
         if fault:
             problems.add(Problem(f"line {line}: {fault}", line=line, participant_id=participant_id))
         else:
             addressee = Addressee(participant_id, address or None, _data(row))
             found.append(ListedRecipient(line, addressee))
+    _ask_for_addresses(head[0], columns, addresses, len(found), problems)
     if not found and not problems:
         problems.add(Problem("there is nobody below the line that names the columns"))
     if len(found) > most:
@@ -92,11 +112,15 @@ def _rows(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """Each line that is not blank, with its number; one with breaks in quotes is that of its
     beginning. Ends where quotes are wrong: nobody knows what belongs together after that.
     """
+    begin, _, rest = text.partition("\n")
+    said = _SEP.fullmatch(begin.strip())
+    before = 1 if said else 0
+    text = rest if said else text
     first = next((line for line in text.split("\n") if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
+    separator = said[1] if said else max(_SEPARATORS, key=first.count)
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + before
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -107,6 +131,48 @@ def _rows(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
         cells = [cell.strip() for cell in cells]
         if any(cells):
             yield line, cells
+
+
+def _named(cells: Sequence[str]) -> list[str]:
+    """The columns' names, without empty ones at the end; the two that are ours in any capitals."""
+    names = [_visible(cell) for cell in cells]
+    names = [name.lower() if name.lower() in (_ID, _ADDRESS) else name for name in names]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _visible(cell: str) -> str:
+    return cell.translate(_INVISIBLE).strip()
+
+
+def _is_like_address(cell: str) -> bool:
+    try:
+        sendable_address(bare_address(cell))
+    except ValueError:
+        return False
+    return True
+
+
+def _ask_for_addresses(
+    line: int, columns: Sequence[str], addresses: Sequence[int], rows: int, problems: Problems
+) -> None:
+    """Asks which column has the addresses, if none is called so and one seems to have them: mail
+    would go to where each was last written to.
+
+    Args:
+        addresses: in how many rows each column has one.
+    """
+    if _ADDRESS in columns:
+        return
+    for name, count in zip(columns, addresses, strict=True):
+        folded = re.sub(r"[^a-z]", "", name.lower())
+        if _LIKE_ADDRESS.fullmatch(folded) or (rows and count * 2 > rows):
+            said = (
+                f"line {line}: the column {name!r:.40} seems to have the addresses; call it "
+                f"{_ADDRESS}, or leave it out to write to each one's current address"
+            )
+            problems.add(Problem(said, line=line))
 
 
 def _are_columns(line: int, cells: list[str], problems: Problems) -> bool:

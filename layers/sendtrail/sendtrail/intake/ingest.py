@@ -12,7 +12,7 @@ from sendtrail.domain.events import Event
 from sendtrail.domain.hits import HITS
 from sendtrail.errors import AwsError, IgnoredRecordError, RejectedRecordError
 from sendtrail.intake.envelopes import notifications
-from sendtrail.intake.parser import events_of
+from sendtrail.intake.parser import UNKNOWN_FIELDS, events_of
 from sendtrail.log.serialization import deserialize, is_serialized_event
 from sendtrail.log.trails import Trails
 
@@ -32,6 +32,7 @@ class IngestResult:
         ignored: record id → why nothing of it is kept.
         acknowledged: how many records were SES's confirmation that it may publish.
         events: how many events of each type were written.
+        with_unknown_fields: how many of them have fields that are not known here.
     """
 
     rejected: Mapping[str, RejectedRecordError] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class IngestResult:
     ignored: Mapping[str, IgnoredRecordError] = field(default_factory=dict)
     acknowledged: int = 0
     events: Mapping[str, int] = field(default_factory=dict)
+    with_unknown_fields: int = 0
 
 
 def _events(payload: Payload, *, whole_ip_addresses: bool) -> list[Event]:
@@ -94,6 +96,7 @@ class Ingest:
             ignored,
             sum(not events for events in written),
             Counter(event.type.value for events in written for event in events),
+            sum(UNKNOWN_FIELDS in event.detail for events in written for event in events),
         )
 
     def _append(self, read: Mapping[str, list[Event]]) -> dict[str, AwsError]:

@@ -14,6 +14,7 @@ __all__ = ["form_of", "public_request", "method_of", "token_of"]
 
 Event = Mapping[str, Any]
 _MAX_FORM: Final = 4_096
+_MAX_FIELDS: Final = 20
 
 
 def token_of(event: Event) -> str:
@@ -50,8 +51,10 @@ def _how(method: str, headers: Mapping[str, str]) -> str:
 
 
 def form_of(event: Event) -> dict[str, str]:
-    """The fields of a form, in either encoding that RFC 8058 allows; none if the body is anything
-    else, or larger than 4,096 characters.
+    """The fields of a form, in either encoding that RFC 8058 allows, without white space around
+    them; none if the body is anything else, or larger than 4,096 characters. Mail programs end the
+    body with a line end, and some send no content type, or another: what is not in parts is read as
+    URL-encoded.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     content_type = headers.get("content-type", "")
@@ -63,11 +66,10 @@ def form_of(event: Event) -> dict[str, str]:
         content = b64decode(body) if event.get("isBase64Encoded") else body.encode()
         if kind == "multipart/form-data":
             return _parts(content_type, content)
-        if kind == "application/x-www-form-urlencoded":
-            return dict(parse_qsl(content.decode(), keep_blank_values=True))
-    except (ValueError, RecursionError):
-        pass
-    return {}
+        pairs = parse_qsl(content.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except (LookupError, RecursionError, ValueError):
+        return {}
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 def _parts(content_type: str, content: bytes) -> dict[str, str]:
