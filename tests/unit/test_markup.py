@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from html import escape
 
@@ -200,7 +201,8 @@ def test_what_is_replaced_can_be_read_back(html: str, url: str) -> None:
     before = found(html)
     seen: list[tuple[int, str]] = []
 
-    def replace(position: int, old: str) -> str:
+    def replace(position: int, count: int, old: str) -> str:
+        assert count == len(before)
         seen.append((position, old))
         return url
 
@@ -209,10 +211,72 @@ def test_what_is_replaced_can_be_read_back(html: str, url: str) -> None:
 
 
 @given(st.lists(urls, max_size=4), st.sampled_from("\"'"))
-def test_any_url_is_found_byte_for_byte(several: list[str], quote: str) -> None:
-    """Whatever characters it has, once it is escaped."""
+def test_any_url_is_found_as_a_browser_reads_it(several: list[str], quote: str) -> None:
+    """Whatever characters its path has, once it is escaped: but for tabs and line ends, which a
+    browser leaves out, byte for byte.
+    """
+    several = [f"https://society.example/{url}" for url in several]
     html = "\r\n".join(f"<p>é<a class=b href={quote}{escape(url)}{quote}>x</a>" for url in several)
-    assert found(html) == several
+    read = [re.sub(r"[\t\n\r]", "", url) for url in several]
+    assert found(html) == [url.rstrip("".join(map(chr, range(33)))) for url in read]
+
+
+@pytest.mark.parametrize(
+    ("href", "url"),
+    [
+        ("https://x.example/?x=1\n&amp;y=2", "https://x.example/?x=1&y=2"),
+        ("ht\ttps://x.exa\r\nmple/", "https://x.example/"),
+        (
+            "https://b\u00fccher.example/\u00e4?\u00fc",
+            "https://xn--bcher-kva.example/\u00e4?\u00fc",
+        ),
+        ("https://ann@B\u00dcCHER.example:8443/", "https://ann@xn--bcher-kva.example:8443/"),
+        ("https://&#16;x.example/", "https://\x10x.example/"),
+    ],
+)
+def test_urls_are_read_as_browsers_read_them(href: str, url: str) -> None:
+    """By the link, the text part and the redirect alike."""
+    html = f'<a href="{href}">here</a>'
+    assert found(html) == [url]
+    assert as_text(html) == f"here ({url})"
+
+
+def test_a_comment_that_ends_where_it_begins_hides_no_link() -> None:
+    """`<!-->` and `<!--->` are whole comments."""
+    for comment in ("<!-->", "<!--->"):
+        assert found(f'{comment}<a href="https://x.example/">x</a>-->') == ["https://x.example/"]
+
+
+def test_ses_own_switch_keeps_a_link_from_being_tracked() -> None:
+    """And is taken out, as SES does."""
+    html = (
+        '<a ses:no-track href="https://a.example/">a</a>'
+        "<a href=https://b.example/ SES:NO-TRACK>b</a>"
+        '<a href="https://c.example/">ses:no-track</a>'
+    )
+    assert found(html) == ["https://c.example/"]
+    assert with_links(html, lambda position, *_: f"https://t.example/{position}") == (
+        '<a href="https://a.example/">a</a>'
+        "<a href=https://b.example/>b</a>"
+        '<a href="https://t.example/0">ses:no-track</a>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('Write to <a href="mailto:">a friend</a>', "Write to a friend"),
+        ('Write to <a href="mailto:?subject=x">a friend</a>', "Write to a friend"),
+        ("<p>one<br>\n two<br/>   three</p>", "one\ntwo\nthree"),
+        ("<pre>one<br>  two</pre>", "one\n  two"),
+        ('<a href="https://x.example/"><img src="a.png"></a>', "https://x.example/"),
+        ('<a href="https://x.example/"><img src="a.png" alt="A"></a>', "A (https://x.example/)"),
+        ("<img src='a.png'>", ""),
+    ],
+)
+def test_the_text_part_loses_no_link_and_adds_no_space(html: str, text: str) -> None:
+    """Nor says what is not there."""
+    assert as_text(html) == text
 
 
 @given(pages)

@@ -35,6 +35,8 @@ _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*
 _HUGE_NUMBER = re.compile(r"&#(?=[0-9]{4000})")
 _CONDITION = re.compile(r"\s*\[if[^\]]*\]>", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
+_HOST = re.compile(r"(https?://(?:[^/?#@]*@)?)([^/?#:]+)", re.IGNORECASE)
+_NOT_IN_A_URL = {ord(each): None for each in "\t\n\r"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,7 @@ class Link:
 
     Attributes:
         position: which link it is, from 0, in the order of the source.
-        url: the decoded value of the attribute, white space around it stripped; otherwise byte
-            for byte.
+        url: the decoded value of the attribute, as a browser reads it.
     """
 
     position: int
@@ -160,6 +161,16 @@ class Scanner(HTMLParser):
         if self.source.startswith("<!--", start):
             self.on_comment(start + 4, start + 4 + len(data))
 
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """See `ParserBase`. ``<!-->`` and ``<!--->`` end where they begin ("13.2.5.44 Comment start
+        state"), which older Pythons do not know.
+        """
+        for whole in ("<!-->", "<!--->"):
+            if self.rawdata.startswith(whole, i):
+                self.handle_comment("")
+                return i + len(whole)
+        return super().parse_comment(i, report)
+
     def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002
         """See `ParserBase`: ``<![`` of any kind.
 
@@ -179,7 +190,7 @@ def links(html: str) -> list[Link]:
 
     They are the ``href`` of ``a`` and ``area``, and of Outlook's buttons (``v:roundrect`` and its
     kin), also where these stand in a conditional comment. Not links: what leads elsewhere than to
-    http or https, and what has ``data-track="off"``.
+    http or https, and what has ``data-track="off"``, or SES's own ``ses:no-track``.
     """
     return [Link(position, _url(attribute)) for position, attribute in enumerate(_hrefs(html))]
 
@@ -191,17 +202,31 @@ def with_links(html: str, replace: Callable[[int, int, str], str | None]) -> str
         html: a mail.
         replace: is given a link's position, the number of links, and its URL, as of `links`, and
             returns the new URL, or None to leave the link as it is, byte for byte.
+
+    Whatever is replaced, ``ses:no-track`` is taken out of links, as SES takes it out.
     """
-    parts: list[str] = []
-    done = 0
-    attributes = list(_hrefs(html))
+    attributes = _hrefs(html)
+    edits: list[tuple[int, int, str]] = [(start, end, "") for start, end in _switches(html)]
     for position, attribute in enumerate(attributes):
         url = replace(position, len(attributes), _url(attribute))
         if url is not None:
             value = escape(url) if attribute.quoted else f'"{escape(url)}"'
-            parts += (html[done : attribute.start], value)
-            done = attribute.end
+            edits.append((attribute.start, attribute.end, value))
+    parts: list[str] = []
+    done = 0
+    for start, end, value in sorted(edits):
+        parts += (html[done:start], value)
+        done = end
     return "".join((*parts, html[done:]))
+
+
+def _switches(html: str) -> list[tuple[int, int]]:
+    """Where SES's own attribute stands in links, with the white space before it."""
+    if _NO_TRACK not in html.lower():
+        return []
+    scanner = _Switches(html)
+    scanner.scan()
+    return scanner.found
 
 
 def with_pixel(html: str, url: str) -> str:
@@ -244,7 +269,7 @@ def _decoded(value: str) -> str:
     def replaced(match: re.Match[str]) -> str:
         found = match[0]
         if found[1] == "#":
-            return unescape(found) if len(found) < 1_000 else "\ufffd"
+            return _numbered(found) if len(found) < 1_000 else "\ufffd"
         if not found.endswith(";") and value.startswith("=", match.end()):
             return found
         name: str = html5.get(found[1:], found)
@@ -253,14 +278,43 @@ def _decoded(value: str) -> str:
     return _REFERENCE.sub(replaced, value)
 
 
+def _numbered(reference: str) -> str:
+    """The character of a numeric reference; controls, too, which `unescape` leaves out."""
+    digits = reference[2:].rstrip(";")
+    number = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+    return unescape(reference) or chr(number)
+
+
 def _url(attribute: Attribute) -> str:
-    return attribute.value.strip(_C0_AND_SPACE)
+    return _as_browsers_read(attribute.value)
+
+
+def _as_browsers_read(value: str) -> str:
+    """A URL as a browser reads it (WHATWG URL standard, "4.4 URL parsing"): without control
+    characters and spaces around it, and without tabs and line ends in it; its host in punycode.
+    """
+    url = value.strip(_C0_AND_SPACE).translate(_NOT_IN_A_URL)
+    found = None if url.isascii() else _HOST.match(url)
+    if found is None or found[2].isascii():
+        return url
+    import idna  # not for every mail
+
+    try:
+        host = idna.encode(found[2], uts46=True).decode()
+    except idna.IDNAError:  # a browser goes nowhere either
+        return url
+    return f"{found[1]}{host}{url[found.end() :]}"
 
 
 def _hrefs(html: str) -> list[Attribute]:
     scanner = _Hrefs(html)
     scanner.scan()
     return scanner.found
+
+
+_NO_TRACK: Final = "ses:no-track"
+"""The attribute by which a link is not tracked, which SES takes out (SES developer guide, "Amazon
+SES email sending metrics FAQs")."""
 
 
 class _Hrefs(Scanner):
@@ -277,7 +331,8 @@ class _Hrefs(Scanner):
         href, track = attributes.get("href"), attributes.get("data-track")
         if href is None or not _WEB.match(_url(href)):
             return
-        if track is None or track.value.strip().lower() != "off":
+        off = track is not None and track.value.strip().lower() == "off"
+        if not off and _NO_TRACK not in attributes:
             self.found.append(href)
 
     def on_comment(self, start: int, end: int) -> None:
@@ -288,6 +343,21 @@ class _Hrefs(Scanner):
                 Attribute(each.name, each.value, each.start + inner, each.end + inner, each.quoted)
                 for each in _hrefs(self.source[inner:end])
             )
+
+
+class _Switches(Scanner):
+    """Collects where SES's own attribute stands in links."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self.found: list[tuple[int, int]] = []
+
+    def on_start(self, tag: str, start: int, end: int) -> None:
+        if tag in ("a", "area"):
+            for match in _ATTRIBUTE.finditer(self.source, start + len(tag) + 1, end):
+                if match[1].lower() == _NO_TRACK:
+                    before = self.source[: match.start()]
+                    self.found.append((len(before.rstrip(_SPACE)), match.end()))
 
 
 class _Ends(Scanner):
@@ -372,7 +442,9 @@ class _Plain(Scanner):
     def on_text(self, text: str) -> None:
         if self._silent is None:
             # A line of the source is no line of the page.
-            text = text if "pre" in self._open else _SPACES_AND_LINES.sub(" ", text)
+            if "pre" not in self._open:
+                text = _SPACES_AND_LINES.sub(" ", text)
+                text = text.lstrip(" ") if self._parts[-1] == "<br>" else text
             self._parts.append(escape(_tidied(text), quote=False))
 
     def _close_implied(self, tag: str) -> None:
@@ -431,9 +503,11 @@ def _writer() -> Any:
 
     class Writer(MarkdownConverter):
         def convert_a(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
-            url = str(el.get("href") or "").strip(_C0_AND_SPACE)
+            url = _as_browsers_read(str(el.get("href") or ""))
             said = text.strip()
-            if not said or not re.match(r"(?:https?://|mailto:)", url, re.IGNORECASE):
+            if not said:  # a picture that nobody describes still leads somewhere
+                return url if el.find("img") and _WEB.match(url) else text
+            if not re.match(r"https?://|mailto:[^?]", url, re.IGNORECASE):
                 return text
             url = re.sub(r"^mailto:([^?]*).*", r"\1", url, flags=re.IGNORECASE | re.DOTALL)
             shown = url if _bare(said) == _bare(url) else f"{said} ({url})"

@@ -134,7 +134,7 @@ class SesSender:
         return None
 
     def _request(self, mail: OutgoingMail) -> dict[str, Any]:
-        body = {"Text": {"Data": mail.text, "Charset": _CHARSET}}
+        body = {"Text": {"Data": mail.text, "Charset": _CHARSET}} if mail.text.strip() else {}
         if mail.html is not None:
             body["Html"] = {"Data": mail.html, "Charset": _CHARSET}
         request: dict[str, Any] = {
