@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.notifications import Mail
 from sendtrail.domain.communication import Counters, counters_of
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.hits import HITS, is_slotted, sent_at_of
@@ -123,6 +124,21 @@ def stormy(events: list[Event], chance: random.Random) -> Pipeline:
     pipeline.deliver(chance)
     assert pipeline.aside == []
     return pipeline
+
+
+def test_choices_that_two_observers_tell_of_do_not_take_each_others_place() -> None:
+    """Of several in a slot the latest is kept, and what an earlier one said of its mail would be
+    gone: here, when it was sent.
+    """
+    mail = Mail("ses-1", "2026-11-20T10:30:01.000Z", ["ann@example.com"])
+    (by_ses,) = events_of(mail.subscription("2026-11-20T10:30:02.000Z", unsubscribed=False))
+    whom = Recipient(by_ses.message_id, by_ses.participant_id)
+    by_us = Event.of_request(
+        EventType.SUBSCRIPTION, whom, "2026-11-20T10:30:03.000Z", "r", {"subscribed": True}
+    )
+    events = [by_ses, by_us]
+    with later_version_is_known():
+        check(stormy(events, random.Random(0)), events)
 
 
 def check(pipeline: Pipeline, events: list[Event]) -> None:

@@ -108,11 +108,13 @@ def slot_of(event: Event) -> str:
 
     ``<source>#<age>#<minute>#<open, or link key>#<0-7>#<participant>``, such as
     ``own#03#2026-11-20T12:31#open#5#member-0042``; or
-    ``choice#<minute>#<yes or no>#<0-7>#<participant>``.
+    ``choice#<source>#<minute>#<yes or no>#<0-7>#<participant>``.
     """
     client = event.detail.get("ip", ""), event.detail.get("user_agent", "")
     if event.type is EventType.SUBSCRIPTION:
-        prefix, what = CHOICES, "no" if unsubscribes(event.detail) else "yes"
+        # Of several choices in a slot one is kept, so all must say the same of their mail.
+        prefix = f"{CHOICES}{event.source.value}#"
+        what = "no" if unsubscribes(event.detail) else "yes"
     else:
         prefix = bucket_of(event).prefix
         what = "open" if event.type is EventType.OPEN else link_key(event.detail.get("link") or "")
