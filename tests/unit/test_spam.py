@@ -101,7 +101,19 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("HIDDEN_TEXT", with_html(f'<p style="COLOR:#FFF">{STORY * 2}</p>')),
     ("HIDDEN_TEXT", with_html(f'<td bgcolor="black"><font color="#000">{STORY * 2}</font></td>')),
     ("HIDDEN_TEXT", with_html(f"<p hidden>{STORY * 2}</p>")),
+    ("FOREIGN_FIELD", with_html("Dear *|FNAME|*")),
+    ("FOREIGN_FIELD", with_html("Dear [[data:name]]")),
+    ("FOREIGN_FIELD", with_html("Dear %FIRSTNAME%")),
+    ("FOREIGN_FIELD", with_html("Dear %recipient.name%")),
+    ("FOREIGN_FIELD", with_html("Dear %%First Name%%")),
+    ("FOREIGN_FIELD", with_html("Dear {{{name}}}")),
+    ("FOREIGN_FIELD", with_html("Dear ${name}")),
+    ("FOREIGN_FIELD", link("*|UNSUB|*")),
+    ("FOREIGN_FIELD", with_html("<unsubscribe>Leave</unsubscribe>")),
+    ("FOREIGN_FIELD", {"subject": "News for *|FNAME|*"}),
     ("NO_UNSUBSCRIBE", {"html": f"<p>{STORY}</p>", "text": STORY}),
+    ("NO_UNSUBSCRIBE", {"html": f'<p>{STORY}</p><a href="*|UNSUBSCRIBE|*">x</a>', "text": STORY}),
+    ("NO_UNSUBSCRIBE", {"html": f"<p>{STORY}</p>[unsubscribe]", "text": f"{STORY} %unsubscribe%"}),
 ]
 
 
@@ -164,8 +176,13 @@ def test_every_rule_is_tested() -> None:
         ),
         with_html(f'<p style="display:none">Preview<p>{STORY * 2}</p>'),
         with_html('<img src="pixel" width="1" height="1">' * 30),
+        with_html('<input type="checkbox" style="display:none !important;max-height:0">'),
+        with_html('<input type="hidden" name="x" value="y">'),
+        with_html('<script type="application/ld+json">{"@type": "Event"}</script>'),
+        with_html("From 20% to 30% more, and 100%25 of it: [1] [see below] {x}"),
+        link("https://society.example/a%20b%2Fc?x=%E4%BC"),
     ],
-    ids=range(19),
+    ids=range(24),
 )
 def test_what_is_decent_is_not_taken_for_spam(change: dict[str, Any]) -> None:
     """Near misses of the rules."""

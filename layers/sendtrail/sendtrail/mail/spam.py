@@ -117,6 +117,9 @@ RULES: Final[dict[str, Rule]] = {
         "Text that a filter reads and nobody sees is there to mislead it.",
         "HTML_FONT_LOW_CONTRAST",
     ),
+    "FOREIGN_FIELD": Rule(
+        1.0, "Merge fields of another tool mean nothing here, and go out as they stand."
+    ),
     "NO_UNSUBSCRIBE": Rule(0.5, "Whoever finds no way to unsubscribe reports spam instead."),
 }
 """Every rule, in the order in which findings are listed. docs/spam.md has the same table."""
@@ -173,7 +176,11 @@ def score(subject: str, html: str | None, text: str | None, *, text_was_given: b
         found.update(_about_text(page.text, text, text_was_given=text_was_given))
     found.update(_about_links(page, text or ""))
     found.update(_about_html(page, html or ""))
-    if not _UNSUBSCRIBE.search(" ".join((body, text or "", *(url for url, _ in page.links)))):
+    said = " ".join((body, text or "", *(url for url, _ in page.links)))
+    if foreign := _foreign_fields(f"{subject} {said}", page):
+        some = ", ".join(_quoted(field) for field in foreign[:4])
+        found["FOREIGN_FIELD"] = f"These are fields of another tool: {some}."
+    if not _UNSUBSCRIBE.search(_FOREIGN.sub(" ", said)):
         found["NO_UNSUBSCRIBE"] = "There is no word and no link about unsubscribing."
     findings = tuple(
         Finding(key, rule.points, found[key]) for key, rule in RULES.items() if key in found
@@ -188,6 +195,31 @@ _MAX_QUOTED: Final = 60
 def _quoted(text: str) -> str:
     text = " ".join(text.split())
     return f"“{text[: _MAX_QUOTED - 1]}…”" if len(text) > _MAX_QUOTED else f"“{text}”"
+
+
+# Fields of other tools.
+
+_FOREIGN = re.compile(
+    r"""
+      \*\|[A-Za-z][^|\n]{0,60}\|\*  # Mailchimp
+    | \[\[[A-Za-z][^\[\]\n]{0,60}\]\]  # Mailjet, Sendy
+    | \[(?:unsubscribe|webversion|fname|lname|name|email)\b[^\[\]\n]{0,60}\]
+    | %%[A-Za-z][\w .]{0,60}%%  # Salesforce
+    | %(?:recipient\.)?[A-Za-z][A-Za-z_]{2,40}%  # Mailgun, ActiveCampaign
+    | \{\{\{?\s*[A-Za-z#/][^{}\n]{0,60}\}\}\}?  # Handlebars
+    | \$\{[A-Za-z][^{}\n]{0,60}\}  # FreeMarker
+    | </?unsubscribe>  # Campaign Monitor
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def _foreign_fields(text: str, page: _Page) -> list[str]:
+    """The merge fields of other tools that a mail has, each once."""
+    found = dict.fromkeys(match[0] for match in _FOREIGN.finditer(text))
+    if "unsubscribe" in page.tags:
+        found["<unsubscribe>"] = None
+    return list(found)
 
 
 # The subject.
@@ -520,8 +552,9 @@ class _Page(Scanner):
         self.text, self.hidden = "".join(self._seen), "".join(self._unseen)
 
     def on_start(self, tag: str, start: int, end: int) -> None:
-        self.tags.add(tag)
         values = self.values(start, end) if end - start > len(tag) + 3 else {}
+        if not self._is_harmless(tag, values):
+            self.tags.add(tag)
         url = values.get("href", "").strip()
         if tag == "a":
             self._end_link()
@@ -557,6 +590,16 @@ class _Page(Scanner):
         if self._open and self._open[-1][0] in self.CDATA_CONTENT_ELEMENTS:
             return
         (self._unseen if self._look.hides else self._seen).append(text)
+
+    def _is_harmless(self, tag: str, values: Mapping[str, str]) -> bool:
+        """Whether a tag that could do something does nothing: a check box that only a style sheet
+        looks at, as menus for small screens have it, or data for the mailbox's own programs.
+        """
+        kind = values.get("type", "").strip().lower()
+        if tag == "input":
+            hidden = self._look.hides or _look(self._look, values).hides
+            return kind == "hidden" or (kind in ("checkbox", "radio") and hidden)
+        return tag == "script" and kind == "application/ld+json"
 
     def _image(self, values: Mapping[str, str]) -> None:
         sizes = [values.get("width", ""), values.get("height", "")]
