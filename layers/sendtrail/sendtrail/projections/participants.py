@@ -171,29 +171,32 @@ class ParticipantProjection:
         so what was applied is remembered for a while; otherwise the row of the address tells.
         """
         at = time.time()
-        for key in [key for key, (until, _) in self._applied.items() if until < at]:
-            del self._applied[key]
+        while self._applied and next(iter(self._applied.values()))[0] < at:
+            del self._applied[next(iter(self._applied))]
         uses = {_key_of_use(event) for event in events if _is_use(event)}
-        unknown = [key for key in uses if key not in self._applied]
-        known = {key: use for key, (_, use) in self._applied.items()}
-        known |= self._addresses.read(unknown, consistent=False)
+        known = {key: self._applied[key][1] for key in uses & self._applied.keys()}
+        known |= self._addresses.read(uses - known.keys(), consistent=False)
         news = []
         for event in events:
             use = known.get(_key_of_use(event)) if _is_use(event) else None
             if use is None or not use.has(event):
                 news.append(event)
             else:
-                self._applied[_key_of_use(event)] = (at + _REMEMBERED_SECONDS, use)
+                self._keep(_key_of_use(event), use)
         return news
 
     def _remember(self, events: Sequence[Event]) -> None:
-        """Remembers uses that have been applied, until a minute from now."""
-        until = time.time() + _REMEMBERED_SECONDS
-        for event in filter(_is_use, events):
+        """Remembers uses that have been applied."""
+        for event in events:
             key = _key_of_use(event)
-            use = self._applied[key][1] if key in self._applied else None
-            use = use or AddressUse(event.participant_id, event.address or "")
-            self._applied[key] = (until, fold_address(use, event))
+            fresh = AddressUse(event.participant_id, event.address or "")
+            _, use = self._applied.get(key, (0.0, fresh))
+            self._keep(key, fold_address(use, event))
+
+    def _keep(self, key: Key, use: AddressUse) -> None:
+        """Remembers a use until a minute from now; what is to be forgotten first stands first."""
+        self._applied.pop(key, None)
+        self._applied[key] = (time.time() + _REMEMBERED_SECONDS, use)
 
     def _apply_to_profiles(self, events: Sequence[Event]) -> list[Participant]:
         """Applies events to the profiles.

@@ -11,7 +11,7 @@ A batch's records are handled in this order, each step idempotent:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -29,7 +29,7 @@ from sendtrail.log.items import TrailRow, event_from_item, is_message_row, liste
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import EPOCH_ID, message_of
-from sendtrail.projections.judge import Judge, RowKey, Task
+from sendtrail.projections.judge import Judge, Judged, RowKey, Task
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.stream import Record
 
@@ -41,6 +41,7 @@ __all__ = [
     "RowImage",
     "about_people",
     "epochs_of",
+    "hits_of_people",
     "image_of",
 ]
 
@@ -187,12 +188,7 @@ class Projection:
                 if row.old is None and (row.new.epoch or "") < epoch:  # born late
                     key = (row.new.participant_id, row.new.message_id)
                     tasks.setdefault(key, Task()).epoch = epoch
-        judged = self._judge.judge(tasks)
-        self._participants.apply_hits(
-            (participant_id, min(map(sent_at_of, found.hits)), found.last_human_at)
-            for (participant_id, _), found in judged.items()
-            if found.hits
-        )
+        self._participants.apply_hits(hits_of_people(self._judge.judge(tasks)))
 
     def _correct_index(self, row: _RowChange) -> None:
         """Lists a message under the communication on which its events agree: where they do not,
@@ -232,6 +228,15 @@ class _RowChange:
     events: tuple[Event, ...]
     elements: frozenset[str]
     known: frozenset[str]
+
+
+def hits_of_people(
+    judged: Mapping[RowKey, Judged],
+) -> Iterator[tuple[str, Timestamp, Timestamp | None]]:
+    """What was judged of messages' hits, as `ParticipantProjection.apply_hits` takes it."""
+    for (participant_id, _), found in judged.items():
+        if found.hits:
+            yield participant_id, min(map(sent_at_of, found.hits)), found.last_human_at
 
 
 def about_people(

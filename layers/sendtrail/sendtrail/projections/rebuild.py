@@ -23,7 +23,6 @@ from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.hits import sent_at_of
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, now
 from sendtrail.projections.activity import Activity
@@ -36,6 +35,7 @@ from sendtrail.projections.project import (
     RowImage,
     about_people,
     epochs_of,
+    hits_of_people,
     image_of,
 )
 
@@ -142,12 +142,7 @@ class Rebuild:
                 people.append(image)
         if people:
             self.participants.apply(people)
-        judged = self.judge.judge(tasks)
-        self.participants.apply_hits(
-            (participant_id, min(map(sent_at_of, found.hits)), found.last_human_at)
-            for (participant_id, _), found in judged.items()
-            if found.hits
-        )
+        self.participants.apply_hits(hits_of_people(self.judge.judge(tasks)))
         for event in people:
             if event.type is EventType.INACTIVATED and (active_at := self.activity.since(event)):
                 self.participants.settle(event.participant_id, active_at)
