@@ -15,8 +15,10 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
+from sendtrail.domain.clients import as_kept
 from sendtrail.domain.event_details import BY_OURSELVES, BY_SES
 from sendtrail.domain.events import Event, Source
+from sendtrail.intake.parser import events_of
 from sendtrail.log.items import TrailRow, event_from_item, is_message_row
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "clean_environment",
     "copy_of_tree",
     "events_in",
+    "ingested",
     "load_event",
     "load_function",
     "missing",
@@ -35,6 +38,11 @@ __all__ = [
 ROOT: Final = Path(__file__).resolve().parent.parent
 HOSTILE_INPUTS: Final = "hostile_inputs"
 """The property under which a test records how much hostile input it tried."""
+
+
+def ingested(notification: Mapping[str, Any]) -> list[Event]:
+    """The events of a notification, as ingest keeps them where addresses are shortened."""
+    return [as_kept(event, whole=False) for event in events_of(notification)]
 
 
 def load_event(name: str) -> dict[str, Any]:

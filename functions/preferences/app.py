@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.domain.events import Recipient
+from sendtrail.auth.tokens import Reader
 from sendtrail.errors import AwsError, InvalidTokenError
 from sendtrail.log.fallback import WrittenTo
 from sendtrail.tracking.pages import page, preferences
@@ -54,11 +54,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return preferences(sender(), subscribed=subscribed, changed=False)
     form = form_of(event)
     if form.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
-        return choose(event, reader.recipient, subscribed=False, by=ChangedBy.ONE_CLICK)
+        return choose(event, reader, subscribed=False, by=ChangedBy.ONE_CLICK)
     if form.get("subscribed") in _CHOICES:
-        return choose(
-            event, reader.recipient, subscribed=_CHOICES[form["subscribed"]], by=ChangedBy.PAGE
-        )
+        return choose(event, reader, subscribed=_CHOICES[form["subscribed"]], by=ChangedBy.PAGE)
     return page(
         400,
         "Nothing was changed",
@@ -67,11 +65,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def choose(
-    event: dict[str, Any], recipient: Recipient, *, subscribed: bool, by: ChangedBy
+    event: dict[str, Any], reader: Reader, *, subscribed: bool, by: ChangedBy
 ) -> dict[str, Any]:
     """Records a choice, and shows the resulting page."""
     destination = wiring.preferences.choose(
-        recipient, public_request(event), subscribed=subscribed, by=by
+        reader, public_request(event), subscribed=subscribed, by=by
     )
     name = "Resubscribed" if subscribed else "Unsubscribed"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)

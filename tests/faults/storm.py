@@ -231,7 +231,9 @@ def check_events(storm: Storm, sent: Weather) -> None:
         participant_from_item(item) for item in found["Participants"] if item["part"] == "profile"
     ]
     chosen = {
-        each.participant_id: not each.subscribed for each in people if each.subscription_change
+        each.participant_id: not each.gets_communications_at(None)
+        for each in people
+        if each.subscription_change
     }
     storm.expect("subscriptions, by a plain count", chosen, truth.unsubscribed)
 

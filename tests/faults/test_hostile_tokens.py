@@ -16,7 +16,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from sendtrail.auth.sessions import Sessions
 from sendtrail.auth.signing_keys import SigningKeyRing
-from sendtrail.auth.tokens import Cursors, LinkTokens
+from sendtrail.auth.tokens import ClickedLink, Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidCursorError, InvalidTokenError
 from tests.faults.hostile import NASTY, many
@@ -38,7 +38,7 @@ def tokens_by(keys: list[str], who: Recipient = JANE) -> dict[str, str]:
     assert cursor
     return {
         "open": links.open(who, SENT),
-        "click": links.click(who, SENT, 3, LINK),
+        "click": links.click(ClickedLink(who, SENT, 3, 9, LINK)),
         "unsubscribe": links.unsubscribe(who),
         "cursor": cursor,
         "session": sessions.write(sessions.begin(who.participant_id)),

@@ -14,7 +14,7 @@ from local.notifications import EVENTBRIDGE_NAMES, Mail, eventbridge, sns_envelo
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
-from sendtrail.intake.parser import events_of
+from tests.support import ingested
 
 __all__ = ["Weather", "weather"]
 
@@ -76,7 +76,7 @@ def weather(records: int, seed: int) -> Weather:
     del said[originals:]
     chance.shuffle(said)  # and so, late: an event may come hours before the Send of its message
     repeated = chance.choices(said, k=round(records * 0.30))
-    made.events = [event for notification in said for event in events_of(notification)]
+    made.events = [event for notification in said for event in ingested(notification)]
     for notification in said:
         _publish(made, notification, chance)
     for notification in repeated:

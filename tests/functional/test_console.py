@@ -424,7 +424,8 @@ def test_the_trail_is_told_in_words(world: World, admin: Visitor) -> None:
             one.delivery(after(1, 3)),
             one.bounce(after(1, 60), "Transient", "General", **reply),
             one.click(after(1, 90), "javascript:alert(1)", BROWSER),
-            one.click(after(1, 2), "https://a.example/", "Barracuda"),
+            one.click(after(1, 2), "https://a.example/", BROWSER),
+            one.click(after(1, 75), "https://a.example/", "Barracuda"),
             two.send(),
             two.bounce(after(2, 60), "Transient", "MailboxFull", **reply),
         ]
@@ -441,6 +442,7 @@ def test_the_trail_is_told_in_words(world: World, admin: Visitor) -> None:
         assert "Transient" not in labels
         assert "A click without an open is normal" in labels
         assert "Clicked within seconds of sending: a gateway that scans mail" in labels
+        assert "Clicked by a robot" in labels
         assert "<script>alert" not in page["body"]
         assert 'href="javascript:' not in page["body"]
         assert (

@@ -168,10 +168,17 @@ def test_a_file_takes_the_place_of_the_table(sender: Visitor) -> None:
     assert "Zoë" in hidden(page)["recipients"]
     page = sender.upload(f"{PAGE}/look", DRAFT, {"file": ("", b"")})
     assert "As ann reads it" in text_of(page)
-    latin = {"file": ("a.csv", f"{TABLE}\nzoe,,Zo\u00eb".encode("latin-1"))}
-    page = sender.upload(f"{PAGE}/look", DRAFT, latin)
-    assert (page["statusCode"], list(faults(page))) == (422, ["recipients"])
-    assert faults(page)["recipients"].startswith("Line 4 is not UTF-8")
+    rows = f"{TABLE}\nzoe,z@example.com,Zoë"
+    for encoding in ("cp1252", "utf-16"):
+        page = sender.upload(f"{PAGE}/look", DRAFT, {"file": ("a.csv", rows.encode(encoding))})
+        assert "Zoë" in hidden(page)["recipients"]
+    for content, said in [
+        (f"{TABLE}\nzoe,,Zo".encode() + b"\x81", "Line 4 is neither UTF-8 nor Windows-1252"),
+        (b"PK\x03\x04", "This is a workbook"),
+    ]:
+        page = sender.upload(f"{PAGE}/look", DRAFT, {"file": ("a.csv", content)})
+        assert (page["statusCode"], list(faults(page))) == (422, ["recipients"])
+        assert faults(page)["recipients"].startswith(said)
 
 
 @pytest.mark.parametrize(

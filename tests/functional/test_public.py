@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,47 +18,21 @@ from itsdangerous import URLSafeSerializer
 
 from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.auth.tokens import ClickedLink, Cursors, LinkTokens
+from sendtrail.domain.clients import shortened
 from sendtrail.domain.events import Recipient
 from sendtrail.errors import InvalidTokenError
 from sendtrail.log.recovery import unsaved
 from sendtrail.log.serialization import serialize
-from sendtrail.tracking.hits import shortened
 from tests.functional.conftest import Backend
+from tests.functional.reader import FIREFOX, FORM, Reader
 from tests.functional.scripted import Scripted, served
 from tests.functional.sending import NEWS, Post, outbox, people
 from tests.functional.world import Api, World
 from tests.support import load_event
 
 SIMULATOR = "simulator.amazonses.com"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-FORM = "application/x-www-form-urlencoded"
 SENT = "2026-11-20T10:30:00.000Z"
 JANE = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", "news-1")
-
-
-class Reader:
-    """Somebody who has a mail, and a browser."""
-
-    def __init__(self, world: World, html: str = "") -> None:
-        self.world = world
-        self.links = dict(re.findall(r"/([cou])/([^\"']+)", html))
-        self._requests = 0
-
-    def __call__(
-        self, kind: str, token: str | None = None, method: str = "GET", **more: Any
-    ) -> dict[str, Any]:
-        """Makes a request of a public route, each a minute after the other."""
-        event = load_event({"o": "http-open", "c": "http-click", "u": "http-preferences"}[kind])
-        self._requests += 1
-        context = event["requestContext"]
-        context["requestId"] = f"request-{self._requests}"
-        context["timeEpoch"] = int(time.time() * 1000) + 60_000 * self._requests
-        context["http"]["method"] = method
-        event["pathParameters"] = {"token": self.links[kind] if token is None else token}
-        event["headers"] = {"user-agent": FIREFOX, "content-type": FORM} | more.pop("headers", {})
-        event |= more
-        answer: dict[str, Any] = self.world.call("preferences" if kind == "u" else "track", event)
-        return answer
 
 
 @pytest.fixture
@@ -106,15 +79,42 @@ def test_pixels_and_links_are_counted_each_once(post: Post, reader: Reader) -> N
     assert (found["click_count"], found["human_click_count"]) == (2, 1)
     assert found["status"] == "clicked"
     assert [each["url"] for each in found["links"]] == ["https://society.example/a?x=1&y=2"]
-    (click,) = [each for each in found["events"] if each["type"] == "Click"]
+    head, click = sorted(
+        (each for each in found["events"] if each["type"] == "Click"),
+        key=lambda each: each["actor"] == "human",
+    )
+    assert (head["actor"], head["detail"]["request"]) == ("machine", "head")
     assert click["detail"] == {
         "sent_at": click["detail"]["sent_at"],
         "link": "https://society.example/a?x=1&y=2",
         "position": 0,
+        "links": 1,
         "ip": "203.0.113.0",
         "user_agent": FIREFOX,
     }
     assert post.api("/v1/participants/p0")["json"]["last_interaction_at"] == click["at"]
+
+
+def test_a_link_with_a_merge_field_is_one_link_of_its_mailing(post: Post) -> None:
+    """And each reader is led to a page of their own."""
+    html = '<a href="https://society.example/vote?who={{ name }}">Vote</a> and unsubscribe'
+    addresses = [f"success+{number}@{SIMULATOR}" for number in range(3)]
+    said = post.send(recipients=people(*addresses), subject="Vote", html=html)
+    post.run()
+    for mail in outbox(post.world):
+        who = mail["tags"]["participant_id"].replace("p", "N")
+        answer = Reader(post.world, mail["html"])("c")
+        assert answer["headers"]["Location"] == f"https://society.example/vote?who={who}"
+    post.world.fold()
+    figures = post.api(f"/v1/communications/{said['communication_id']}")["json"]
+    (link,) = figures["links"]
+    assert link["url"] == "https://society.example/vote?who={{ name }}"
+    assert (link["clicks"], link["human_clicks"]) == (3, 3)
+    found = message(post.api)
+    assert [each["url"] for each in found["links"]] == [link["url"]]
+    (click,) = [each for each in found["events"] if each["type"] == "Click"]
+    assert click["detail"]["link"] == "https://society.example/vote?who=N0"
+    assert click["detail"]["template_link"] == link["url"]
 
 
 def test_sess_own_opens_of_our_mail_are_in_the_trail_and_in_no_figure(
@@ -150,7 +150,7 @@ def test_a_redirect_leads_where_the_link_led_and_nowhere_else(
 ) -> None:
     """What a header cannot hold is percent-encoded; all else is byte for byte."""
     world = World(moto_backend, monkeypatch)
-    answer = Reader(world)("c", tokens_of(moto_backend).click(JANE, SENT, 0, url))
+    answer = Reader(world)("c", tokens_of(moto_backend).click(ClickedLink(JANE, SENT, 0, 1, url)))
     location = answer["headers"]["Location"]
     assert location.isascii()
     assert location.isprintable()
@@ -274,7 +274,7 @@ def test_newer_keys_sign_and_older_ones_still_verify(post: Post, reader: Reader)
     known = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
     rotated = {"older": [*known["older"], known["newest"]], "newest": "n" * 64}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(rotated))
-    fresh = tokens_of(backend).click(JANE, SENT, 0, "https://society.example/new")
+    fresh = tokens_of(backend).click(ClickedLink(JANE, SENT, 0, 1, "https://society.example/new"))
     assert reader("c", fresh)["statusCode"] == 404
     post.world.function("track").wiring.signing_keys._read_at -= 61
     assert reader("c", fresh)["headers"]["Location"] == "https://society.example/new"
@@ -381,7 +381,7 @@ def test_ten_thousand_spoilt_tokens_are_all_refused() -> None:
                 ALL[chance.choice([name for name in ALL if name != kind])][0],
                 cursor,
                 strangers.open(JANE, SENT),
-                strangers.click(JANE, SENT, 0, LINK),
+                strangers.click(ClickedLink(JANE, SENT, 0, 9, LINK)),
             ]
         )
         if spoilt == token:

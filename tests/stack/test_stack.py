@@ -18,6 +18,7 @@ from sendtrail.intake.parser import events_of
 from tests.oracle import expect
 from tests.stack.conftest import Stack
 from tests.strategies import AGENTS, LINKS
+from tests.support import ingested
 
 NOON = 1_795_170_600_000
 
@@ -135,7 +136,7 @@ def test_a_few_thousand_random_events_equal_the_oracle(stack: Stack) -> None:
     chance = random.Random(7)
     mails = [_mail(number) for number in range(400)]
     said = [_something(chance, mail) for mail in mails for _ in range(chance.randint(1, 8))]
-    events = [event for each in said for event in events_of(each)]
+    events = [event for each in said for event in ingested(each)]
     arriving: list[Any] = [*said, *(said[place] for place in range(0, len(said), 4))]
     arriving += [sns_envelope(json.dumps(each), "again") for each in said[::7]]
     chance.shuffle(arriving)

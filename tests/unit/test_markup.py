@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Sequence
 from html import escape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendtrail.mail.markup import as_text, links, with_links, with_pixel
+from sendtrail.mail.markup import Link, as_text, links, with_links, with_pixel
 
 OUTLOOK = (
     '<!--[if mso]><v:roundrect href="https://a.example/?x=1&amp;y=2" style="height:40px">'
@@ -90,6 +91,11 @@ def found(html: str) -> list[str]:
     return [link.url for link in links(html)]
 
 
+def relinked(html: str, url: Callable[[int], str | None]) -> str:
+    """The HTML with its links leading where is said for their positions."""
+    return with_links(html, lambda links: [url(link.position) for link in links])
+
+
 @pytest.mark.parametrize(
     "tag",
     [
@@ -137,7 +143,7 @@ def test_a_link_is_found_however_it_is_written(tag: str) -> None:
 def test_what_is_no_link_is_left_out(html: str) -> None:
     """Other schemes, other tags, comments, scripts, and what its author does not want tracked."""
     assert found(html) == []
-    assert with_links(html, lambda _, __, ___: "https://t.example/") == html
+    assert relinked(html, lambda _: "https://t.example/") == html
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,7 @@ def test_outlooks_buttons_are_links_too() -> None:
         "https://a.example/?x=1&y=2",
         "http://last.example",
     ]
-    changed = with_links(html, lambda position, _, __: f"https://t.example/{position}?a&b")
+    changed = relinked(html, lambda position: f"https://t.example/{position}?a&b")
     assert '<v:roundrect href="https://t.example/1?a&amp;b" style="height:40px">' in changed
     assert found(changed) == [f"https://t.example/{position}?a&b" for position in range(3)]
 
@@ -179,20 +185,16 @@ def test_a_bare_end_of_a_condition_hides_no_link() -> None:
 def test_only_what_is_replaced_changes() -> None:
     """Other attributes, quotes and links stay byte for byte."""
     html = "<A b=1 HREF='http://a.example' C = \"d'\" href=no checked>x</A> <a href=http://b.example/>y"
-    changed = with_links(
-        html, lambda position, _, __: "http://t.example/'\"" if position == 0 else None
-    )
+    changed = relinked(html, lambda position: "http://t.example/'\"" if position == 0 else None)
     assert changed == html.replace("http://a.example", "http://t.example/&#x27;&quot;")
-    changed = with_links(
-        html, lambda position, _, __: "http://t.example" if position == 1 else None
-    )
+    changed = relinked(html, lambda position: "http://t.example" if position == 1 else None)
     assert changed == html.replace("http://b.example/", '"http://t.example"')
 
 
 @given(pages | st.text())
 def test_nothing_changes_where_nothing_is_replaced(html: str) -> None:
     """For any text whatever."""
-    assert with_links(html, lambda _, __, ___: None) == html
+    assert relinked(html, lambda _: None) == html
 
 
 @given(pages, urls)
@@ -201,10 +203,9 @@ def test_what_is_replaced_can_be_read_back(html: str, url: str) -> None:
     before = found(html)
     seen: list[tuple[int, str]] = []
 
-    def replace(position: int, count: int, old: str) -> str:
-        assert count == len(before)
-        seen.append((position, old))
-        return url
+    def replace(links: Sequence[Link]) -> list[str]:
+        seen.extend((link.position, link.url) for link in links)
+        return [url] * len(links)
 
     assert found(with_links(html, replace)) == [url] * len(before)
     assert seen == list(enumerate(before))
@@ -259,7 +260,7 @@ def test_ses_own_switch_keeps_a_link_from_being_tracked() -> None:
         '<a href="https://c.example/">ses:no-track</a>'
     )
     assert found(html) == ["https://c.example/"]
-    assert with_links(html, lambda position, *_: f"https://t.example/{position}") == (
+    assert relinked(html, lambda position: f"https://t.example/{position}") == (
         '<a href="https://a.example/">a</a>'
         "<a href=https://b.example/>b</a>"
         '<a href="https://t.example/0">ses:no-track</a>'

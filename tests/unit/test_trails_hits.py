@@ -183,7 +183,7 @@ def test_who_unsubscribes_undoes_it_and_unsubscribes_within_a_minute_is_unsubscr
             pipeline.deliver()
     pipeline.deliver()
     assert message_of(pipeline).unsubscribed_at == at(620)
-    assert not profile(pipeline).subscribed
+    assert not profile(pipeline).gets_communications_at(None)
     counts = pipeline.tables()["communications"]["news"].counts
     assert counts["unsubscribed"] == 1
 
@@ -195,7 +195,7 @@ def test_choices_cannot_fill_the_log_either() -> None:
         pipeline.log.append([chosen(600 + number / 20, subscribed=bool(number % 2))])
     assert len(slots(pipeline)) == 2
     pipeline.deliver()
-    assert profile(pipeline).subscribed
+    assert profile(pipeline).gets_communications_at(None)
     assert message_of(pipeline).unsubscribed_at is None
 
 

@@ -15,8 +15,8 @@ from sendtrail.domain.communication import Counters, counters_of
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.hits import HITS, is_slotted, sent_at_of
 from sendtrail.domain.ids import normal_address, sent_time
-from sendtrail.domain.message import Message, SubscriptionChange
-from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.message import Message
+from sendtrail.domain.subscriptions import SubscriptionChange, change_of
 from sendtrail.domain.suppression import Suppression, fold_suppression
 from sendtrail.domain.times import epoch_ms, from_epoch_ms
 from sendtrail.errors import AwsError
@@ -152,7 +152,12 @@ def check(pipeline: Pipeline, events: list[Event]) -> None:
     items = pipeline.db.items("Participants")
     profiles = [participant_from_item(item) for item in items if item["part"] == "profile"]
     assert {
-        each.participant_id: (each.first_seen_at, each.measured_since, each.subscription_change)
+        each.participant_id: (
+            each.first_seen_at,
+            each.measured_since,
+            each.subscription_change,
+            each.choice_there,
+        )
         for each in profiles
     } == people
     uses = [address_use_from_item(item) for item in items if item["part"] != "profile"]
@@ -183,6 +188,7 @@ def people_of(
     seen: dict[str, list[str]] = defaultdict(list)
     measured: dict[str, list[str]] = defaultdict(list)
     chosen: dict[str, list[SubscriptionChange]] = defaultdict(list)
+    there: dict[str, list[SubscriptionChange]] = defaultdict(list)
     used: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (who, message_id), message in messages.items():
         if message.address:
@@ -191,9 +197,11 @@ def people_of(
         who = event.participant_id
         if event.address and (sent_at := messages[who, event.message_id].sent_at):
             used[who, normal_address(event.address)].append(sent_at)
-        if event.type is EventType.SUBSCRIPTION:
+        if change := change_of(event):
             seen[who] += [sent_time(event.message_id)]
-            chosen[who].append(SubscriptionChange(event.at, unsubscribes(event.detail)))
+            chosen[who].append(change)
+            for placeholder in change.placeholders:
+                there[placeholder].append(change)
         if event.type in HITS:
             measured[who].append(sent_at_of(event))
     profiles = {
@@ -201,8 +209,9 @@ def people_of(
             min(seen[who], default=None),
             min(measured[who], default=None),
             max(chosen[who], key=lambda each: each.rank, default=None),
+            max(there[who], key=lambda each: each.rank, default=None),
         )
-        for who in seen.keys() | measured.keys()
+        for who in seen.keys() | measured.keys() | there.keys()
     }
     return profiles, {key: min(times) for key, times in used.items()}
 

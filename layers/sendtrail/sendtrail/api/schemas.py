@@ -137,8 +137,12 @@ class Participant(BaseModel):
     """A participant, with the address to write to."""
 
     participant_id: str
-    subscribed: bool
+    subscribed: bool = Field(description="They get communications at this address")
     subscription_changed_at: Time | None
+    subscription_changed_by: str | None = Field(
+        description="The participant whose choice that is; another one, if they chose at the same "
+        "address"
+    )
     last_interaction_at: Time | None
     inactive_since: Time | None
     first_seen_at: Time | None

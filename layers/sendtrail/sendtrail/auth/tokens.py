@@ -84,7 +84,8 @@ class ClickedLink:
     Attributes:
         sent_at: when the message was rendered, right before it was sent.
         position: the link's position in the message, from 0.
-        links: how many links the message has.
+        links: how many links the message has that are tracked.
+        template_link: as it is written in the template, if it has merge fields.
     """
 
     recipient: Recipient
@@ -92,6 +93,7 @@ class ClickedLink:
     position: int
     links: int
     url: str
+    template_link: str | None = None
 
 
 class LinkTokens:
@@ -110,7 +112,9 @@ class LinkTokens:
 
     def click(self, link: ClickedLink) -> str:
         """The token for a link."""
-        place = [link.position, link.links, link.url]
+        place: list[Any] = [link.position, link.links, link.url]
+        if link.template_link is not None:
+            place.append(link.template_link)
         return self._click.sign([*_ids(link.recipient), epoch_ms(link.sent_at), *place])
 
     def unsubscribe(self, recipient: Recipient) -> str:
@@ -133,8 +137,9 @@ class LinkTokens:
         Raises:
             InvalidTokenError: it is not validly signed for this purpose.
         """
-        *ids, sent_ms, position, links, url = self._click.verify(token)
-        return ClickedLink(Recipient(*ids), from_epoch_ms(sent_ms), position, links, url)
+        message_id, participant_id, communication_id, sent_ms, *place = self._click.verify(token)
+        recipient = Recipient(message_id, participant_id, communication_id)
+        return ClickedLink(recipient, from_epoch_ms(sent_ms), *place)
 
     def read_unsubscribe(self, token: str) -> Reader:
         """The content of an unsubscribe token.

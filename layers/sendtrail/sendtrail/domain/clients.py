@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from sendtrail.domain.hits import NETWORK
+from sendtrail.domain.events import Event
+from sendtrail.domain.hits import HITS, NETWORK
 from sendtrail.domain.networks import network_of
 
-__all__ = ["address_kept", "shortened"]
+__all__ = ["address_kept", "as_kept", "shortened"]
 
 _KEPT_BITS: Final = {4: 24, 6: 48}
 
@@ -23,6 +25,14 @@ def address_kept(ip: str, *, whole: bool) -> Mapping[str, Any]:
     """
     kept = {"ip": ip if whole else shortened(ip), NETWORK: network_of(ip)}
     return {name: value for name, value in kept.items() if value}
+
+
+def as_kept(event: Event, *, whole: bool) -> Event:
+    """An event as SES tells it, with what is kept of its client's address, if it is a hit."""
+    if event.type not in HITS or "ip" not in event.detail:
+        return event
+    detail = {name: value for name, value in event.detail.items() if name != "ip"}
+    return replace(event, detail={**detail, **address_kept(event.detail["ip"], whole=whole)})
 
 
 def shortened(ip: str) -> str:

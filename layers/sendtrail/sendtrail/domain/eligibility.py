@@ -26,7 +26,8 @@ class Ineligible:
 
     Attributes:
         evidence: for a suppression ``at``, ``message_id``, ``participant_id``, ``diagnostic``; for
-            a participant who unsubscribed ``at``; for an inactive one ``at`` and
+            a participant who unsubscribed ``at``, and ``participant_id`` if another one did who
+            has the address; for an inactive one ``at`` and
             ``last_active_at``; for an invalid address ``diagnostic``.
     """
 
@@ -42,6 +43,7 @@ class Ineligible:
 def check_eligibility(
     *,
     participant: Participant,
+    placeholder: Participant | None,
     suppression: Suppression | None,
     of_communication: bool,
 ) -> Ineligible | None:
@@ -51,7 +53,7 @@ def check_eligibility(
     to communications only, not to direct messages.
 
     Args:
-        participant: joined with the placeholder participant of the address.
+        placeholder: the placeholder participant of the address; None if nothing is known of it.
         suppression: the address's, if there is one.
         of_communication: whether the message belongs to a communication.
     """
@@ -68,12 +70,17 @@ def check_eligibility(
         )
     if not of_communication:
         return None
-    subscription_change = participant.subscription_change
-    if subscription_change and subscription_change.unsubscribed:
-        return Ineligible(DropReason.UNSUBSCRIBED, {"at": subscription_change.at})
-    if participant.inactive_since:
+    choice = participant.choice_at(placeholder)
+    if choice and choice.unsubscribed:
+        evidence = {"at": choice.at}
+        if choice.participant_id not in (participant.participant_id, ""):
+            evidence["participant_id"] = choice.participant_id
+        return Ineligible(DropReason.UNSUBSCRIBED, evidence)
+    # They may have interacted through mail that named only the address.
+    known = participant.joined(placeholder) if placeholder else participant
+    if known.inactive_since:
         return Ineligible(
             DropReason.INACTIVE,
-            {"at": participant.inactive_since, "last_active_at": participant.active_at},
+            {"at": known.inactive_since, "last_active_at": known.active_at},
         )
     return None

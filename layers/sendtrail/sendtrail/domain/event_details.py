@@ -107,6 +107,7 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
     EventType.CLICK: {
         "sent_at": "when the message was sent, by the link's token",
         "link": "the URL that was followed",
+        "template_link": "the link as the template has it, if that has merge fields",
         "position": "which link of the message, from 0",
         "links": "of how many that we track",
         **_CLIENT,
@@ -124,6 +125,7 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
     EventType.SUBSCRIPTION: {
         "subscribed": "whether they want communications",
         "by": "`one-click` or `page`, where a reader chose; absent where staff did",
+        "placeholders": "of the addresses that it concerns, their placeholder participants",
     },
     EventType.INACTIVATED: {"last_active_at": "from when the years of silence are counted"},
     EventType.ADDRESS_REGISTERED: {},

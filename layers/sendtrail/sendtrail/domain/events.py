@@ -6,7 +6,7 @@ part. Writing an event is therefore idempotent, by whichever route it arrives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -231,8 +231,18 @@ class Event:
         )
 
     @classmethod
-    def subscription(cls, participant_id: str, at: Timestamp, subscribed: bool) -> Event:
-        """Staff recorded whether a participant wants communications."""
+    def subscription(
+        cls,
+        participant_id: str,
+        at: Timestamp,
+        subscribed: bool,
+        placeholders: Sequence[str] = (),
+    ) -> Event:
+        """Staff recorded whether a participant wants communications.
+
+        Args:
+            placeholders: the placeholder participants of the addresses that it concerns.
+        """
         return cls(
             message_id=participant_trail(participant_id),
             type=EventType.SUBSCRIPTION,
@@ -240,7 +250,7 @@ class Event:
             identity=digest(participant_id, str(subscribed)),
             participant_id=participant_id,
             source=Source.OWN,
-            detail={"subscribed": subscribed},
+            detail={"subscribed": subscribed, "placeholders": list(placeholders)},
         )
 
     @classmethod

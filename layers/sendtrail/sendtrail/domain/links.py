@@ -9,11 +9,11 @@ among the smallest of any subset, is therefore never evicted, and its count is c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sendtrail.domain.ids import digest
 
-__all__ = ["MAX_LINKS", "OTHER_LINKS", "kept", "link_key", "shown_url"]
+__all__ = ["MAX_LINKS", "OTHER_LINKS", "counted_link", "kept", "link_key", "shown_url"]
 
 MAX_LINKS: Final = 50
 _MAX_SHOWN: Final = 1_000
@@ -21,6 +21,16 @@ OTHER_LINKS: Final = "~"
 """The key of all other links together; it sorts after every hex key."""
 
 _T = TypeVar("_T")
+
+
+def counted_link(detail: Mapping[str, Any]) -> str:
+    """By what a click is counted: the link as the template has it, where each reader's URL is
+    another; else its URL.
+
+    Args:
+        detail: of the click.
+    """
+    return str(detail.get("template_link") or detail.get("link") or "")
 
 
 def link_key(url: str) -> str:

@@ -22,12 +22,11 @@ from sendtrail.domain.bounces import (
 )
 from sendtrail.domain.events import Event, EventType, Source
 from sendtrail.domain.judgement import Judgement
-from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.subscriptions import SubscriptionChange, unsubscribes
 from sendtrail.domain.times import Timestamp, earliest, latest
 
 __all__ = [
     "PROBLEMS",
-    "SubscriptionChange",
     "Drop",
     "DropReason",
     "Engagement",
@@ -91,19 +90,6 @@ class Drop:
     def rank(self) -> tuple[str, str]:
         """Orders drops; the least, the earliest, is kept."""
         return (self.at, self.reason)
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionChange:
-    """A participant's choice: to unsubscribe, or to subscribe again."""
-
-    at: Timestamp
-    unsubscribed: bool
-
-    @property
-    def rank(self) -> tuple[str, bool]:
-        """Orders changes; the greatest holds: the latest, of simultaneous ones the unsubscribe."""
-        return (self.at, self.unsubscribed)
 
 
 @dataclass(frozen=True, slots=True)

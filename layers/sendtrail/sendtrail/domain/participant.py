@@ -11,8 +11,7 @@ from typing import Final
 
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import normal_address, sent_time
-from sendtrail.domain.message import SubscriptionChange
-from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.subscriptions import SubscriptionChange, change_of
 from sendtrail.domain.times import Timestamp, earliest, latest
 
 __all__ = [
@@ -56,7 +55,8 @@ class Participant:
             (it was tracked, or a hit was observed); without one, their silence means nothing.
         last_interaction_at: the last transaction or change of subscription, or open or click by a
             person that mattered: it ended an inactivity, or the sweep found it.
-        subscription_change: the latest change of subscription.
+        subscription_change: their latest choice.
+        choice_there: of a placeholder participant, the latest choice at its address, by anyone.
         inactivity: the sweep's latest finding; holds only until the next interaction.
         linked_to: of a placeholder participant, the participants to whom its address is
             registered; they are credited with what happens there.
@@ -67,13 +67,36 @@ class Participant:
     measured_since: Timestamp | None = None
     last_interaction_at: Timestamp | None = None
     subscription_change: SubscriptionChange | None = None
+    choice_there: SubscriptionChange | None = None
     inactivity: Inactivity | None = None
     linked_to: frozenset[str] = field(default_factory=frozenset)
 
-    @property
-    def subscribed(self) -> bool:
-        """Whether they want communications: yes, unless they have unsubscribed."""
-        return not (self.subscription_change and self.subscription_change.unsubscribed)
+    def choice_at(self, placeholder: Participant | None) -> SubscriptionChange | None:
+        """The choice by which they get communications at an address, or do not; None if nobody
+        made one.
+
+        Their own and that of the address are the same person's, or about the same address: then
+        the later one holds. Otherwise either keeps communications away.
+
+        Args:
+            placeholder: the address's; None if nothing is known of it.
+        """
+        own, there = self.subscription_change, placeholder.choice_there if placeholder else None
+        if own is None or placeholder is None or there is None:
+            return own or there
+        related = there.participant_id == self.participant_id
+        if related or placeholder.participant_id in own.placeholders:
+            return max(own, there, key=lambda change: change.rank)
+        return max(own, there, key=lambda change: (change.unsubscribed, change.rank))
+
+    def gets_communications_at(self, placeholder: Participant | None) -> bool:
+        """Whether they want communications at an address: yes, unless a choice says otherwise.
+
+        Args:
+            placeholder: as of `choice_at`.
+        """
+        choice = self.choice_at(placeholder)
+        return not (choice and choice.unsubscribed)
 
     @property
     def inactive_since(self) -> Timestamp | None:
@@ -112,7 +135,9 @@ class Participant:
         return replace(self, last_interaction_at=latest(self.last_interaction_at, at))
 
     def joined(self, other: Participant) -> Participant:
-        """This participant, merged with what is known of `other`."""
+        """This participant, merged with what is known of `other`, but for `choice_there`, which is
+        of an address.
+        """
         return replace(
             self,
             first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
@@ -167,17 +192,22 @@ _INTERACTIONS: Final = frozenset({EventType.INTERACTION, EventType.SUBSCRIPTION}
 
 
 def fold_participant(participant: Participant, event: Event) -> Participant:
-    """The participant with `event` applied."""
+    """The participant with `event` applied: theirs, or a choice at their address, if they are a
+    placeholder participant.
+    """
+    change = change_of(event)
+    if change and participant.participant_id in change.placeholders:
+        there = _later(participant.choice_there, change)
+        participant = replace(participant, choice_there=there)
+    if participant.participant_id != event.participant_id:
+        return participant
     changed = replace(
         participant,
         first_seen_at=earliest(participant.first_seen_at, _seen_at(event)),
         measured_since=earliest(participant.measured_since, _measured_since(event)),
     )
-    if event.type is EventType.SUBSCRIPTION:
-        subscription_change = SubscriptionChange(event.at, unsubscribes(event.detail))
-        changed = replace(
-            changed, subscription_change=_later(changed.subscription_change, subscription_change)
-        )
+    if change:
+        changed = replace(changed, subscription_change=_later(changed.subscription_change, change))
     if event.type is EventType.INACTIVATED:
         found = Inactivity(event.at, event.detail["last_active_at"])
         changed = replace(changed, inactivity=_greater(changed.inactivity, found))

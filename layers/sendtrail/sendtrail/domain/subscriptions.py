@@ -1,11 +1,52 @@
-"""What a Subscription event means for the participant."""
+"""Subscriptions: readers' choices whether to get communications.
+
+A choice is its participant's, and that of the address at which it was made: whoever else is written
+to there gets no communications either. In the log an address of a choice stands as its placeholder
+participant, which does not depend on capitals, and which tells nobody the address.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["unsubscribes"]
+from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.ids import participant_of_address
+from sendtrail.domain.times import Timestamp
+
+__all__ = ["SubscriptionChange", "change_of", "unsubscribes"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChange:
+    """A choice: to unsubscribe, or to subscribe again.
+
+    Attributes:
+        participant_id: who made it.
+        placeholders: of the addresses that it concerns, sorted. None, in choices of messages.
+    """
+
+    at: Timestamp
+    unsubscribed: bool
+    participant_id: str = ""
+    placeholders: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> tuple[str, bool, str, tuple[str, ...]]:
+        """Orders changes; the greatest holds: the latest, of simultaneous ones the unsubscribe."""
+        return (self.at, self.unsubscribed, self.participant_id, self.placeholders)
+
+
+def change_of(event: Event) -> SubscriptionChange | None:
+    """The choice that an event tells; None if it tells none."""
+    if event.type is not EventType.SUBSCRIPTION:
+        return None
+    placeholders = set(event.detail.get("placeholders") or ())
+    if event.address:
+        placeholders.add(participant_of_address(event.address))
+    chosen = unsubscribes(event.detail)
+    return SubscriptionChange(event.at, chosen, event.participant_id, tuple(sorted(placeholders)))
 
 
 def unsubscribes(detail: Mapping[str, Any]) -> bool:

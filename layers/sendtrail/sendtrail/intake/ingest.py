@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sendtrail.domain.clients import address_kept
+from sendtrail.domain.clients import as_kept
 from sendtrail.domain.events import Event
-from sendtrail.domain.hits import HITS
 from sendtrail.errors import AwsError, IgnoredRecordError, RejectedRecordError
 from sendtrail.intake.envelopes import notifications
 from sendtrail.intake.parser import UNKNOWN_FIELDS, events_of
@@ -47,19 +46,10 @@ def _events(payload: Payload, *, whole_ip_addresses: bool) -> list[Event]:
     if isinstance(payload, str) and is_serialized_event(payload):
         return [deserialize(payload)]
     return [
-        _as_kept(event, whole_ip_addresses=whole_ip_addresses)
+        as_kept(event, whole=whole_ip_addresses)
         for each in notifications(payload)
         for event in events_of(each)
     ]
-
-
-def _as_kept(event: Event, *, whole_ip_addresses: bool) -> Event:
-    """The event with what is kept of a client's address, as our own routes keep it."""
-    if event.type not in HITS or "ip" not in event.detail:
-        return event
-    detail = {name: value for name, value in event.detail.items() if name != "ip"}
-    kept = address_kept(event.detail["ip"], whole=whole_ip_addresses)
-    return replace(event, detail={**detail, **kept})
 
 
 class Ingest:

@@ -88,8 +88,10 @@ def _is_fact(name: str, value: Any) -> bool:
     """
     if name == "sent_at":
         return bool(parse(value) == value)
-    if name == "position":
+    if name in ("position", "links"):
         return type(value) is int and 0 <= value < 10**9
+    if name == "placeholders":
+        return isinstance(value, list) and all(map(is_participant_id, value))
     if name == "subscribed":
         return isinstance(value, bool)
     return bool(name) and isinstance(value, str) and len(value.encode()) <= _MAX_TEXT

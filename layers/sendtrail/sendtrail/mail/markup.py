@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-__all__ = ["Attribute", "Link", "Scanner", "as_text", "links", "with_links", "with_pixel"]
+__all__ = ["Attribute", "Link", "Scanner", "as_text", "hrefs", "links", "with_links", "with_pixel"]
 
 _SPACE = "\t\n\f\r "
 _C0_AND_SPACE = "".join(map(chr, range(0x21)))
@@ -195,20 +195,27 @@ def links(html: str) -> list[Link]:
     return [Link(position, _url(attribute)) for position, attribute in enumerate(_hrefs(html))]
 
 
-def with_links(html: str, replace: Callable[[int, int, str], str | None]) -> str:
+def hrefs(html: str) -> list[str]:
+    """What stands where links lead, wherever that is, as a browser reads it: also where it is
+    merely a template's field. Not those that are not tracked, as of `links`.
+    """
+    return [_url(attribute) for attribute in _hrefs(html, re.compile(""))]
+
+
+def with_links(html: str, replace: Callable[[Sequence[Link]], Sequence[str | None]]) -> str:
     """The HTML with each link leading where `replace` says.
 
     Args:
         html: a mail.
-        replace: is given a link's position, the number of links, and its URL, as of `links`, and
-            returns the new URL, or None to leave the link as it is, byte for byte.
+        replace: is given the links, as of `links`, and returns for each its new URL, or None to
+            leave it as it is, byte for byte.
 
     Whatever is replaced, ``ses:no-track`` is taken out of links, as SES takes it out.
     """
     attributes = _hrefs(html)
     edits: list[tuple[int, int, str]] = [(start, end, "") for start, end in _switches(html)]
-    for position, attribute in enumerate(attributes):
-        url = replace(position, len(attributes), _url(attribute))
+    found = [Link(position, _url(attribute)) for position, attribute in enumerate(attributes)]
+    for attribute, url in zip(attributes, replace(found), strict=True):
         if url is not None:
             value = escape(url) if attribute.quoted else f'"{escape(url)}"'
             edits.append((attribute.start, attribute.end, value))
@@ -306,8 +313,8 @@ def _as_browsers_read(value: str) -> str:
     return f"{found[1]}{host}{url[found.end() :]}"
 
 
-def _hrefs(html: str) -> list[Attribute]:
-    scanner = _Hrefs(html)
+def _hrefs(html: str, wanted: re.Pattern[str] = _WEB) -> list[Attribute]:
+    scanner = _Hrefs(html, wanted)
     scanner.scan()
     return scanner.found
 
@@ -318,10 +325,11 @@ SES email sending metrics FAQs")."""
 
 
 class _Hrefs(Scanner):
-    """Collects the attributes that hold web links."""
+    """Collects the attributes that hold links."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, wanted: re.Pattern[str] = _WEB) -> None:
         super().__init__(source)
+        self._wanted = wanted
         self.found: list[Attribute] = []
 
     def on_start(self, tag: str, start: int, end: int) -> None:
@@ -329,7 +337,7 @@ class _Hrefs(Scanner):
             return
         attributes = {each.name: each for each in self.attributes(start, end)}
         href, track = attributes.get("href"), attributes.get("data-track")
-        if href is None or not _WEB.match(_url(href)):
+        if href is None or not self._wanted.match(_url(href)):
             return
         off = track is not None and track.value.strip().lower() == "off"
         if not off and _NO_TRACK not in attributes:
@@ -341,7 +349,7 @@ class _Hrefs(Scanner):
             inner = condition.end()
             self.found += (
                 Attribute(each.name, each.value, each.start + inner, each.end + inner, each.quoted)
-                for each in _hrefs(self.source[inner:end])
+                for each in _hrefs(self.source[inner:end], self._wanted)
             )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sendtrail.errors import InvalidInputError, InvalidTemplateError, Problem
 from sendtrail.mail import markup
+from sendtrail.mail.template_links import TemplateLinks
 
 __all__ = ["BUILT_IN", "Body", "Rendered", "Template", "check"]
 
@@ -61,7 +62,7 @@ class Template:
             the parts are larger than 300,000 bytes together.
     """
 
-    __slots__ = ("_html", "_subject", "_text", "fields")
+    __slots__ = ("_html", "_links", "_subject", "_text", "fields")
 
     def __init__(self, body: Body) -> None:
         from sendtrail.mail.dialect import Part  # only where it is needed: it takes some 0.1 s
@@ -81,12 +82,17 @@ class Template:
         self._subject = parts["subject"]
         self._html = parts.get("html")
         self._text = parts.get("text")
+        self._links = TemplateLinks(sources["html"])
         self.fields: Final = frozenset().union(*(part.names for part in parts.values())) - BUILT_IN
 
     @property
     def has_text(self) -> bool:
         """Whether the mail's text is its author's own, and not made of the page."""
         return self._text is not None
+
+    def link_of(self, url: str) -> str | None:
+        """The link, as it is written here, that became a URL; None if the URL is."""
+        return self._links.of(url)
 
     def render(self, data: Mapping[str, Any], *, make_text: bool = True) -> Rendered:
         """The mail for one recipient.

@@ -27,7 +27,7 @@ from sendtrail.projections.items import (
     suppression_from_item,
 )
 
-__all__ = ["NEWEST", "Directory"]
+__all__ = ["NEWEST", "Directory", "address_of"]
 
 NEWEST: Final = 100
 """How many of a participant's messages are looked at for when they last did something."""
@@ -67,6 +67,13 @@ class Directory:
         if len(uses) > 1 and not any(use.registered_at for use in uses):
             uses = self.with_last_use(uses)
         return current_address(uses)
+
+    def address_of_choices(self, participant_id: str) -> str | None:
+        """The address that a participant's choice concerns which names none: their current one, or
+        else that of their newest message, which was not sent; None if they never had one.
+        """
+        use = self.address_to_write_to(participant_id)
+        return use.address if use else address_of(self.newest_messages(participant_id))
 
     def with_last_use(
         self, uses: Sequence[AddressUse], newest: Iterable[Message] | None = None
@@ -117,6 +124,21 @@ class Directory:
             {"participant_id": each, "part": PROFILE} for each in dict.fromkeys(participant_ids)
         ]
         return [participant_from_item(each) for each in self._db.get_all(self._participants, keys)]
+
+    def concerned(self, participant_id: str, placeholder: str, *, subscribed: bool) -> list[str]:
+        """The placeholder participants of the addresses that a participant's choice concerns: that
+        at which it is made; and, if it undoes one, those at which they made that one. One request,
+        and another for those.
+        """
+        found = {placeholder}
+        if subscribed:
+            for person in self.profiles([participant_id]):
+                own = person.subscription_change
+                for other in self.profiles(own.placeholders) if own and own.unsubscribed else ():
+                    there = other.choice_there
+                    if there and there.participant_id in (participant_id, other.participant_id):
+                        found.add(other.participant_id)
+        return sorted(filter(None, found))
 
     def lookup(
         self, participant_ids: Iterable[str], addresses: Iterable[str]
@@ -178,6 +200,22 @@ class Directory:
         uses = self.with_last_use([each for each in found if each])
         return uses, keys[-1] if more and keys else None
 
+    def at_address(self, address: str) -> tuple[Participant | None, Suppression | None]:
+        """What is known of an address: its placeholder participant, and its suppression if that
+        holds; in one request.
+        """
+        placeholder = {"participant_id": participant_of_address(address), "part": PROFILE}
+        found = self._db.get_from(
+            {
+                self._participants: [placeholder],
+                self._suppressions: [{"address": normal_address(address)}],
+            }
+        )
+        people = [participant_from_item(item) for item in found[self._participants]]
+        suppressions = map(suppression_from_item, found[self._suppressions])
+        holding = next((each for each in suppressions if each.reason), None)
+        return (people[0] if people else None), holding
+
     def suppression(self, address: str) -> Suppression | None:
         """The suppression of an address; None if it may be mailed."""
         return self.suppressions_of([address]).get(normal_address(address))
@@ -187,3 +225,8 @@ class Directory:
         keys = [{"address": each} for each in sorted({normal_address(one) for one in addresses})]
         found = map(suppression_from_item, self._db.get_all(self._suppressions, keys))
         return {each.address: each for each in found if each.reason}
+
+
+def address_of(newest: Iterable[Message]) -> str | None:
+    """The address of the newest message that has one."""
+    return next((message.address for message in newest if message.address), None)

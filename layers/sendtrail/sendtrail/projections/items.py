@@ -22,8 +22,9 @@ from sendtrail.domain.events import Event, Source, SuppressionReason
 from sendtrail.domain.hits import Bucket
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.judgement import NO_HITS, HitTotals, Judgement
-from sendtrail.domain.message import Engagement, Message, SubscriptionChange, fold
+from sendtrail.domain.message import Engagement, Message, fold
 from sendtrail.domain.participant import AddressUse, Inactivity, Participant
+from sendtrail.domain.subscriptions import SubscriptionChange
 from sendtrail.domain.suppression import Evidence, Suppression
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, latest
 from sendtrail.log.items import TrailRow
@@ -289,6 +290,8 @@ def problem_part(message: Message) -> str:
 
 # --- participants ----------------------------------------------------------------------------
 
+_CHOICES: Final = ("subscription_change", "choice_there")
+
 
 def address_part(address: str) -> str:
     """The sort key of an address in a participant's history."""
@@ -308,8 +311,9 @@ def activity_key(day: str, shard: int) -> str:
 def participant_to_item(participant: Participant) -> Item:
     """The profile as an item; in the index ``by_activity_day`` until it is marked inactive."""
     item = _present(_fields(participant))
-    if participant.subscription_change:
-        item["subscription_change"] = _fields(participant.subscription_change)
+    for name in _CHOICES:
+        if choice := getattr(participant, name):
+            item[name] = _fields(choice)
     if participant.inactivity:
         item["inactivity"] = _fields(participant.inactivity)
     if participant.active_at and not participant.inactive_since:
@@ -320,8 +324,10 @@ def participant_to_item(participant: Participant) -> Item:
 def participant_from_item(item: Mapping[str, Any]) -> Participant:
     """The participant in a profile's item."""
     values = {field.name: item[field.name] for field in fields(Participant) if field.name in item}
-    if "subscription_change" in item:
-        values["subscription_change"] = SubscriptionChange(**item["subscription_change"])
+    for name in _CHOICES:
+        if choice := item.get(name):
+            placeholders = tuple(choice["placeholders"])
+            values[name] = SubscriptionChange(**choice | {"placeholders": placeholders})
     if "inactivity" in item:
         values["inactivity"] = Inactivity(**item["inactivity"])
     return Participant(**values | {"linked_to": frozenset(item.get("linked_to") or ())})

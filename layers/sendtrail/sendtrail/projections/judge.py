@@ -16,9 +16,8 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import CHOICES, HITS, Bucket, bucket_of
 from sendtrail.domain.judgement import MAX_JUDGED, Judgement, judge
-from sendtrail.domain.links import OTHER_LINKS, link_key, shown_url
-from sendtrail.domain.message import SubscriptionChange
-from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.domain.links import OTHER_LINKS, counted_link, link_key, shown_url
+from sendtrail.domain.subscriptions import SubscriptionChange, unsubscribes
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError, ThrottledError
 from sendtrail.log.elements import least, shared
@@ -190,7 +189,7 @@ class Judge:
         urls = {
             link_key(url): url
             for hit in hits
-            if hit.type is EventType.CLICK and (url := hit.detail.get("link") or "")
+            if hit.type is EventType.CLICK and (url := counted_link(hit.detail))
         }
         for key in sorted(new & urls.keys()):
             self._note_link(communication_id, key, shown_url(urls[key]))

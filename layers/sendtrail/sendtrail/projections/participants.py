@@ -22,6 +22,7 @@ from sendtrail.domain.participant import (
     fold_address,
     fold_participant,
 )
+from sendtrail.domain.subscriptions import change_of
 from sendtrail.domain.suppression import Suppression, bears_on_suppression, fold_suppression
 from sendtrail.domain.times import Timestamp
 from sendtrail.projections.items import (
@@ -213,6 +214,10 @@ class ParticipantProjection:
         for event in events:
             if _is_somebodys(event):
                 mine.setdefault(event.participant_id, []).append(event)
+            change = change_of(event)
+            for placeholder in change.placeholders if change else ():
+                if placeholder != event.participant_id:
+                    mine.setdefault(placeholder, []).append(event)
             if event.type is EventType.ADDRESS_REGISTERED and event.address:
                 placeholder = participant_of_address(event.address)
                 if placeholder != event.participant_id:

@@ -10,12 +10,13 @@ from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import HITS
 from sendtrail.domain.ids import message_id_bounds, participant_of_address
 from sendtrail.domain.judgement import verdicts
-from sendtrail.domain.links import link_key, shown_url
+from sendtrail.domain.links import counted_link, link_key, shown_url
 from sendtrail.domain.message import Message, Status
 from sendtrail.domain.participant import AddressUse, Participant, current_address
+from sendtrail.domain.suppression import Suppression
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import NotFoundError
-from sendtrail.projections.directory import Directory
+from sendtrail.projections.directory import Directory, address_of
 from sendtrail.reading import queries
 from sendtrail.reading.views import (
     address_view,
@@ -72,7 +73,7 @@ class History:
         return self._profile(known, uses, self._newest(participant_id, uses))
 
     def addresses(self, participant_id: str) -> tuple[View, list[View]]:
-        """A participant, and the history of their addresses, latest used first; two requests, and
+        """A participant, and the history of their addresses, latest used first; three requests, and
         one for each partition of their messages.
 
         Raises:
@@ -87,8 +88,8 @@ class History:
         views = [
             address_view(use, suppressions.get(use.normal), current=use is current) for use in uses
         ]
-        suppression = suppressions.get(current.normal) if current else None
-        return participant_view(_active(known, newest), current, suppression), views
+        placeholder, suppression = self._at(current, newest)
+        return participant_view(_active(known, newest), current, placeholder, suppression), views
 
     def address(self, participant_id: str, address: str) -> View:
         """One address of a participant's history.
@@ -185,9 +186,17 @@ class History:
 
     def _profile(self, known: Participant, uses: list[AddressUse], newest: list[Message]) -> View:
         use = current_address(self._directory.with_last_use(uses, newest))
-        return participant_view(
-            _active(known, newest), use, self._directory.suppression(use.address) if use else None
-        )
+        return participant_view(_active(known, newest), use, *self._at(use, newest))
+
+    def _at(
+        self, use: AddressUse | None, newest: list[Message]
+    ) -> tuple[Participant | None, Suppression | None]:
+        """What is known of the address to write to, or else of that of the newest message."""
+        address = use.address if use else address_of(newest)
+        if address is None:
+            return None, None
+        placeholder, suppression = self._directory.at_address(address)
+        return placeholder, suppression if use else None
 
     def _newest(self, participant_id: str, uses: list[AddressUse]) -> list[Message]:
         return [
@@ -228,7 +237,7 @@ def _with_trail(message: Message, in_row: list[Event]) -> View:
     urls = {
         link_key(url): shown_url(url)
         for event in beside
-        if (url := event.detail.get("link")) and event.type is EventType.CLICK
+        if event.type is EventType.CLICK and (url := counted_link(event.detail))
     }
     judged = verdicts(event for event in beside if event.type in HITS)
     return message_view(message) | {

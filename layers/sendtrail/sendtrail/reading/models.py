@@ -170,6 +170,7 @@ class ParticipantRow(Model):
     measured_since = UnicodeAttribute(null=True)
     last_interaction_at = UnicodeAttribute(null=True)
     subscription_change = PlainMapAttribute(null=True)
+    choice_there = PlainMapAttribute(null=True)
     inactivity = PlainMapAttribute(null=True)
     linked_to = UnicodeSetAttribute(null=True)
     activity_day = UnicodeAttribute(null=True)

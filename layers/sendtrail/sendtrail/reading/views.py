@@ -148,14 +148,18 @@ def communication_view(
 
 
 def participant_view(
-    participant: Participant, use: AddressUse | None, suppression: Suppression | None
+    participant: Participant,
+    use: AddressUse | None,
+    placeholder: Participant | None,
+    suppression: Suppression | None,
 ) -> View:
-    """A participant, with the address to write to."""
-    subscription_change = participant.subscription_change
+    """A participant, with the address to write to, its placeholder participant, and suppression."""
+    choice = participant.choice_at(placeholder)
     return {
         "participant_id": participant.participant_id,
-        "subscribed": participant.subscribed,
-        "subscription_changed_at": subscription_change.at if subscription_change else None,
+        "subscribed": participant.gets_communications_at(placeholder),
+        "subscription_changed_at": choice.at if choice else None,
+        "subscription_changed_by": (choice.participant_id or None) if choice else None,
         "last_interaction_at": participant.last_interaction_at,
         "inactive_since": participant.inactive_since,
         "first_seen_at": participant.first_seen_at,

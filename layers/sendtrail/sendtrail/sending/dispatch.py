@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sendtrail.auth.tokens import ClickedLink, LinkTokens
-from sendtrail.domain.events import Event, EventType
+from sendtrail.domain.events import Event, EventType, Recipient
+from sendtrail.domain.links import shown_url
 from sendtrail.domain.plan import Plan, PlannedMessage
 from sendtrail.domain.times import Timestamp, epoch_ms, now
 from sendtrail.domain.urls import in_a_header
@@ -22,7 +23,7 @@ from sendtrail.errors import (
 )
 from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import sendable_address
-from sendtrail.mail.markup import with_links, with_pixel
+from sendtrail.mail.markup import Link, with_links, with_pixel
 from sendtrail.mail.templates import Rendered
 from sendtrail.sending.claims import Claim, Claims, Mark
 from sendtrail.sending.eligibility import Eligibility
@@ -59,19 +60,37 @@ class PublicLinks:
             return NO_UNSUBSCRIBING
         return f"{self.url}/u/{self.tokens.unsubscribe(plan.recipient(number))}"
 
-    def tracked(self, html: str, plan: Plan, number: int, sent_at: Timestamp) -> str:
-        """The HTML with our pixel, and with its links replaced by tracked ones."""
-        recipient, ours = plan.recipient(number), f"{self.url}/"
+    def tracked(
+        self,
+        html: str,
+        recipient: Recipient,
+        sent_at: Timestamp,
+        written: Callable[[str], str | None],
+    ) -> str:
+        """The HTML with our pixel, and with its links replaced by tracked ones.
 
-        def link(position: int, links: int, url: str) -> str | None:
-            if url.startswith(ours):
+        Args:
+            written: a URL → the link as the template has it, if that is another.
+        """
+        ours = f"{self.url}/"
+
+        def tracked(links: Sequence[Link]) -> list[str | None]:
+            count = sum(not link.url.startswith(ours) for link in links)
+            return [track(link, count) for link in links]
+
+        def track(link: Link, count: int) -> str | None:
+            if link.url.startswith(ours):
                 return None
-            token = self.tokens.click(ClickedLink(recipient, sent_at, position, links, url))
-            longest = max(len(token), len(in_a_header(url)))
+            shown = written(link.url)
+            clicked = ClickedLink(
+                recipient, sent_at, link.position, count, link.url, shown and shown_url(shown)
+            )
+            token = self.tokens.click(clicked)
+            longest = max(len(token), len(in_a_header(link.url)))
             return None if longest > MAX_TRACKED_URL else f"{ours}c/{token}"
 
         pixel = f"{ours}o/{self.tokens.open(recipient, sent_at)}.gif"
-        return with_pixel(with_links(html, link), pixel)
+        return with_pixel(with_links(html, tracked), pixel)
 
 
 class Dispatch:
@@ -188,7 +207,8 @@ class Dispatch:
         rendered: Rendered = self._renderer.render(plan.content, message, unsubscribe)
         html, tracked = rendered.html, plan.tracked and not plan.is_copy(number)
         if tracked and html is not None:
-            html = links.tracked(html, plan, number, now())
+            written = self._renderer.template(plan.content).link_of
+            html = links.tracked(html, recipient, now(), written)
         tags = {
             "message_id": recipient.message_id,
             "participant_id": recipient.participant_id,

@@ -54,8 +54,8 @@ class Eligibility:
                 placeholder = people.get(participant_of_address(address))
                 found.append(
                     check_eligibility(
-                        # They may have unsubscribed through mail that named only the address.
-                        participant=person.joined(placeholder) if placeholder else person,
+                        participant=person,
+                        placeholder=placeholder,
                         suppression=suppressions.get(normal_address(address)),
                         of_communication=each.communication_id is not None,
                     )

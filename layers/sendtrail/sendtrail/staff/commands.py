@@ -62,8 +62,11 @@ class StaffCommands:
         self._record(Event.interaction(participant_id, at, reference or at, kind))
 
     def subscription(self, participant_id: str, at: Timestamp, *, subscribed: bool) -> None:
-        """Records whether a participant wants communications."""
-        self._record(Event.subscription(participant_id, at, subscribed))
+        """Records whether a participant wants communications, at their current address."""
+        address = self._directory.address_of_choices(participant_id)
+        placeholder = participant_of_address(address) if address else ""
+        placeholders = self._directory.concerned(participant_id, placeholder, subscribed=subscribed)
+        self._record(Event.subscription(participant_id, at, subscribed, placeholders))
 
     def address(self, participant_id: str, at: Timestamp, address: str) -> None:
         """Registers an address: it becomes the one to write to, and mail that others sent to it

@@ -57,6 +57,8 @@ class HitRecorder:
         """Records that a link was followed; raises nothing."""
         place = {"link": link.url, "position": link.position, LINKS: link.links}
         detail = {"sent_at": link.sent_at, **place}
+        if link.template_link is not None:
+            detail["template_link"] = link.template_link
         return self._record(EventType.CLICK, link.recipient, request, detail)
 
     def _record(

@@ -6,7 +6,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 from sendtrail.auth.tokens import Reader
-from sendtrail.domain.events import Event, EventType, Recipient
+from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.participant import Participant
 from sendtrail.errors import AwsError
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
@@ -48,18 +48,23 @@ class Preferences:
             profiles = self._directory.profiles((participant_id, reader.placeholder))
         except AwsError:
             return None
-        participant = Participant(participant_id)
-        for profile in profiles:
-            participant = participant.joined(profile)
-        return participant.subscribed
+        by_id = {profile.participant_id: profile for profile in profiles}
+        person = by_id.get(participant_id) or Participant(participant_id)
+        return person.gets_communications_at(by_id.get(reader.placeholder))
 
     def choose(
-        self, recipient: Recipient, request: PublicRequest, *, subscribed: bool, by: ChangedBy
+        self, reader: Reader, request: PublicRequest, *, subscribed: bool, by: ChangedBy
     ) -> WrittenTo:
-        """Records a choice, with the write fallback, and projects it at once if it is in the log;
-        raises nothing.
+        """Records a choice of the reader and of the address they read at, with the write fallback,
+        and projects it at once if it is in the log; raises nothing.
         """
-        detail = {"subscribed": subscribed, "by": by.value}
+        recipient = reader.recipient
+        placeholders = [reader.placeholder]
+        with suppress(AwsError):  # then it undoes what was chosen at this address
+            placeholders = self._directory.concerned(
+                recipient.participant_id, reader.placeholder, subscribed=subscribed
+            )
+        detail = {"subscribed": subscribed, "by": by.value, "placeholders": placeholders}
         event = Event.of_request(
             EventType.SUBSCRIPTION, recipient, request.at, request.request_id, detail
         )

@@ -1,0 +1,43 @@
+"""A reader as the tests drive them: somebody who has a mail, and a browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+from tests.functional.world import World
+from tests.support import load_event
+
+__all__ = ["FIREFOX", "FORM", "Reader"]
+
+FIREFOX: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+class Reader:
+    """Somebody who has a mail, and a browser."""
+
+    def __init__(self, world: World, html: str = "") -> None:
+        self.world = world
+        self.links = dict(re.findall(r"/([cou])/([^\"']+)", html))
+        self.minutes_apart = 1
+        self._requests = 0
+
+    def __call__(
+        self, kind: str, token: str | None = None, method: str = "GET", **more: Any
+    ) -> dict[str, Any]:
+        """Makes a request of a public route, each `minutes_apart` after the other."""
+        event = load_event({"o": "http-open", "c": "http-click", "u": "http-preferences"}[kind])
+        self._requests += 1
+        context = event["requestContext"]
+        context["requestId"] = f"request-{self._requests}"
+        context["timeEpoch"] = (
+            int(time.time() * 1000) + 60_000 * self.minutes_apart * self._requests
+        )
+        context["http"]["method"] = method
+        event["pathParameters"] = {"token": self.links[kind] if token is None else token}
+        event["headers"] = {"user-agent": FIREFOX, "content-type": FORM} | more.pop("headers", {})
+        event |= more
+        answer: dict[str, Any] = self.world.call("preferences" if kind == "u" else "track", event)
+        return answer
