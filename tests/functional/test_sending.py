@@ -182,6 +182,29 @@ def test_who_unsubscribed_at_an_address_gets_no_mailing_there_under_another_name
     assert message["drop_reason"] == "unsubscribed"
 
 
+def test_a_mail_is_measured_with_our_links_in_it(post: Post) -> None:
+    """Gmail cuts off what is longer than 102 KB, and with it the way to unsubscribe: 82 KB and 120
+    links are more than that as sent.
+    """
+    link = '<p><a href="https://society.example/a/{number}">what is new</a> {text}</p>'
+    lines = [link.format(number=number, text="word " * 128) for number in range(120)]
+    html = f'<html><body>{"".join(lines)}<a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a>'
+    assert len(html) < 102 * 1024
+    draft = {"name": "x", "subject": "News", "html": html}
+    draft["recipients"] = people(f"success@{SIMULATOR}")
+    found = {}
+    for tracking in (True, False):
+        asked = draft | {"tracking": tracking}
+        spam = post.api("/v1/communications/preview", "POST", asked)["json"]["spam"]
+        found[tracking] = [each["rule"] for each in spam["findings"]]
+    assert "HTML_LARGE" in found[True]
+    assert "HTML_LARGE" not in found[False]
+    post.send(**draft)
+    post.run()
+    (mail,) = outbox(post.world)
+    assert len(mail["html"]) > 102 * 1024
+
+
 def test_a_direct_message_is_in_the_history_and_in_no_communication(post: Post) -> None:
     """With its own body, its preview, and without an unsubscribe header."""
     draft = {

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sendtrail.projections.project import Projection
     from sendtrail.reading.history import History
     from sendtrail.reading.preview import Preview
+    from sendtrail.sending.composer import Composer
     from sendtrail.sending.dispatch import Dispatch
     from sendtrail.sending.fan_out import FanOut
     from sendtrail.sending.jobs import Job
@@ -311,6 +312,7 @@ class Wiring:
             plans=self.plans,
             templates=self.templates,
             renderer=self.renderer,
+            composer=self.composer,
             log=self.trails,
             communications=self.communication_projection,
             directory=self.directory,
@@ -320,6 +322,13 @@ class Wiring:
             spam_threshold=self.settings.spam_threshold,
             job_size=job_size(self.settings.send_rate),
         )
+
+    @cached_property
+    def composer(self) -> Composer:
+        """The composer of mails."""
+        from sendtrail.sending.composer import Composer, PublicLinks
+
+        return Composer(self.renderer, PublicLinks(self.settings.public_url, self.link_tokens))
 
     @cached_property
     def fan_out(self) -> FanOut:
@@ -358,7 +367,7 @@ class Wiring:
     def dispatch(self) -> Dispatch:
         """The sender of messages. It is slow to import; fanning out does not need it."""
         from sendtrail.sending.claims import Claims
-        from sendtrail.sending.dispatch import Dispatch, PublicLinks, outcome_by
+        from sendtrail.sending.dispatch import Dispatch, outcome_by
         from sendtrail.sending.eligibility import Eligibility
         from sendtrail.sending.ses_sender import SesSender
 
@@ -372,7 +381,7 @@ class Wiring:
             ),
             outcome=lambda *message: outcome_by(self.trails.in_row(*message)),
             caught_up=lambda: self.sqs.is_empty(settings.ingest_queue_url),
-            renderer=self.renderer,
+            composer=self.composer,
             log=self.trails,
             eligibility=Eligibility(self.directory),
             ses_sender=SesSender(
@@ -381,7 +390,6 @@ class Wiring:
                 configuration_set=settings.configuration_set,
                 rate_limiter=self.rate_limiter,
             ),
-            links=PublicLinks(settings.public_url, self.link_tokens),
         )
 
     # --- tracking --------------------------------------------------------------------------------

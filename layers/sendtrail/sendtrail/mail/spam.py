@@ -153,7 +153,14 @@ class SpamScore:
     findings: tuple[Finding, ...]
 
 
-def score(subject: str, html: str | None, text: str | None, *, text_was_given: bool) -> SpamScore:
+def score(
+    subject: str,
+    html: str | None,
+    text: str | None,
+    *,
+    text_was_given: bool,
+    html_bytes: int | None = None,
+) -> SpamScore:
     """Judges a mail as it would be sent, but for the tracking.
 
     Args:
@@ -162,6 +169,7 @@ def score(subject: str, html: str | None, text: str | None, *, text_was_given: b
         text: the text part, or None.
         text_was_given: whether its author wrote the text part; False where it was made from the
             HTML.
+        html_bytes: how large the HTML part is as it is sent; as it is given, if None.
     """
     page = _Page(html or "")
     page.scan()
@@ -175,7 +183,9 @@ def score(subject: str, html: str | None, text: str | None, *, text_was_given: b
     if html_given:
         found.update(_about_text(page.text, text, text_was_given=text_was_given))
     found.update(_about_links(page, text or ""))
-    found.update(_about_html(page, html or ""))
+    if html_bytes is None:
+        html_bytes = len((html or "").encode("utf-8", "replace"))
+    found.update(_about_html(page, html_bytes))
     said = " ".join((body, text or "", *(url for url, _ in page.links)))
     if foreign := _foreign_fields(f"{subject} {said}", page):
         some = ", ".join(_quoted(field) for field in foreign[:4])
@@ -474,7 +484,7 @@ _LIKE_LATIN: Final = frozenset("асеорхуіјѕԁһӏԛԝ")
 # The page.
 
 
-def _about_html(page: _Page, html: str) -> _Found:
+def _about_html(page: _Page, size: int) -> _Found:
     for rule, tags, says in (
         ("HTML_SCRIPT", ("script",), "The HTML has a script"),
         ("HTML_FRAME", ("iframe", "frame", "object", "embed", "applet"), "The HTML embeds"),
@@ -482,13 +492,15 @@ def _about_html(page: _Page, html: str) -> _Found:
     ):
         if tag := next((tag for tag in tags if tag in page.tags), None):
             yield rule, f"{says}: <{tag}>."
-    if (size := len(html.encode("utf-8", "replace"))) > 102 * 1024:
-        yield "HTML_LARGE", f"The HTML has {size // 1024} KB."
+    if size > _MAX_HTML:
+        yield "HTML_LARGE", f"The HTML has {size // 1024} KB, with our links in it."
     hidden = _UNSEEN.sub(" ", page.hidden).strip()
     if len(hidden) > _MAX_PREHEADER:
         yield "HIDDEN_TEXT", f"{len(hidden)} characters of text are hidden: {_quoted(hidden)}."
 
 
+_MAX_HTML: Final = 102 * 1024
+"""Bytes of HTML that Gmail shows."""
 _MAX_PREHEADER: Final = 200
 """Characters of hidden text that are taken for the preview that inboxes show beside a subject."""
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from sendtrail.auth.tokens import ClickedLink, LinkTokens
-from sendtrail.domain.events import Event, EventType, Recipient
-from sendtrail.domain.links import shown_url
+from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.plan import Plan, PlannedMessage
-from sendtrail.domain.times import Timestamp, epoch_ms, now
-from sendtrail.domain.urls import in_a_header
+from sendtrail.domain.times import epoch_ms, now
 from sendtrail.errors import (
     AwsError,
     BusyError,
@@ -22,75 +18,18 @@ from sendtrail.errors import (
     ThrottledError,
 )
 from sendtrail.log.trails import Trails
-from sendtrail.mail.addresses import sendable_address
-from sendtrail.mail.markup import Link, with_links, with_pixel
-from sendtrail.mail.templates import Rendered
 from sendtrail.sending.claims import Claim, Claims, Mark
+from sendtrail.sending.composer import Composer
 from sendtrail.sending.eligibility import Eligibility
 from sendtrail.sending.jobs import DispatchOutcome, Job, JobReport
 from sendtrail.sending.plan_store import PlanStore
-from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
 from sendtrail.sending.ses_sender import OutgoingMail, SesSender
 
-__all__ = ["Dispatch", "PublicLinks", "outcome_by"]
-
-MAX_TRACKED_URL: Final = 6_000
-"""Links that take more bytes than this in a token or a header are not tracked: API Gateway allows
-10,240 for request line and headers."""
+__all__ = ["Dispatch", "outcome_by"]
 
 _CLAIMED_MS: Final = 30 * 24 * 3_600_000
 """For so long after a plan was accepted, whatever was tried of it has a claim: claims are kept for
 half as long again."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicLinks:
-    """Makes the links in our mail to the public routes.
-
-    Attributes:
-        url: the base URL of the public routes.
-    """
-
-    url: str
-    tokens: LinkTokens
-
-    def unsubscribe(self, plan: Plan, number: int) -> str:
-        """The URL at which the message's reader unsubscribes; a placeholder for copies."""
-        if plan.is_copy(number):
-            return NO_UNSUBSCRIBING
-        return f"{self.url}/u/{self.tokens.unsubscribe(plan.recipient(number))}"
-
-    def tracked(
-        self,
-        html: str,
-        recipient: Recipient,
-        sent_at: Timestamp,
-        written: Callable[[str], str | None],
-    ) -> str:
-        """The HTML with our pixel, and with its links replaced by tracked ones.
-
-        Args:
-            written: a URL → the link as the template has it, if that is another.
-        """
-        ours = f"{self.url}/"
-
-        def tracked(links: Sequence[Link]) -> list[str | None]:
-            count = sum(not link.url.startswith(ours) for link in links)
-            return [track(link, count) for link in links]
-
-        def track(link: Link, count: int) -> str | None:
-            if link.url.startswith(ours):
-                return None
-            shown = written(link.url)
-            clicked = ClickedLink(
-                recipient, sent_at, link.position, count, link.url, shown and shown_url(shown)
-            )
-            token = self.tokens.click(clicked)
-            longest = max(len(token), len(in_a_header(link.url)))
-            return None if longest > MAX_TRACKED_URL else f"{ours}c/{token}"
-
-        pixel = f"{ours}o/{self.tokens.open(recipient, sent_at)}.gif"
-        return with_pixel(with_links(html, tracked), pixel)
 
 
 class Dispatch:
@@ -103,11 +42,10 @@ class Dispatch:
         claims: Claims,
         outcome: Callable[[str, str], DispatchOutcome | None],
         caught_up: Callable[[], bool],
-        renderer: MessageRenderer,
+        composer: Composer,
         log: Trails,
         eligibility: Eligibility,
         ses_sender: SesSender,
-        links: PublicLinks,
     ) -> None:
         """Takes what it works with.
 
@@ -120,11 +58,10 @@ class Dispatch:
         self._claims = claims
         self._outcome = outcome
         self._caught_up = caught_up
-        self._renderer = renderer
+        self._composer = composer
         self._log = log
         self._eligibility = eligibility
         self._ses_sender = ses_sender
-        self._links = links
 
     def send(self, job: Job) -> JobReport:
         """Sends what is left of a job, unless the log has its outcome or the recipient is not
@@ -174,7 +111,7 @@ class Dispatch:
                 attempt.end(place, Mark.DROPPED, EventType.DROPPED, ineligible.detail())
                 continue
             try:
-                attempt.mails[place] = self._mail(plan, attempt.number(place))
+                attempt.mails[place] = self._composer.mail(plan, attempt.number(place), now())
             except InvalidInputError as error:
                 detail = {"error": str(error)}
                 attempt.end(place, Mark.FAILED, EventType.RENDERING_FAILURE, detail)
@@ -200,37 +137,6 @@ class Dispatch:
         except AwsError as error:  # perhaps they are in the log, so what they say must stay so
             for place in attempt.events:
                 attempt.leave(place, BusyError("NotLogged", str(error)))
-
-    def _mail(self, plan: Plan, number: int) -> OutgoingMail:
-        message, links, recipient = plan.message(number), self._links, plan.recipient(number)
-        unsubscribe = links.unsubscribe(plan, number)
-        rendered: Rendered = self._renderer.render(plan.content, message, unsubscribe)
-        html, tracked = rendered.html, plan.tracked and not plan.is_copy(number)
-        if tracked and html is not None:
-            written = self._renderer.template(plan.content).link_of
-            html = links.tracked(html, recipient, now(), written)
-        tags = {
-            "message_id": recipient.message_id,
-            "participant_id": recipient.participant_id,
-            "communication_id": recipient.communication_id,
-            "kind": plan.kind_of(number),
-            "tracked": "yes" if tracked and html is not None else "no",
-        }
-        headers: Mapping[str, Any] = {}
-        if recipient.communication_id:
-            headers = {
-                "List-Unsubscribe": f"<{unsubscribe}>",
-                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            }
-        return OutgoingMail(
-            to=sendable_address(message.address),
-            subject=rendered.subject,
-            html=html,
-            text=rendered.text,
-            reply_to=[plan.reply_to] if plan.reply_to else [],
-            headers=headers,
-            tags={name: value for name, value in tags.items() if value},
-        )
 
 
 class Attempt:

@@ -60,15 +60,26 @@ class MessageRenderer:
         """
         return self.template(content).render(merge_fields(message), make_text=make_text)
 
-    def render(self, content: Content, message: PlannedMessage, unsubscribe_url: str) -> Rendered:
+    def render(
+        self,
+        content: Content,
+        message: PlannedMessage,
+        unsubscribe_url: str,
+        *,
+        make_text: bool = True,
+    ) -> Rendered:
         """A message as it is read, with its links as they were written.
+
+        Args:
+            make_text: as of `checked`.
 
         Raises:
             MissingFieldError: its data lacks a field.
             InvalidInputError: it cannot be rendered with its data.
             NotFoundError, AwsError: as `template` does.
         """
-        return self.template(content).render(merge_fields(message, unsubscribe_url))
+        data = merge_fields(message, unsubscribe_url)
+        return self.template(content).render(data, make_text=make_text)
 
     def _compile(self, content: Content) -> Template:
         if content.template_id is None:

@@ -32,6 +32,7 @@ from sendtrail.mail.spam import score
 from sendtrail.mail.templates import Rendered
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.directory import Directory
+from sendtrail.sending.composer import Composer
 from sendtrail.sending.eligibility import Eligibility
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
@@ -124,6 +125,7 @@ class Submission:
         plans: PlanStore,
         templates: TemplateStore,
         renderer: MessageRenderer,
+        composer: Composer,
         log: Trails,
         communications: CommunicationProjection,
         directory: Directory,
@@ -144,6 +146,7 @@ class Submission:
         self._plans = plans
         self._templates = templates
         self._renderer = renderer
+        self._composer = composer
         self._log = log
         self._communications = communications
         self._directory = directory
@@ -252,11 +255,7 @@ class Submission:
             request=_digest(draft),
             kind=draft.kind,
             content=content,
-            spam=self._spam(
-                draft,
-                [each for number, each in enumerate(rendered) if number in scored],
-                text_was_given=self._renderer.template(content).has_text,
-            ),
+            spam=SpamReport(0),
             messages=messages,
             communication_id=plan_id if draft.is_communication else None,
             name=draft.name,
@@ -273,7 +272,8 @@ class Submission:
             ],
             job_size=self._job_size,
         )
-        return Prepared(plan, rendered)
+        spam = self._spam(draft, plan, {number: rendered[number] for number in scored})
+        return Prepared(replace(plan, spam=spam), rendered)
 
     def _check(self, draft: Draft, problems: Problems) -> set[int]:
         """Looks at what can be seen without reading anything.
@@ -354,17 +354,27 @@ class Submission:
         with ThreadPoolExecutor(max_workers=_READERS) as readers:
             return list(readers.map(address, recipients))
 
-    def _spam(
-        self, draft: Draft, rendered: Sequence[Rendered], *, text_was_given: bool
-    ) -> SpamReport:
-        """The report on the worst of the messages."""
-        worst = max(
-            (
-                score(each.subject, each.html, each.text, text_was_given=text_was_given)
-                for each in rendered
-            ),
-            key=lambda each: each.points,
-        )
+    def _spam(self, draft: Draft, plan: Plan, rendered: Mapping[int, Rendered]) -> SpamReport:
+        """The report on the worst of the messages.
+
+        Args:
+            rendered: number → as it is read. How large it is as it is sent, with our links in it,
+                is seen here.
+        """
+        text_was_given = self._renderer.template(plan.content).has_text
+        scores = []
+        for number, each in rendered.items():
+            sent = self._composer.rendered(plan, number, plan.accepted_at, make_text=False)
+            scores.append(
+                score(
+                    each.subject,
+                    each.html,
+                    each.text,
+                    text_was_given=text_was_given,
+                    html_bytes=len((sent.html or "").encode()),
+                )
+            )
+        worst = max(scores, key=lambda each: each.points)
         likely = worst.points >= self.spam_threshold
         return SpamReport(
             points=worst.points,
