@@ -147,7 +147,7 @@ def _message(facts: Facts) -> dict[str, Any]:
         ("bounced", facts["soft"]),
         ("delayed", facts["DeliveryDelay"]),
         ("sent", facts["sent"]),
-        ("queued", True),
+        ("unknown", True),
     )
     return {
         "status": next(status for status, fact in ladder if fact),
@@ -181,7 +181,7 @@ def _count(message: dict[str, Any], facts: Facts, figures: dict[str, int]) -> No
     recipients, without SES saying to whom, is a hit, and no further recipient.
     """
     known = message["address"] is not None
-    figures["recipients"] += known
+    figures["recipients"] += known and message["status"] != "unknown"
     figures["sent"] += known and bool(message["sent_at"])
     figures["delivered"] += bool(facts["Delivery"])
     figures["opened"] += bool(facts["Open"])

@@ -87,6 +87,17 @@ def test_the_highest_fact_is_the_status(lower: str, higher: str) -> None:
     assert of(STATUSES[higher], STATUSES[lower]).status == expected
 
 
+def test_a_type_that_is_not_known_makes_nobody_a_recipient() -> None:
+    """Nor does it say that a message waits, or that it was sent: only that something was told."""
+    strange = MAIL.send() | {"eventType": "Renamed", "renamed": {}}
+    message = of(strange)
+    assert message.status is Status.UNKNOWN
+    assert counters_of(message).counts == {}
+    assert of(strange, MAIL.send()).status is Status.SENT
+    assert counters_of(of(strange, MAIL.send())).counts["recipients"] == 1
+    assert of(MAIL.reject(), strange).status is Status.REJECTED
+
+
 def test_an_out_of_office_reply_does_not_make_a_delivered_message_bounce() -> None:
     """It is a Transient/General bounce of a message that arrived."""
     message = of(MAIL.delivery(at(3)), MAIL.bounce(at(9), "Transient", "General"))

@@ -87,6 +87,7 @@ _STATUS: Final[dict[str, tuple[str, str]]] = {
     Status.DELAYED: ("Delayed", Tone.WARN),
     Status.SENT: ("Sent", Tone.QUIET),
     Status.QUEUED: ("Waiting", Tone.QUIET),
+    Status.UNKNOWN: ("Not known", Tone.QUIET),
 }
 
 _DROPS: Final = {

@@ -17,7 +17,7 @@ from sendtrail.domain.bounces import is_provider_refusal
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.links import OTHER_LINKS, kept
-from sendtrail.domain.message import Message
+from sendtrail.domain.message import Message, Status
 from sendtrail.domain.providers import provider_of
 from sendtrail.domain.time_since_send import TIME_BUCKETS, hours_of
 from sendtrail.domain.times import Timestamp, earliest
@@ -248,7 +248,8 @@ def counters_of(message: Message | None) -> Counters:
     """What one message contributes to the counters of its communication.
 
     A message without an address holds what SES reported about a mail to several recipients without
-    naming one: its hits count, but it is neither another recipient nor another mail sent.
+    naming one: its hits count, but it is neither another recipient nor another mail sent. Nor is
+    one of which SES told only what this version does not know.
     """
     if message is None:
         return Counters()
@@ -256,7 +257,7 @@ def counters_of(message: Message | None) -> Counters:
     opens, clicks = engagement.total.opens, engagement.total.clicks
     bounced = message.is_bounced
     counts: Counter[str] = Counter(
-        recipients=int(message.address is not None),
+        recipients=int(message.address is not None and message.status is not Status.UNKNOWN),
         sent=int(message.sent_at is not None and message.address is not None),
         delivered=int(message.delivered_at is not None),
         opened=int(opens.count > 0),

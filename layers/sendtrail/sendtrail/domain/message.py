@@ -51,6 +51,8 @@ class Status(StrEnum):
     DELAYED = "delayed"
     SENT = "sent"
     QUEUED = "queued"
+    UNKNOWN = "unknown"
+    """All that SES told of it is of types that this version does not know."""
 
 
 PROBLEMS: Final = frozenset(
@@ -219,8 +221,9 @@ class Message:
             (self.bounce, Status.BOUNCED),
             (self.delayed_at, Status.DELAYED),
             (self.sent_at, Status.SENT),
+            (self.accepted_at, Status.QUEUED),
         )
-        return next((status for fact, status in facts if fact), Status.QUEUED)
+        return next((status for fact, status in facts if fact), Status.UNKNOWN)
 
 
 def fold(message: Message, event: Event) -> Message:
