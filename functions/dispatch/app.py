@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sendtrail.errors import AwsError, SendtrailError, ThrottledError
+from sendtrail.domain.times import now
+from sendtrail.errors import AwsError, HeldError, SendtrailError, ThrottledError
 from sendtrail.sending.jobs import Job, JobReport
 from sendtrail.wiring import Wiring
 
@@ -23,23 +26,29 @@ _RESERVE_MS: Final = 20_000
 """A job that starts with less time left than this might be cut off in the middle."""
 _FIRST_WAIT: Final = 2.0
 _LONGEST_WAIT: Final = 900.0
+_HELD_ATTEMPTS: Final = 20
+"""After so many of the 30 attempts that the queue allows, a job that SES holds is queued anew."""
+_LONGEST_HOLD: Final = 14 * 24 * 3600
 
 
 class Batch:
-    """The jobs of one invocation, run one after another until SES throttles."""
+    """The jobs of one invocation, run one after another until SES throttles, or takes no mail."""
 
     def __init__(self, context: LambdaContext) -> None:
         self._context = context
-        self._slow_down: ThrottledError | None = None
+        self._stop: ThrottledError | HeldError | None = None
+        self._held: str | None = None
 
     def do(self, record: Mapping[str, Any]) -> bool:
         """Runs one job.
 
         Returns:
-            whether all of it was done; if not, it is redelivered, with growing delays.
+            whether all of it was done, or is in the queue anew; if not, it is redelivered, with
+            growing delays.
         """
         try:
-            report = self._do(Job.of_text(record["body"]))
+            job = Job.of_text(record["body"])
+            report = self._do(job)
         except SendtrailError as error:
             self._defer(record, error)
             return False
@@ -49,26 +58,60 @@ class Batch:
             return False
         for outcome, count in report.outcomes.items():
             metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=count)
+        if isinstance(report.error, HeldError) and self._hold(record, job, report.error):
+            return True
         if report.error:
             self._defer(record, report.error)
         return report.error is None
 
+    def end(self) -> None:
+        """Notes why SES takes no mail, if it does not."""
+        if self._held is None:
+            return
+        try:
+            wiring.holds.note(self._held, now())
+        except AwsError as error:  # the next attempt notes it
+            logger.warning("hold not noted", extra={"why": str(error)})
+
     def _do(self, job: Job) -> JobReport:
-        if self._slow_down:
-            raise self._slow_down
+        if isinstance(self._stop, HeldError):
+            return JobReport(error=self._stop)
+        if self._stop:
+            raise self._stop
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
         if job.first is None:
             return JobReport(Counter([wiring.fan_out.fan_out(job.plan_id)]))
         return wiring.dispatch.send(job)
 
+    def _hold(self, record: Mapping[str, Any], job: Job, error: HeldError) -> bool:
+        """Keeps a job from being tried so often that it ends in the dead-letter queue, while SES
+        takes no mail: for two weeks.
+
+        Returns:
+            whether it is in the queue anew.
+        """
+        self._held = error.reason
+        if error.whole:
+            self._stop = error
+        at = int(time.time())
+        since = job.held_since or at
+        if _attempts(record) < _HELD_ATTEMPTS or at - since > _LONGEST_HOLD:
+            return False
+        try:
+            wiring.queue_anew(record, replace(job, held_since=since))
+        except AwsError as refused:
+            logger.warning("not queued anew", extra={"why": str(refused)})
+            return False
+        return True
+
     def _defer(self, record: Mapping[str, Any], error: SendtrailError) -> None:
         """Defers the job by an exponential backoff with jitter, and the rest of the batch if SES
         asks to slow down.
         """
         if isinstance(error, ThrottledError):
-            self._slow_down = error
-        attempts = int(record["attributes"].get("ApproximateReceiveCount", 1))
+            self._stop = error
+        attempts = _attempts(record)
         longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempts)
         seconds = round(longest * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
         logger.warning(
@@ -88,10 +131,16 @@ class Batch:
             logger.warning("not deferred", extra={"why": str(refused)})
 
 
+def _attempts(record: Mapping[str, Any]) -> int:
+    """How often a job was received."""
+    return int(record["attributes"].get("ApproximateReceiveCount", 1))
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Runs a batch of jobs; returns the messages to redeliver."""
     batch = Batch(context)
     again = [record["messageId"] for record in event["Records"] if not batch.do(record)]
+    batch.end()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from io import StringIO
+from base64 import b64decode
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, StringIO
 from typing import Any
+from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import pytest
 
@@ -409,6 +413,39 @@ def test_every_column_of_recipients_is_shown_everywhere(
         assert shown in page, column.name
     headings = re.findall(r'role="columnheader"[^>]*>([^<]+)<', page)
     assert re.findall(r'data-label="([^"]+)"', page) == headings[1:]
+
+
+def test_the_workbook_has_ids_as_text_and_letters_as_they_are(world: World, admin: Visitor) -> None:
+    """A spreadsheet would make 7 of 007, and a formula of what begins like one."""
+    at = "2026-11-20T09:30:00.000Z"
+    for number, (who, address) in enumerate(
+        {"007": "zoë@example.com", "1e5": "=1@a.example"}.items()
+    ):
+        tags = {"participant_id": who, "communication_id": "excel"}
+        world.ingest([Mail(f"m-{number}", at, [address], tags=tags).send()])
+    world.fold()
+    answer = admin.get(f"{HOME}/excel/recipients.xlsx")
+    assert answer["isBase64Encoded"]
+    assert answer["headers"]["Content-Disposition"].endswith('"excel-recipients.xlsx"')
+    with ZipFile(BytesIO(b64decode(answer["body"]))) as book:
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314 -- ours
+        strings = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314
+    texts = ["".join(each.itertext()) for each in strings.iterfind("{*}si")]
+    rows = [
+        [(cell.get("t"), cell.findtext("{*}v") or "") for cell in row.iterfind("{*}c")]
+        for row in sheet.iterfind("{*}sheetData/{*}row")
+    ]
+    cells = [[texts[int(value)] if kind == "s" else value for kind, value in row] for row in rows]
+    assert [cell.partition(" ")[0] for cell in cells[0]] == [
+        each.name for each in RECIPIENT_COLUMNS
+    ]
+    assert {(row[0], row[2]) for row in cells[1:]} == {
+        ("007", "zoë@example.com"),
+        ("1e5", "=1@a.example"),
+    }
+    assert {tuple(kind for kind, _ in row) for row in rows[1:]} == {("s", "s", "s", "s", None)}
+    changed = datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=float(cells[1][4]))
+    assert abs(changed - datetime(2026, 11, 20, 9, 30, tzinfo=UTC)) < timedelta(seconds=1)
 
 
 # --- participants ----------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -507,17 +509,83 @@ def test_what_ses_never_takes_is_rejected_with_its_reason(
     assert outbox(post.world) == []
 
 
-@pytest.mark.parametrize("error", ["SendingPausedException", "AccountSuspendedException"])
-def test_what_ses_does_not_take_now_comes_again(post: Post, error: str) -> None:
-    """Nothing is dropped for it."""
-    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+HOLDS = {
+    "SendingPausedException": ("not now", "sending_paused"),
+    "AccountSuspendedException": ("not now", "sending_paused"),
+    "TooManyRequestsException": ("Daily message quota exceeded", "daily_quota"),
+    "LimitExceededException": ("Daily quota exceeded for the account", "daily_quota"),
+    "MailFromDomainNotVerifiedException": ("no", "sender_not_verified"),
+    "MessageRejected": (
+        "Email address is not verified: News <NEWS@society.example>, a@b.example",
+        "sender_not_verified",
+    ),
+}
+
+
+@pytest.mark.parametrize("error", HOLDS)
+def test_what_ses_does_not_take_now_waits(
+    post: Post, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No letter is lost for it, however long it takes, and the page says what it waits for."""
+    monkeypatch.setattr("sendtrail.aws.sqs._LONGEST_DELAY", 0)  # moto shows nothing before
+    message, reason = HOLDS[error]
+    said = post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
     post.world.call("dispatch", {"Records": post.jobs()})
     records = post.jobs()
-    with answered(post.world, {"error": error, "status": 400, "message": "not now"}):
+    path = f"/v1/communications/{said['communication_id']}"
+    assert post.api(path)["json"]["held"] is None
+    status = 429 if error == "TooManyRequestsException" else 400
+    with answered(post.world, *[{"error": error, "status": status, "message": message}] * 2):
+        answer = post.world.call("dispatch", {"Records": records})
+        assert len(answer["batchItemFailures"]) == 1
+        often = [copy.deepcopy(record) for record in records]
+        often[0]["attributes"]["ApproximateReceiveCount"] = "20"
+        assert post.world.call("dispatch", {"Records": often}) == {"batchItemFailures": []}
+    post.world.fold()
+    held = post.api(path)["json"]["held"]
+    assert (held["reason"], held["since"] <= held["seen_at"]) == (reason, True)
+    (anew,) = post.jobs()
+    job = json.loads(anew["body"])
+    assert time.time() - job.pop("held_since") < 60
+    assert job == json.loads(records[0]["body"])
+    assert post.world.call("dispatch", {"Records": [anew]}) == {"batchItemFailures": []}
+    assert len(outbox(post.world)) == 1
+    post.answer()
+    assert post.api(path)["json"]["held"] is None
+
+
+def test_who_is_not_verified_in_the_sandbox_keeps_nobody_else_waiting(post: Post) -> None:
+    """And waits."""
+    addresses = [f"success+{n}@{SIMULATOR}" for n in range(3)]
+    said = post.send(recipients=people(*addresses), **NEWS)
+    post.world.call("dispatch", {"Records": post.jobs()})
+    records = post.jobs()
+    message = f"Email address is not verified. The following identities failed: {addresses[0]}"
+    refused = {"error": "MessageRejected", "status": 400, "message": message}
+    with answered(post.world, refused):
         answer = post.world.call("dispatch", {"Records": records})
     assert len(answer["batchItemFailures"]) == 1
+    assert len(outbox(post.world)) == 2
+    post.answer()
+    held = post.api(f"/v1/communications/{said['communication_id']}")["json"]["held"]
+    assert held["reason"] == "recipient_not_verified"
     assert post.world.call("dispatch", {"Records": records}) == {"batchItemFailures": []}
-    assert len(outbox(post.world)) == 1
+    assert len({mail["destination"][0] for mail in outbox(post.world)}) == 3
+
+
+def test_what_ses_has_not_taken_for_two_weeks_goes_to_the_dead_letter_queue(post: Post) -> None:
+    """By its last attempts, as any other: there it can be redriven."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    post.world.call("dispatch", {"Records": post.jobs()})
+    (record,) = post.jobs()
+    since = int(time.time()) - 15 * 24 * 3600
+    record["body"] = json.dumps(json.loads(record["body"]) | {"held_since": since})
+    record["attributes"]["ApproximateReceiveCount"] = "25"
+    paused = {"error": "SendingPausedException", "status": 400, "message": "no"}
+    with answered(post.world, paused):
+        answer = post.world.call("dispatch", {"Records": [record]})
+    assert len(answer["batchItemFailures"]) == 1
+    assert post.jobs() == []
 
 
 def test_a_job_that_is_none_fails_alone(post: Post) -> None:

@@ -16,6 +16,7 @@ SendtrailError
     ├── ConditionFailedError      … because a condition on the write did not hold
     ├── BusyError                 … because somebody else is at it, or nobody knows what came of it
     ├── RefusedError              … because it can never be taken: too large, not valid
+    ├── HeldError                 SES takes no mail until a quota frees, or somebody acts
     └── UnreachableError          … no answer: refused connection, time-out, broken reply
 """
 
@@ -31,6 +32,7 @@ __all__ = [
     "ConditionFailedError",
     "ConfigurationError",
     "ForbiddenError",
+    "HeldError",
     "IgnoredRecordError",
     "InvalidCursorError",
     "InvalidInputError",
@@ -232,6 +234,22 @@ class BusyError(AwsError):
 
 class RefusedError(AwsError):
     """The service will never take this request; to try again does not help."""
+
+
+class HeldError(AwsError):
+    """SES takes no mail until a quota frees, or somebody acts; no letter is lost meanwhile.
+
+    Attributes:
+        reason: one of `sendtrail.sending.holds.HoldReason`.
+        whole: whether that holds for all mail, and not for this recipient alone.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int | None = None, *, reason: str, whole: bool = True
+    ) -> None:
+        super().__init__(code, message, status)
+        self.reason = reason
+        self.whole = whole
 
 
 class UnreachableError(AwsError):

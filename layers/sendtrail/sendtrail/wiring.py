@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sendtrail.sending.composer import Composer
     from sendtrail.sending.dispatch import Dispatch
     from sendtrail.sending.fan_out import FanOut
+    from sendtrail.sending.holds import Holds
     from sendtrail.sending.jobs import Job
     from sendtrail.sending.plan_store import PlanStore
     from sendtrail.sending.rate_limiter import RateLimiter
@@ -344,16 +345,33 @@ class Wiring:
         url = settings.direct_queue_url if direct else settings.dispatch_queue_url
         self.sqs.send_all(url, [job.to_text() for job in jobs])
 
+    @cached_property
+    def holds(self) -> Holds:
+        """Why SES takes no mail now."""
+        from sendtrail.sending.holds import Holds
+
+        return Holds(self.database, self.settings.idempotency_table)
+
+    def queue_anew(self, record: Mapping[str, Any], job: Job) -> None:
+        """Puts a job that was received into its queue anew, to be received in a quarter of an hour.
+
+        Raises:
+            AwsError: it may not be in it.
+        """
+        self.sqs.send_later(self._queue_of(record), job.to_text())
+
     def defer(self, record: Mapping[str, Any], seconds: int) -> None:
         """Defers a job that was received from a dispatch queue.
 
         Raises:
             AwsError: it is redelivered when its visibility timeout ends.
         """
+        self.sqs.defer(self._queue_of(record), record["receiptHandle"], seconds)
+
+    def _queue_of(self, record: Mapping[str, Any]) -> str:
         direct = self.settings.direct_queue_url
         name = record["eventSourceARN"].rpartition(":")[2]
-        url = direct if direct.endswith(f"/{name}") else self.settings.dispatch_queue_url
-        self.sqs.defer(url, record["receiptHandle"], seconds)
+        return direct if direct.endswith(f"/{name}") else self.settings.dispatch_queue_url
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:

@@ -17,6 +17,7 @@ from sendtrail.errors import NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.export import recipients_csv
 from sendtrail.reading.views import communication_view, recipient_view
+from sendtrail.reading.waiting import held_of
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
@@ -79,9 +80,8 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         found = queries.communication(communication_id)
         if found is None:
             raise NotFoundError(f"there is no communication {communication_id}")
-        return Communication.model_validate(
-            communication_view(found.definition, found.counters, whole=True, urls=found.urls)
-        )
+        view = communication_view(found.definition, found.counters, whole=True, urls=found.urls)
+        return Communication.model_validate(view | {"held": held_of(wiring.holds, view)})
 
     @app.get(
         "/v1/communications/<communication_id>/recipients",

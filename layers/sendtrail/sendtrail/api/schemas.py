@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
-from sendtrail.domain.engagement import Actor
+from sendtrail.domain.engagement import Actor, Reason
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.message import DropReason, Status
 from sendtrail.mail.addresses import MAX_ADDRESS
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS, ValueType
+from sendtrail.sending.holds import HoldReason
 
 __all__ = [
     "EMAIL",
@@ -233,7 +234,7 @@ class TrailEvent(BaseModel):
     address: str | None
     detail: dict[str, Any]
     actor: Actor | None
-    actor_reason: str | None
+    actor_reason: Reason | None
     uncounted: bool = Field(description="true: seen also by us, and counted there")
 
 
@@ -269,6 +270,22 @@ class Provider(BaseModel):
     dropped: int
     spammed: int
     unsubscribed: int
+
+
+class Machines(BaseModel):
+    """Opens and clicks of a mailing that were judged to be machines', by the rule that told so."""
+
+    reason: Reason
+    opens: int
+    clicks: int
+
+
+class Hold(BaseModel):
+    """Why SES takes no mail now. What waits is sent by itself when it takes mail again."""
+
+    reason: HoldReason
+    since: Time
+    seen_at: Time
 
 
 class HitsOfAge(BaseModel):
@@ -322,10 +339,12 @@ class CommunicationSummary(BaseModel):
 
 
 class Communication(CommunicationSummary):
-    """A mailing with its figures per link, per mailbox provider, and over time."""
+    """A mailing with its figures per link, per mailbox provider, by machines, and over time."""
 
+    held: Hold | None = Field(description="why what is left of it waits; null if nothing holds it")
     links: list[CommunicationLink]
     providers: list[Provider]
+    machines: list[Machines] = Field(description="by reason, the most frequent first")
     hits_by_age: list[HitsOfAge] = Field(
         description="youngest first; ages at which there was nothing are left out"
     )

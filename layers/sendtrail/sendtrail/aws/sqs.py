@@ -10,6 +10,7 @@ from sendtrail.errors import AwsError
 
 __all__ = ["Sqs"]
 
+_LONGEST_DELAY: Final = 900
 _MAX_ENTRIES: Final = 10  # SendMessageBatch
 _COUNTS: Final = (
     "ApproximateNumberOfMessages",
@@ -56,6 +57,15 @@ class Sqs:
             )
             for failed in answer.get("Failed", []):
                 raise AwsError(failed["Code"], str(failed.get("Message", "")))
+
+    def send_later(self, queue_url: str, body: str) -> None:
+        """Sends a message that is received in a quarter of an hour, the longest that SQS allows.
+
+        Raises:
+            AwsError: it may not have been accepted.
+        """
+        request = {"QueueUrl": queue_url, "MessageBody": body, "DelaySeconds": _LONGEST_DELAY}
+        self._service.call("SendMessage", request)
 
     def defer(self, queue_url: str, receipt_handle: str, seconds: int) -> None:
         """Has a received message delivered again after that many seconds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -17,14 +18,16 @@ from sendtrail.domain.ids import is_communication_id
 from sendtrail.domain.message import Status
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.reading import queries
-from sendtrail.reading.export import MAX_ROWS, recipients_csv
+from sendtrail.reading.export import MAX_ROWS, recipients_csv, recipients_workbook
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 from sendtrail.reading.views import communication_view, recipient_view
+from sendtrail.reading.waiting import held, held_of
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
 _PATH: Final = f"{ROOT}/communications"
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PAGE: Final = 25
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -55,6 +58,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             "communications",
             context,
             items=items,
+            held=held(wiring.holds),
             kinds=sorted({each["kind"] for each in items if each["kind"]}),
             filters={"name": name, "kind": kind, "month": month},
             pager=pager,
@@ -67,7 +71,12 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         figures = _communication(communication_id)
         just_sent = context.query.get("done") == "sent"
         return render(
-            "communication", context, figures=figures, just_sent=just_sent, **_shown(figures)
+            "communication",
+            context,
+            figures=figures,
+            held=held_of(wiring.holds, figures),
+            just_sent=just_sent,
+            **_shown(figures),
         )
 
     @app.get(f"{_PATH}/<communication_id>/figures")
@@ -97,20 +106,33 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
     @app.get(f"{_PATH}/<communication_id>/recipients.csv")
     @access.needs(Scope.READ)
-    def download(context: RequestContext, communication_id: str) -> Response[Any]:
+    def csv_file(context: RequestContext, communication_id: str) -> Response[Any]:
+        return download(context, communication_id, "csv", "text/csv; charset=utf-8", recipients_csv)
+
+    @app.get(f"{_PATH}/<communication_id>/recipients.xlsx")
+    @access.needs(Scope.READ)
+    def workbook(context: RequestContext, communication_id: str) -> Response[Any]:
+        return download(context, communication_id, "xlsx", _XLSX, recipients_workbook)
+
+    def download(
+        context: RequestContext,
+        communication_id: str,
+        ending: str,
+        content_type: str,
+        export: Callable[..., tuple[str | bytes, Any]],
+    ) -> Response[Any]:
         status = _status(context)
         if not is_communication_id(communication_id):
             raise NotFoundError(f"there is no communication {communication_id}")
-        pager = Pager.of(context, wiring.cursors, "recipients.csv", communication_id, status)
-        text, place = recipients_csv(communication_id, status=status, place=pager.place)
-        name = f"{communication_id}-{status or 'recipients'}.csv"
+        list_name = f"recipients.{ending}"
+        pager = Pager.of(context, wiring.cursors, list_name, communication_id, status)
+        content, place = export(communication_id, status=status, place=pager.place)
+        name = f"{communication_id}-{status or 'recipients'}.{ending}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         following = pager.following(place)
         if following:
             headers["Link"] = f'<{following}>; rel="next"'
-        return Response(
-            status_code=200, content_type="text/csv; charset=utf-8", body=text, headers=headers
-        )
+        return Response(status_code=200, content_type=content_type, body=content, headers=headers)
 
 
 def _communication(communication_id: str) -> dict[str, Any]:
@@ -139,11 +161,11 @@ def _shown(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def _badness(provider: dict[str, Any]) -> tuple[float, float, int]:
-    """The greatest share bounced first, then the smallest opened, then the largest provider."""
+    """The greatest share bounced first, then the smallest opened by people, then the largest."""
     sent = provider["sent"]
     if not sent:
         return (0.0, 2.0, 0)
-    return (-provider["bounced"] / sent, provider["opened"] / sent, -sent)
+    return (-provider["bounced"] / sent, provider["human_opened"] / sent, -sent)
 
 
 def _month(context: RequestContext) -> str | None:

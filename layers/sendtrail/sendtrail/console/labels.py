@@ -18,6 +18,7 @@ from sendtrail.domain.bounces import (
 from sendtrail.domain.events import EventType, SuppressionReason
 from sendtrail.domain.message import Status
 from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.sending.holds import HoldReason
 
 __all__ = [
     "COLUMNS",
@@ -27,6 +28,8 @@ __all__ = [
     "bounce_label",
     "drop_label",
     "evidence_label",
+    "hold_label",
+    "machine_label",
     "reason_label",
     "describe_event",
     "status_label",
@@ -144,6 +147,24 @@ _DELAYS: Final = {
     "SendingDeferral": "Delayed by the mail service itself",
     "Undetermined": "Delayed, for a reason that is not clear",
 }
+_HOLDS: Final = {
+    HoldReason.DAILY_QUOTA: (
+        "Mail waits: Amazon SES takes no more until the quota of 24 hours frees. It goes out by "
+        "itself then."
+    ),
+    HoldReason.SENDER_NOT_VERIFIED: (
+        "Mail waits: the sender’s address or domain is not verified with Amazon SES in this "
+        "region. It goes out by itself after that, within two weeks."
+    ),
+    HoldReason.RECIPIENT_NOT_VERIFIED: (
+        "Some mail waits: the account is in Amazon SES’s sandbox, where each recipient’s address "
+        "must be verified. It goes out by itself once the account is out of it, within two weeks."
+    ),
+    HoldReason.SENDING_PAUSED: (
+        "Mail waits: the account’s sending is paused by Amazon SES or in it. It goes out by itself "
+        "after that, within two weeks."
+    ),
+}
 _ACTORS: Final = {
     "ses_says_bot": "by a bot, says Amazon SES",
     "head_request": "by a program that asked for the headers alone",
@@ -180,6 +201,17 @@ class EventDescription:
 def status_label(status: str) -> tuple[str, str]:
     """A status's word and tone."""
     return _STATUS.get(status, (status, Tone.QUIET))
+
+
+def machine_label(reason: str) -> str:
+    """By what a machine's opens and clicks were told, as the heading of a row."""
+    said = _ACTORS[reason].removeprefix("by ")
+    return said[:1].upper() + said[1:]
+
+
+def hold_label(reason: str) -> str:
+    """Why mail waits, in a sentence or two."""
+    return _HOLDS[HoldReason(reason)]
 
 
 def drop_label(reason: str) -> str:

@@ -107,6 +107,8 @@ def environment() -> Environment:
         "evidence": labels.evidence_label,
         "reason": labels.reason_label,
         "status": labels.status_label,
+        "hold": labels.hold_label,
+        "machine": labels.machine_label,
         "sentence": labels.describe_event,
     }
     made.globals |= {

@@ -131,11 +131,12 @@ def communication_view(
 
     Args:
         urls: link key → URL.
-        whole: with figures per link, per mailbox provider, and over time.
+        whole: with figures per link, per mailbox provider, by machines, and over time.
     """
     numbers = figures(counters, urls)
     if not whole:
-        del numbers["links"], numbers["providers"], numbers["hits_by_age"]
+        for name in ("links", "providers", "machines", "hits_by_age"):
+            del numbers[name]
     return {
         "communication_id": definition.communication_id,
         "name": definition.name,

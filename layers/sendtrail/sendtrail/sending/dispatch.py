@@ -12,6 +12,7 @@ from sendtrail.domain.times import epoch_ms, now
 from sendtrail.errors import (
     AwsError,
     BusyError,
+    HeldError,
     InvalidInputError,
     RefusedError,
     RejectedRecordError,
@@ -185,18 +186,25 @@ class Attempt:
         self._errors.append(error)
 
     def report(self) -> JobReport:
-        """What has come of it; of several errors, the one that asks to slow down."""
+        """What has come of it; of several errors, the one that holds all mail, or asks to slow
+        down.
+        """
         settled = [mark for mark in self.marks.values() if mark.settled]
         if any(
             not mark.settled and place not in self.claim.trying
             for place, mark in enumerate(self.claim.marks)
         ):
             self._errors.append(BusyError("InDoubt", "SES was called and did not answer"))
-        throttled = [error for error in self._errors if isinstance(error, ThrottledError)]
-        return JobReport(
-            Counter(DispatchOutcome[mark.name] for mark in settled),
-            next(iter([*throttled, *self._errors]), None),
-        )
+        first = sorted(self._errors, key=_urgency)
+        outcomes = Counter(DispatchOutcome[mark.name] for mark in settled)
+        return JobReport(outcomes, first[0] if first else None)
+
+
+def _urgency(error: AwsError) -> int:
+    """Orders errors; the least is told."""
+    if isinstance(error, HeldError):
+        return 0 if error.whole else 3
+    return 1 if isinstance(error, ThrottledError) else 2
 
 
 def outcome_by(events: Iterable[Event]) -> DispatchOutcome | None:

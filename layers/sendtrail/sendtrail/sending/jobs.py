@@ -33,17 +33,23 @@ class Job:
     Attributes:
         first: the number of the first message, in the plan; None to fan out the plan.
         count: how many messages.
+        held_since: when it was put into its queue anew because SES takes no mail; in seconds since
+            1970.
     """
 
     plan_id: str
     first: int | None = None
     count: int = 0
+    held_since: int | None = field(default=None, compare=False)
 
     def to_text(self) -> str:
         """The body of the queue message for this job."""
         if self.first is None:
             return json.dumps({"plan": self.plan_id})
-        return json.dumps({"plan": self.plan_id, "first": self.first, "count": self.count})
+        body = {"plan": self.plan_id, "first": self.first, "count": self.count}
+        if self.held_since is not None:
+            body["held_since"] = self.held_since
+        return json.dumps(body)
 
     @classmethod
     def of_text(cls, text: str) -> Job:
@@ -55,13 +61,16 @@ class Job:
         try:
             value = json.loads(text)
             plan_id, first, count = value["plan"], value.get("first"), value.get("count", 0)
+            held_since = value.get("held_since")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RejectedRecordError(f"no job: {error!r}") from None
         if not isinstance(plan_id, str) or type(first) not in (int, type(None)):
             raise RejectedRecordError(f"no job: plan {plan_id!r:.80}, first {first!r:.20}")
         if type(count) is not int:
             raise RejectedRecordError(f"no job: plan {plan_id!r:.80}, count {count!r:.20}")
-        return cls(plan_id, first, count)
+        if type(held_since) not in (int, type(None)):
+            raise RejectedRecordError(f"no job: plan {plan_id!r:.80}, held {held_since!r:.20}")
+        return cls(plan_id, first, count, held_since)
 
     @classmethod
     def all_of(cls, plan: Plan) -> list[Job]:

@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 
 from sendtrail.errors import AwsError, BusyError, RefusedError, ThrottledError
+from sendtrail.sending.holds import hold_of
 from sendtrail.sending.rate_limiter import RateLimiter
 
 __all__ = ["OutgoingMail", "SesSender"]
@@ -95,7 +96,8 @@ class SesSender:
             - RefusedError: SES will never accept it; not sent.
             - BusyError: there was no answer, so that it is not known whether SES accepted it.
             - ThrottledError: over SES's rate or quota, or there was no slot; not sent.
-            - AwsError: not sent, for a reason that needs an operator, such as paused sending.
+            - HeldError: not sent, and no other may be until a quota frees, or somebody acts.
+            - AwsError: not sent, for another reason that needs an operator.
         """
         requests = [self._request(mail) for mail in mails]
         found: dict[int, AwsError] = {}
@@ -126,12 +128,26 @@ class SesSender:
         try:
             self._ses.send_email(**request)
         except ClientError as error:
-            return _error(error.response)
+            return self._error(error.response)
         except (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError) as error:
             return AwsError("NotSent", f"SES: {error}")
         except Exception as error:  # whatever it is, the mail may have gone out
             return BusyError("NoAnswer", f"SES: {error!r}")
         return None
+
+    def _error(self, response: Mapping[str, Any]) -> AwsError:
+        code = str(response["Error"]["Code"])
+        message = str(response["Error"].get("Message", ""))
+        status = int(response["ResponseMetadata"]["HTTPStatusCode"])
+        if held := hold_of(code, message, status, sender=self._sender):
+            return held
+        if code in _THROTTLES or status == 429:
+            return ThrottledError(code, message, status)
+        if code in _REFUSALS:
+            return RefusedError(code, message, status)
+        if status >= 500:
+            return BusyError(code, message, status)
+        return AwsError(code, message, status)
 
     def _request(self, mail: OutgoingMail) -> dict[str, Any]:
         body = {"Text": {"Data": mail.text, "Charset": _CHARSET}} if mail.text.strip() else {}
@@ -155,16 +171,3 @@ class SesSender:
         if mail.reply_to:
             request["ReplyToAddresses"] = list(mail.reply_to)
         return request
-
-
-def _error(response: Mapping[str, Any]) -> AwsError:
-    code = str(response["Error"]["Code"])
-    message = str(response["Error"].get("Message", ""))
-    status = int(response["ResponseMetadata"]["HTTPStatusCode"])
-    if code in _THROTTLES or status == 429:
-        return ThrottledError(code, message, status)
-    if code in _REFUSALS:
-        return RefusedError(code, message, status)
-    if status >= 500:
-        return BusyError(code, message, status)
-    return AwsError(code, message, status)
