@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
@@ -20,6 +20,16 @@ from local.functions import Functions
 from local.paths import ROOT, TEMPLATE
 
 __all__ = ["Gateway"]
+
+
+_BINARY: Final = (
+    "",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+)
+"""Types of bodies that an HTTP API hands on in base64, as all that is no text. Left to itself, SAM
+CLI's gateway refuses a file whose letters are not UTF-8's."""
 
 
 class _Runner:
@@ -48,8 +58,10 @@ class Gateway:
         for name in ("werkzeug", "samcli"):
             logging.getLogger(name).setLevel(logging.ERROR)
         stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE))
+        api = ApiProvider(stacks, cwd=str(ROOT)).api
+        api.binary_media_types_set = set(_BINARY)
         service = LocalApigwService(
-            api=ApiProvider(stacks, cwd=str(ROOT)).api,
+            api=api,
             lambda_runner=_Runner(functions),
             port=port,
             host=host,

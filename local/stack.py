@@ -217,7 +217,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
             for (logical_id, attribute), value in resources.physical.items()
             if not attribute
         },
-        "retention_days": int(resources.parameters["RetentionDays"]),
+        "parameters": dict(resources.parameters),
         "plans_bucket": resources.physical["PlansBucket", ""],
         "pid": os.getpid(),
     }

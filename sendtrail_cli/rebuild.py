@@ -18,6 +18,7 @@ from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.rebuild import LEAD, Rebuild
+from sendtrail.projections.soft_bounces import SoftBounces
 from sendtrail_cli.progress import progress_bar
 from sendtrail_cli.target import Target
 
@@ -68,6 +69,9 @@ def rebuild(
             Trails(db, table, retention_days=days),
             note_link=communications.note_link,
             retention_days=days,
+        ),
+        soft_bounces=SoftBounces(
+            db, table, target.resource("SuppressionsTable"), target.soft_bounce_policy
         ),
         lead=timedelta(seconds=wait),
         resume=resume,

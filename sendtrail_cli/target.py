@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import boto3
 
+from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.errors import ConfigurationError, NotFoundError
 
 __all__ = ["Target"]
@@ -27,13 +28,13 @@ class Target:
         session: with region and credentials.
         resources: logical id in the template → physical id, as CloudFormation gives it: the name of
             a table, the URL of a queue, the ARN of a secret.
-        retention_days: how long the log keeps what happened to a message.
+        parameters: of the stack.
         endpoints: service → URL, for the local stack; empty in AWS.
     """
 
     session: boto3.Session
     resources: Mapping[str, str]
-    retention_days: int
+    parameters: Mapping[str, str]
     endpoints: Mapping[str, str]
 
     @classmethod
@@ -65,7 +66,7 @@ class Target:
         )
         endpoints = dict.fromkeys(("sqs", "secretsmanager"), state["aws_endpoint"])
         endpoints["dynamodb"] = state["dynamodb_endpoint"] or state["aws_endpoint"]
-        return cls(session, state["resources"], state["retention_days"], endpoints)
+        return cls(session, state["resources"], state["parameters"], endpoints)
 
     @classmethod
     def _in_aws(cls, name: str) -> Target:
@@ -84,7 +85,18 @@ class Target:
         }
         if "RetentionDays" not in parameters:
             raise NotFoundError(f"the stack {name} is not one of Sendtrail: no RetentionDays")
-        return cls(session, resources, int(parameters["RetentionDays"]), {})
+        return cls(session, resources, parameters, {})
+
+    @property
+    def retention_days(self) -> int:
+        """How long the log keeps what happened to a message."""
+        return int(self.parameters["RetentionDays"])
+
+    @property
+    def soft_bounce_policy(self) -> SoftBouncePolicy:
+        """When an address that bounces softly is given up; never in an older stack."""
+        count, days = (self.parameters.get(name, "0") for name in ("SoftBounces", "SoftBounceDays"))
+        return SoftBouncePolicy(int(count), int(days))
 
     @property
     def is_in_aws(self) -> bool:

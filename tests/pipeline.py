@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sendtrail.domain.communication import CounterShard
+from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.errors import AwsError
 from sendtrail.log.items import is_message_row
 from sendtrail.log.trails import Trails
@@ -24,6 +25,7 @@ from sendtrail.projections.items import (
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.project import Projection, image_of
+from sendtrail.projections.soft_bounces import SoftBounces
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from tests.memory import MemoryDynamoDB
 
@@ -32,6 +34,7 @@ __all__ = ["RETENTION_DAYS", "Pipeline", "is_row", "plain", "what_readers_see"]
 _FOR_FOLDS = ("revision", "checkpoints", "epoch", "counter_shards")
 
 RETENTION_DAYS = 36_500
+_NO_POLICY = SoftBouncePolicy(0, 1)
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Pipeline:
     done: dict[str, int] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
     retention_days: int = RETENTION_DAYS
+    policy: SoftBouncePolicy = _NO_POLICY
 
     def __post_init__(self) -> None:
         db: Any = self.db
@@ -63,6 +67,7 @@ class Pipeline:
             retention_days=self.retention_days,
         )
         self.activity = Activity(db, "Trails", "Participants")
+        self.soft_bounces = SoftBounces(db, "Trails", "Suppressions", self.policy)
         self.projection = Projection(
             db,
             "Trails",
@@ -70,6 +75,7 @@ class Pipeline:
             communications=self.communications,
             judge=self.judge,
             activity=self.activity,
+            soft_bounces=self.soft_bounces,
             epoch_cache_seconds=0,  # no test waits
         )
 

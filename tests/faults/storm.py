@@ -46,6 +46,7 @@ from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.service import RetryPolicy
 from sendtrail.domain.communication import figures
 from sendtrail.domain.message import Message
+from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.projections.items import EPOCH_ID, participant_from_item
 from sendtrail_cli import rebuild as cli
 from sendtrail_cli.target import Target
@@ -196,7 +197,10 @@ class Storm:
 
 def check_events(storm: Storm, sent: Weather) -> None:
     """Holds the tables against a calm run, and against a plain count."""
-    calm = Pipeline(retention_days=storm.running.state["retention_days"])
+    calm = Pipeline(
+        retention_days=int(storm.running.state["parameters"]["RetentionDays"]),
+        policy=SoftBouncePolicy(5, 180),
+    )
     calm.log.append(sent.events)
     calm.deliver()
     storm.expect("the log", _log(storm.items("Trails")), _log(calm.db.items("Trails")))
@@ -358,7 +362,7 @@ def rebuild(storm: Storm, wait: float) -> None:
     )
     dynamodb = {"dynamodb": endpoints.dynamodb or endpoints.aws}
     done = cli.rebuild(
-        Target(session, state["resources"], state["retention_days"], dynamodb),
+        Target(session, state["resources"], state["parameters"], dynamodb),
         wait=wait,
         database=DynamoDB(storm.spoilt.environment(), retry_policy=RetryPolicy(attempts=20)),
         report=lambda text: print(f"  {text}", flush=True),

@@ -99,6 +99,7 @@ def begin(pipeline: Pipeline, *, epoch: str | None = None, resume: bool = False)
         participants=pipeline.participants,
         communications=pipeline.communications,
         judge=pipeline.judge,
+        soft_bounces=pipeline.soft_bounces,
         lead=timedelta(0),
         resume=resume or epoch is not None,
     )

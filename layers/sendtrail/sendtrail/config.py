@@ -183,6 +183,16 @@ class Settings:
         return self.integer("INACTIVITY_YEARS", minimum=1, maximum=50)
 
     @property
+    def soft_bounces(self) -> int:
+        """After how many soft bounces in a row an address is given up; 0: never."""
+        return self.integer("SOFT_BOUNCES", minimum=0, maximum=25)
+
+    @property
+    def soft_bounce_days(self) -> int:
+        """Over how many days they may be spread."""
+        return self.integer("SOFT_BOUNCE_DAYS", minimum=1, maximum=3650)
+
+    @property
     def whole_ip_addresses(self) -> bool:
         """Whether the IP addresses of opens and clicks are recorded whole."""
         return self.choice("WHOLE_IP_ADDRESSES", {"yes": True, "no": False})

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sendtrail.projections.judge import Judge
     from sendtrail.projections.participants import ParticipantProjection
     from sendtrail.projections.project import Projection
+    from sendtrail.projections.soft_bounces import SoftBounces
     from sendtrail.reading.history import History
     from sendtrail.reading.preview import Preview
     from sendtrail.sending.composer import Composer
@@ -209,7 +210,22 @@ class Wiring:
             communications=self.communication_projection,
             judge=self.judge,
             activity=self.activity,
+            soft_bounces=self.soft_bounces,
             epoch_cache_seconds=self.settings.epoch_cache_seconds,
+        )
+
+    @cached_property
+    def soft_bounces(self) -> SoftBounces:
+        """The projection of soft bounces."""
+        from sendtrail.domain.soft_bounces import SoftBouncePolicy
+        from sendtrail.projections.soft_bounces import SoftBounces
+
+        settings = self.settings
+        return SoftBounces(
+            self.database,
+            settings.trails_table,
+            settings.suppressions_table,
+            SoftBouncePolicy(settings.soft_bounces, settings.soft_bounce_days),
         )
 
     @cached_property

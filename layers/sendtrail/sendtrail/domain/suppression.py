@@ -54,26 +54,33 @@ class Suppression:
     Attributes:
         address: normalised.
         evidence: reason → the latest evidence for it.
+        soft: that the address is given up for its soft bounces (`sendtrail.domain.soft_bounces`):
+            it counts as bounced. It is judged anew as its messages change, and so no join.
         lifted_at: when staff last lifted the suppression.
     """
 
     address: str
     evidence: Mapping[SuppressionReason, Evidence] = field(default_factory=dict)
     lifted_at: Timestamp | None = None
+    soft: Evidence | None = None
 
     @property
     def reason(self) -> SuppressionReason | None:
         """The most severe reason that still holds; None if the address may be mailed."""
-        for reason in SuppressionReason:
-            evidence = self.evidence.get(reason)
-            if evidence and (self.lifted_at is None or evidence.at > self.lifted_at):
-                return reason
-        return None
+        return next((reason for reason in SuppressionReason if self._holding(reason)), None)
 
     @property
     def standing(self) -> Evidence | None:
         """The evidence for `reason`."""
-        return self.evidence[self.reason] if self.reason else None
+        return self._holding(self.reason) if self.reason else None
+
+    def _holding(self, reason: SuppressionReason) -> Evidence | None:
+        """The evidence for a reason that still holds; a hard bounce rather than soft ones."""
+        soft = self.soft if reason is SuppressionReason.BOUNCED else None
+        for evidence in (self.evidence.get(reason), soft):
+            if evidence and (self.lifted_at is None or evidence.at > self.lifted_at):
+                return evidence
+        return None
 
 
 def bears_on_suppression(event: Event) -> bool:

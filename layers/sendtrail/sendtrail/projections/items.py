@@ -354,6 +354,7 @@ def suppression_to_item(suppression: Suppression) -> Item:
         {
             "address": suppression.address,
             "lifted_at": suppression.lifted_at,
+            "soft": _present(_fields(suppression.soft)) if suppression.soft else None,
             "evidence": {
                 reason.value: _present(_fields(evidence))
                 for reason, evidence in suppression.evidence.items()
@@ -375,6 +376,7 @@ def suppression_from_item(item: Mapping[str, Any]) -> Suppression:
             for reason, evidence in item.get("evidence", {}).items()
         },
         lifted_at=item.get("lifted_at"),
+        soft=Evidence(**item["soft"]) if "soft" in item else None,
     )
 
 

@@ -31,6 +31,7 @@ from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import EPOCH_ID, message_of
 from sendtrail.projections.judge import Judge, Judged, RowKey, Task
 from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.projections.soft_bounces import SoftBounces
 from sendtrail.projections.stream import Record
 
 __all__ = [
@@ -104,6 +105,7 @@ class Projection:
         communications: CommunicationProjection,
         judge: Judge,
         activity: Activity,
+        soft_bounces: SoftBounces,
         epoch_cache_seconds: int,
     ) -> None:
         """Projects the stream of `table`.
@@ -118,6 +120,7 @@ class Projection:
         self._communications = communications
         self._judge = judge
         self._activity = activity
+        self._soft_bounces = soft_bounces
         self._epoch_cache_seconds = epoch_cache_seconds
         self._epochs: list[Timestamp] = []
         self._epochs_read_at: float | None = None
@@ -138,6 +141,7 @@ class Projection:
         ]
         events = [record.new for record in batch if isinstance(record.new, Event)]
         self._apply_to_people(rows, events)
+        self._soft_bounces.apply(row.new for row in rows)
         self._judge_hits(rows, events, epochs[-1] if epochs else None)
         for row in rows:
             self._correct_index(row)

@@ -24,6 +24,7 @@ from typing import Any, Final
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import sent_time
+from sendtrail.domain.message import Message
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, now
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
@@ -38,6 +39,7 @@ from sendtrail.projections.project import (
     hits_of_people,
     image_of,
 )
+from sendtrail.projections.soft_bounces import SoftBounces
 
 __all__ = ["LEAD", "Rebuild"]
 
@@ -64,6 +66,7 @@ class Rebuild:
     participants: ParticipantProjection
     communications: CommunicationProjection
     judge: Judge
+    soft_bounces: SoftBounces
     done: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -76,6 +79,7 @@ class Rebuild:
         participants: ParticipantProjection,
         communications: CommunicationProjection,
         judge: Judge,
+        soft_bounces: SoftBounces,
         lead: timedelta = LEAD,
         resume: bool = False,
     ) -> Rebuild:
@@ -96,7 +100,7 @@ class Rebuild:
                 names={"#epochs": EPOCHS},
                 values={":epochs": set(epochs)},
             )
-        return cls(epochs[-1], activity, participants, communications, judge)
+        return cls(epochs[-1], activity, participants, communications, judge, soft_bounces)
 
     def apply(self, items: Iterable[Item]) -> None:
         """Applies a part of the log; only once the epoch has begun.
@@ -111,6 +115,7 @@ class Rebuild:
             lambda communication_id: self.communications.forgotten(communication_id, self.epoch)
         )
         people: list[Event] = []
+        messages: list[Message] = []
         tasks: dict[RowKey, Task] = {}
         for item in items:
             try:
@@ -121,6 +126,7 @@ class Rebuild:
             if isinstance(image, RowImage):
                 people += about_people(None, image.message, image.events, image.elements)
                 message = image.message
+                messages.append(message)
                 if sent_time(message.message_id) >= self.epoch:
                     continue
                 key = (message.participant_id, message.message_id)
@@ -143,6 +149,7 @@ class Rebuild:
         if people:
             self.participants.apply(people)
         self.participants.apply_hits(hits_of_people(self.judge.judge(tasks)))
+        self.soft_bounces.apply(messages)
         for event in people:
             if event.type is EventType.INACTIVATED and (active_at := self.activity.since(event)):
                 self.participants.settle(event.participant_id, active_at)

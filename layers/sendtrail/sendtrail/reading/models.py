@@ -209,6 +209,7 @@ class SuppressionRow(Model):
     since = UnicodeAttribute(null=True)
     evidence = PlainMapAttribute(null=True)
     lifted_at = UnicodeAttribute(null=True)
+    soft = PlainMapAttribute(null=True)
     revision = NumberAttribute()
 
     by_reason = ByReason()
