@@ -108,8 +108,9 @@ def readers_act(
         opens = chance.choice((0, 1, 1, 2))
         for agent in agents[:opens]:
             assert request(stack, "GET", pixel, agent=agent)[0] == 200
+        if opens:  # that nobody looks at is a machine's
             assert request(stack, "HEAD", pixel, agent=agent)[0] == 200
-        count["opens"] += opens
+        count["opens"] += opens + (opens > 0)
         count["human_opens"] += opens * human
         count["opened"] += opens > 0
         count["human_opened"] += opens > 0 and human
