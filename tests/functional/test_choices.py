@@ -29,7 +29,7 @@ class House:
         if mails:
             assert len(mails) == 1
             reader = Reader(self.post.world, mails[0]["html"])
-            reader.minutes_apart = 0
+            reader.minutes_apart = 0.0
             return reader
         newest = self.post.api(f"/v1/participants/{participant_id}/messages", limit=1)["json"]
         assert newest["items"][0]["drop_reason"] == "unsubscribed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ from tests.functional.sending import NEWS, Post, outbox, people
 from tests.functional.world import Api, World
 from tests.support import load_event
 
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/72.0.3626.96 Safari/537.36"
+)
 SIMULATOR = "simulator.amazonses.com"
 SENT = "2026-11-20T10:30:00.000Z"
 JANE = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", "news-1")
@@ -93,6 +98,47 @@ def test_pixels_and_links_are_counted_each_once(post: Post, reader: Reader) -> N
         "user_agent": FIREFOX,
     }
     assert post.api("/v1/participants/p0")["json"]["last_interaction_at"] == click["at"]
+
+
+def test_a_scanner_that_poses_as_a_browser_is_no_reader(post: Post) -> None:
+    """Eight links in half a second, 40 seconds after sending; who comes later and follows three
+    within a minute is one.
+    """
+    links = "".join(f'<p><a href="https://society.example/{n}">News {n}</a></p>' for n in range(8))
+    said = post.send(recipients=people(f"success@{SIMULATOR}"), subject="s", html=links)
+    post.run()
+    html = outbox(post.world)[0]["html"]
+    tokens = re.findall(r"/c/([^\"']+)", html)
+    assert len(tokens) == 8
+    gateway = Reader(post.world, html)
+    gateway.seconds_later, gateway.minutes_apart = 40, 0.001
+    assert post.api("/v1/participants/p0")["json"]["last_interaction_at"] is None
+    for token in random.Random(8).sample(tokens, 8):
+        assert gateway("c", token, headers={"user-agent": CHROME})["statusCode"] == 302
+    post.world.fold()
+    found = message(post.api)
+    assert (found["status"], found["click_count"], found["human_click_count"]) == (
+        "delivered",
+        8,
+        0,
+    )
+    reasons = {each["actor_reason"] for each in found["events"] if each["type"] == "Click"}
+    assert reasons == {"faster_than_a_person"}
+    assert post.api("/v1/participants/p0")["json"]["last_interaction_at"] is None
+    path = f"/v1/communications/{said['communication_id']}"
+    assert post.api(path)["json"]["machines"] == [
+        {"reason": "faster_than_a_person", "opens": 0, "clicks": 8}
+    ]
+    assert post.api(f"{path}/recipients", status="clicked")["json"]["items"] == []
+    person = Reader(post.world, html)
+    person.seconds_later, person.minutes_apart = 300, 0.3
+    for token in tokens[:3]:
+        assert person("c", token, headers={"user-agent": CHROME})["statusCode"] == 302
+    post.world.fold()
+    found = message(post.api)
+    assert (found["status"], found["click_count"], found["human_click_count"]) == ("clicked", 11, 3)
+    assert post.api("/v1/participants/p0")["json"]["last_interaction_at"]
+    assert len(post.api(f"{path}/recipients", status="clicked")["json"]["items"]) == 1
 
 
 def test_a_link_with_a_merge_field_is_one_link_of_its_mailing(post: Post) -> None:
