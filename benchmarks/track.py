@@ -79,7 +79,7 @@ def hits(kind: str, tokens: LinkTokens) -> Iterator[Json]:
         event = http_event(kind, token, f"{kind}{number:08}AAEJKig=", address, epoch_ms(SENT))
         agent = event["headers"]["user-agent"]
         detail = {"sent_at": SENT, "ip": shortened(address), "user_agent": agent}
-        detail |= {"link": url, "position": 3} if url else {}
+        detail |= {"link": url, "position": 3, "links": 9} if url else {}
         hit = EventType.CLICK if url else EventType.OPEN
         item = event_to_item(Event.of_request(hit, recipient, SENT, "", detail), 400)
         metadata = {

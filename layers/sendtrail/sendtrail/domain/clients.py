@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
 from sendtrail.domain.events import Event
 from sendtrail.domain.hits import HITS, NETWORK
-from sendtrail.domain.networks import network_of
+from sendtrail.domain.networks import network_at
 
 __all__ = ["address_kept", "as_kept", "shortened"]
 
@@ -23,8 +23,14 @@ def address_kept(ip: str, *, whole: bool) -> Mapping[str, Any]:
     Args:
         whole: whether the whole address is kept, and not its network alone.
     """
-    kept = {"ip": ip if whole else shortened(ip), NETWORK: network_of(ip)}
-    return {name: value for name, value in kept.items() if value}
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return {"ip": ip} if whole and ip else {}
+    kept = {"ip": ip if whole else _network(address)}
+    if network := network_at(address):
+        kept[NETWORK] = network
+    return kept
 
 
 def as_kept(event: Event, *, whole: bool) -> Event:
@@ -40,8 +46,11 @@ def shortened(ip: str) -> str:
     centre. Empty if `ip` is not an IP address.
     """
     try:
-        address = ipaddress.ip_address(ip)
+        return _network(ip_address(ip))
     except ValueError:
         return ""
+
+
+def _network(address: IPv4Address | IPv6Address) -> str:
     dropped = address.max_prefixlen - _KEPT_BITS[address.version]
     return str(type(address)(int(address) >> dropped << dropped))

@@ -12,11 +12,11 @@ import csv
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
-__all__ = ["NETWORKS", "Network", "is_scanners_network", "network_of"]
+__all__ = ["NETWORKS", "Network", "is_scanners_network", "network_at", "network_of"]
 
 _FILE: Final = Path(__file__).with_name("networks.csv")
 
@@ -67,9 +67,13 @@ def _starts(version: int) -> tuple[tuple[int, ...], tuple[Network, ...]]:
 def network_of(ip: str) -> str | None:
     """The name of the network of an address; None if it is in none, or no address."""
     try:
-        address = ip_address(ip)
+        return network_at(ip_address(ip))
     except ValueError:
         return None
+
+
+def network_at(address: IPv4Address | IPv6Address) -> str | None:
+    """The same, of an address that has been read."""
     number = int(address)
     starts, mine = _starts(address.version)
     place = bisect_right(starts, number) - 1
