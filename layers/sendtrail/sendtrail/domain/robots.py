@@ -33,7 +33,7 @@ _ALSO: Final = re.compile(
 )
 
 _OF_PEOPLE: Final = re.compile(
-    # The build of a phone's system: that of Android 15 is in the list, as a crawler's which bore it.
+    # The build of a phone's system: that of Android 15 is in the list, since a crawler bore it.
     r"\bBuild/[\w.]+|"
     # Programs whose names have a robot's in them: a hospital's workstation, browsers, a reader.
     r"SynapseWorkstation|Opera Mini/[\d.]+|\w+\d008/(?=V?\d)|\bFluid(App)?\b|\bBlackboard/\d|"
