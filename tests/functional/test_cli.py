@@ -115,7 +115,7 @@ def test_keys_are_made_listed_and_removed(moto_backend: Backend) -> None:
     """Only the one that is named is removed, and one that is not there is said to be none."""
     session = boto3.Session()
     resources = {"ApiKeys": moto_backend.resources.physical["ApiKeys", ""]}
-    target = Target(session, resources, 400, {"secretsmanager": moto_backend.endpoints.aws})
+    target = Target(session, resources, {}, {"secretsmanager": moto_backend.endpoints.aws})
     keys = {name: make_key(target, "read", name) for name in ("one", "two")}
     listed = list_keys(target)
     assert [(each["name"], each["scope"]) for each in listed] == [("one", "read"), ("two", "read")]
