@@ -15,6 +15,7 @@ __all__ = ["form_of", "public_request", "method_of", "token_of"]
 Event = Mapping[str, Any]
 _MAX_FORM: Final = 4_096
 _MAX_FIELDS: Final = 20
+_PURPOSES: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
 def token_of(event: Event) -> str:
@@ -46,8 +47,10 @@ def _how(method: str, headers: Mapping[str, str]) -> str:
     """
     if method == "HEAD":
         return "head"
-    said = (headers.get(name, "") for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"))
-    return "prefetch" if any("pre" in each.lower() for each in said) else ""
+    for name in _PURPOSES:
+        if name in headers and "pre" in headers[name].lower():
+            return "prefetch"
+    return ""
 
 
 def form_of(event: Event) -> dict[str, str]:
