@@ -74,14 +74,14 @@ class Batch:
             logger.warning("hold not noted", extra={"why": str(error)})
 
     def _do(self, job: Job) -> JobReport:
-        if isinstance(self._stop, HeldError):
-            return JobReport(error=self._stop)
-        if self._stop:
+        if isinstance(self._stop, ThrottledError):
             raise self._stop
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
         if job.first is None:
             return JobReport(Counter([wiring.fan_out.fan_out(job.plan_id)]))
+        if self._stop:  # a mailing that waits is in its recipients' histories all the same
+            return JobReport(error=self._stop)
         return wiring.dispatch.send(job)
 
     def _hold(self, record: Mapping[str, Any], job: Job, error: HeldError) -> bool:

@@ -573,6 +573,22 @@ def test_who_is_not_verified_in_the_sandbox_keeps_nobody_else_waiting(post: Post
     assert len({mail["destination"][0] for mail in outbox(post.world)}) == 3
 
 
+def test_a_mailing_is_fanned_out_while_another_is_held(post: Post) -> None:
+    """It is in its recipients' histories, and its page says that it waits, and for what."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    post.world.call("dispatch", {"Records": post.jobs()})
+    (held,) = post.jobs()
+    said = post.send(recipients=people(f"success+other@{SIMULATOR}"), **NEWS)
+    (plan,) = post.jobs()
+    paused = {"error": "SendingPausedException", "status": 400, "message": "no"}
+    with answered(post.world, paused):
+        answer = post.world.call("dispatch", {"Records": [held, plan]})
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == [held["messageId"]]
+    post.world.fold()
+    found = post.api(f"/v1/communications/{said['communication_id']}")["json"]
+    assert (found["recipients"], found["held"]["reason"]) == (1, "sending_paused")
+
+
 def test_what_ses_has_not_taken_for_two_weeks_goes_to_the_dead_letter_queue(post: Post) -> None:
     """By its last attempts, as any other: there it can be redriven."""
     post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
