@@ -106,6 +106,27 @@ def test_undetermined_ones_with_a_code_count_as_transient_ones_do() -> None:
     assert suppression(said).reason == "bounced"
 
 
+def test_two_who_share_an_address_are_each_judged_by_their_own_mail() -> None:
+    """Also where a batch brings both; and what one shows is not undone by the other."""
+    other = [
+        said
+        for number in (3, 6)
+        for said in events_of(
+            Mail(
+                f"o-{number}", day(number), [ADDRESS.upper()], tags={"participant_id": "zoe"}
+            ).bounce(day(number, "10:00"), *FULL)
+        )
+    ]
+    mine = [event for said in (*bounced(2), *bounced(5), *bounced(9)) for event in events_of(said)]
+    for events in ([*other, *mine], [*mine, *other]):
+        pipeline = Pipeline(policy=POLICY)
+        pipeline.log.append(events)
+        pipeline.deliver()
+        found = state(pipeline)
+        assert found.standing is not None
+        assert (found.standing.participant_id, found.standing.at) == ("ann", day(9, "10:00"))
+
+
 def test_without_a_policy_nothing_is_given_up() -> None:
     """0 is off."""
     said = [each for number in range(1, 20) for each in bounced(number)]

@@ -141,7 +141,11 @@ class Directory:
         return sorted(filter(None, found))
 
     def lookup(
-        self, participant_ids: Iterable[str], addresses: Iterable[str]
+        self,
+        participant_ids: Iterable[str],
+        addresses: Iterable[str],
+        *,
+        consistent: bool = False,
     ) -> tuple[dict[str, Participant], dict[str, Suppression]]:
         """Profiles by participant, and suppressions, including lifted ones, by normalised address;
         in one request. They are read eventually consistently, at half the price, by whoever sends:
@@ -150,6 +154,7 @@ class Directory:
 
         Args:
             participant_ids, addresses: at least one of each, and at most 100 together.
+            consistent: whether they are read consistently after all.
         """
         found = self._db.get_from(
             {
@@ -161,7 +166,7 @@ class Directory:
                     {"address": each} for each in sorted({normal_address(one) for one in addresses})
                 ],
             },
-            consistent=False,
+            consistent=consistent,
         )
         people = map(participant_from_item, found[self._participants])
         suppressions = map(suppression_from_item, found[self._suppressions])
@@ -204,17 +209,11 @@ class Directory:
         """What is known of an address: its placeholder participant, and its suppression if that
         holds; in one request.
         """
-        placeholder = {"participant_id": participant_of_address(address), "part": PROFILE}
-        found = self._db.get_from(
-            {
-                self._participants: [placeholder],
-                self._suppressions: [{"address": normal_address(address)}],
-            }
-        )
-        people = [participant_from_item(item) for item in found[self._participants]]
-        suppressions = map(suppression_from_item, found[self._suppressions])
-        holding = next((each for each in suppressions if each.reason), None)
-        return (people[0] if people else None), holding
+        placeholder = participant_of_address(address)
+        people, suppressions = self.lookup([placeholder], [address], consistent=True)
+        suppression = suppressions.get(normal_address(address))
+        holds = suppression is not None and suppression.reason is not None
+        return people.get(placeholder), suppression if holds else None
 
     def suppression(self, address: str) -> Suppression | None:
         """The suppression of an address; None if it may be mailed."""

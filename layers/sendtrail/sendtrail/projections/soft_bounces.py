@@ -52,30 +52,32 @@ class SoftBounces:
         """
         if not self._policy.count:
             return
-        owners = {
-            normal_address(message.address): message.participant_id
-            for message in changed
-            if message.address and message.bounce and is_soft(message.bounce)
-        }
+        owners: dict[str, set[str]] = {}
+        for message in changed:
+            if message.address and message.bounce and is_soft(message.bounce):
+                address = normal_address(message.address)
+                owners.setdefault(address, set()).add(message.participant_id)
         if owners:
             self._suppressions.change(
                 {
-                    (address,): partial(self._judged, participant_id, address)
-                    for address, participant_id in owners.items()
+                    (address,): partial(self._judged, mine, address)
+                    for address, mine in owners.items()
                 },
                 consistent=True,
             )
 
     def _judged(
-        self, participant_id: str, address: str, row: RowState[Suppression]
+        self, participant_ids: set[str], address: str, row: RowState[Suppression]
     ) -> RowState[Suppression]:
         suppression = row.state
-        found = self._policy.evidence(
-            self._newest(participant_id), address, after=suppression.lifted_at
-        )
-        if found is None and suppression.soft and suppression.soft.participant_id != participant_id:
-            return row  # another participant's
-        return RowState(replace(suppression, soft=found), row.checkpoints)
+        if suppression.soft and suppression.soft.participant_id:  # another's, perhaps
+            participant_ids = participant_ids | {suppression.soft.participant_id}
+        found = [
+            self._policy.evidence(self._newest(each), address, after=suppression.lifted_at)
+            for each in sorted(participant_ids)
+        ]
+        latest = max(filter(None, found), key=lambda evidence: evidence.rank, default=None)
+        return RowState(replace(suppression, soft=latest), row.checkpoints)
 
     def _newest(self, participant_id: str) -> list[Message]:
         left = min(_MOST, self._policy.count * _MORE)

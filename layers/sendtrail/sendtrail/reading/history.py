@@ -88,7 +88,10 @@ class History:
         views = [
             address_view(use, suppressions.get(use.normal), current=use is current) for use in uses
         ]
-        placeholder, suppression = self._at(current, newest)
+        suppression = suppressions.get(current.normal) if current else None
+        address = current.address if current else address_of(newest)
+        found = self._directory.profiles([participant_of_address(address)] if address else [])
+        placeholder = found[0] if found else None
         return participant_view(_active(known, newest), current, placeholder, suppression), views
 
     def address(self, participant_id: str, address: str) -> View:
