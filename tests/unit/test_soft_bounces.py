@@ -14,6 +14,7 @@ from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.domain.suppression import Suppression
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.items import suppression_from_item
+from tests.memory import MemoryDynamoDB
 from tests.pipeline import Pipeline
 from tests.unit.test_rebuild import begin
 
@@ -119,7 +120,7 @@ def test_two_who_share_an_address_are_each_judged_by_their_own_mail() -> None:
     ]
     mine = [event for said in (*bounced(2), *bounced(5), *bounced(9)) for event in events_of(said)]
     for events in ([*other, *mine], [*mine, *other]):
-        pipeline = Pipeline(policy=POLICY)
+        pipeline = Pipeline(MemoryDynamoDB(shards=1), policy=POLICY)  # in one batch
         pipeline.log.append(events)
         pipeline.deliver()
         found = state(pipeline)
