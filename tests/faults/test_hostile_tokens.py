@@ -5,6 +5,7 @@ What a forged token comes to on the public routes is in tests/functional/test_pu
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,19 +13,21 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from itsdangerous.encoding import base64_decode, base64_encode
 
 from sendtrail.auth.sessions import Sessions
 from sendtrail.auth.signing_keys import SigningKeyRing
 from sendtrail.auth.tokens import ClickedLink, Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
+from sendtrail.domain.ids import participant_of_address
 from sendtrail.errors import InvalidCursorError, InvalidTokenError
 from tests.faults.hostile import NASTY, many
 from tests.support import HOSTILE_INPUTS
 
 KEYS: Final = ["an old key" * 4, "the newest key" * 4]
 STRANGERS: Final = ["a stranger's key" * 4]
-JANE: Final = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", "news-1")
+JANE: Final = Recipient("01M7W83120VA77F8B88KYNEGC8", "jane", "news-1", "jane@example.org")
+NEWER: Final = Recipient("01M7W83120VA77F8B88KYNEGD1", "jane", "news-1", "jane@example.org")
+SECRET: Final = participant_of_address("jane@example.org")
 JACK: Final = Recipient("01M7W83120VA77F8B88KYNEGC9", "jack", None)
 SENT: Final = "2026-11-20T10:30:00.000Z"
 LINK: Final = "https://society.example/a?x=1&y=2"
@@ -34,7 +37,7 @@ def tokens_by(keys: list[str], who: Recipient = JANE) -> dict[str, str]:
     """A token of each kind, made with these keys."""
     ring = SigningKeyRing.of(keys)
     links, sessions = LinkTokens(ring), Sessions(ring)
-    cursor = Cursors(ring).write({"a": who.participant_id}, "list")
+    cursor = Cursors(ring).write({"a": who.message_id}, "list")
     assert cursor
     return {
         "open": links.open(who, SENT),
@@ -103,7 +106,7 @@ def spoilt(draw: st.DrawFn) -> str:
     for _ in range(draw(st.integers(0, 2))):
         place = draw(st.integers(0, len(token)))
         letter = draw(letters)
-        body, _, signature = token.rpartition(".")
+        half = len(token) // 2
         token = draw(
             st.sampled_from(
                 [
@@ -116,14 +119,14 @@ def spoilt(draw: st.DrawFn) -> str:
                     token + letter,
                     letter + token,
                     token + "=" * (place % 5),
-                    f"{body}.{other.rpartition('.')[2]}",
-                    f"{other.rpartition('.')[0]}.{signature}",
-                    f"{body}.{signature}.{signature}",
-                    f"{body}..{signature}",
-                    f".{body}.{signature}",  # itsdangerous' mark of what is compressed
-                    f"{body}=.{signature}=",
-                    f"{body}.{same_bits(signature, place)}",
-                    f"{changed(body, place)}.{signature}",
+                    token[:22] + other[22:],  # what authenticates one before what another says
+                    other[:22] + token[22:],
+                    token[half:] + token[:half],
+                    f"{token[:half]}.{token[half:]}",
+                    f"{token[:half]}={token[half:]}",
+                    f"{token[:half]}\n{token[half:]}",
+                    same_bits(token, place),
+                    changed(token, place),
                     token.swapcase(),
                     quote(token, safe="", errors="replace"),
                     token * (1 + place % 3),
@@ -134,21 +137,26 @@ def spoilt(draw: st.DrawFn) -> str:
     return token
 
 
-def same_bits(signature: str, place: int) -> str:
-    """The signature with its last letter changed, whose last bits say nothing."""
+def same_bits(token: str, place: int) -> str:
+    """The token with its last letter changed, whose last bits may say nothing."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return signature[:-1] + alphabet[place % 64]
+    return token[:-1] + alphabet[place % 64]
 
 
-def changed(body: str, place: int) -> str:
-    """The body with a bit of what it says changed."""
+def changed(token: str, place: int) -> str:
+    """The token with a bit of what it says changed."""
     try:
-        content = bytearray(base64_decode(body.encode("ascii", "replace")))
-    except Exception:  # it is no base64 any more
-        return body
+        content = bytearray(decoded(token))
+    except ValueError:  # it is no base64 any more
+        return token
     if content:
         content[place % len(content)] ^= 1
-    return base64_encode(bytes(content)).decode()
+    return urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def decoded(token: str) -> bytes:
+    """What who holds a token can read in it."""
+    return urlsafe_b64decode(token.encode("ascii", "replace") + b"=" * (-len(token) % 4))
 
 
 # --- what must hold --------------------------------------------------------------------------
@@ -209,7 +217,18 @@ def test_a_token_of_each_kind_is_good_for_its_own_purpose_alone(kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", list(READERS))
+def test_a_token_tells_nothing_of_whom_it_was_made_for(kind: str) -> None:
+    """Nor do two of them whether they were made for the same person: they share no three bytes."""
+    one, other = (decoded(tokens_by(KEYS, each)[kind]) for each in (JANE, NEWER))
+    for told in (JANE.participant_id, JANE.message_id, str(JANE.communication_id), LINK, SECRET):
+        for text in (told.encode(), bytes(reversed(told.encode()))):
+            assert text not in one
+    stretches = [{each[at : at + 3] for at in range(len(each) - 2)} for each in (one, other)]
+    assert len(stretches[0] & stretches[1]) <= 1  # by chance
+
+
+@pytest.mark.parametrize("kind", list(READERS))
 def test_a_very_long_token_is_refused(kind: str) -> None:
     """A megabyte of anything, also of what looks compressed."""
-    for text in ("A" * 2**20, "." * 2**20, "." + "A" * 2**20 + "." + "A" * 43, "é" * 2**20):
+    for text in ("A" * 2**20, "." * 2**20, GOOD[kind] * 2**12, "é" * 2**20):
         assert not taken(kind, text)

@@ -8,19 +8,37 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
+from sendtrail.domain.actors import KEY, Actor, checked_name, legible_name
 from sendtrail.domain.times import Timestamp
+from sendtrail.errors import ConfigurationError
 
-__all__ = ["ApiKeys", "Caller", "Scope", "fingerprint", "key_id", "new_key"]
+__all__ = [
+    "ApiKeys",
+    "Caller",
+    "Scope",
+    "caller_of_entry",
+    "entries_of",
+    "fingerprint",
+    "first_entry_of",
+    "key_id",
+    "new_key",
+]
 
 _PREFIX: Final = "st_"
 _ID_LENGTH: Final = 16
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+
+Entry = Any
+"""Of a key, what is in a secret: ``{"name", "scope", "sha256", "created_at"}``, if it is as it
+should be. Operators may have changed it by hand."""
 
 
 class Scope(StrEnum):
@@ -44,12 +62,18 @@ class Caller:
     """The owner and scope of a key.
 
     Attributes:
+        name: as `checked_name` allows it; may be empty.
         key_id: the beginning of the key's fingerprint; unlike the name it identifies the key.
     """
 
     name: str
     scope: Scope
     key_id: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who the owner is, in what they do."""
+        return Actor(KEY, self.key_id, self.name)
 
 
 class ApiKeys:
@@ -64,23 +88,26 @@ class ApiKeys:
         self._callers = dict(callers)
 
     @classmethod
-    def from_secrets(cls, first: str, further: str) -> ApiKeys:
-        """The keys in the two secrets of the stack.
+    def of(
+        cls, entries: Iterable[Entry], *, passed_over: Callable[[int], None] = lambda _: None
+    ) -> ApiKeys:
+        """The keys of entries. One that is malformed is passed over: it locks nobody else out.
 
         Args:
-            first: ``{"name", "scope", "key"}``.
-            further: ``{"keys": [{"name", "scope", "sha256", "created_at"}]}``.
+            passed_over: called with the position of each malformed entry, from 1.
         """
-        one = json.loads(first)
-        entries = [one | {"sha256": fingerprint(one["key"])}, *json.loads(further)["keys"]]
-        return cls(
-            {
-                entry["sha256"]: Caller(
-                    entry["name"], Scope(entry["scope"]), key_id(entry["sha256"])
-                )
-                for entry in entries
-            }
-        )
+        callers: dict[str, Caller] = {}
+        for position, entry in enumerate(entries, 1):
+            caller = caller_of_entry(entry)
+            if caller:
+                callers[entry["sha256"]] = caller
+            else:
+                passed_over(position)
+        return cls(callers)
+
+    def __or__(self, others: ApiKeys) -> ApiKeys:
+        """These keys, and others."""
+        return ApiKeys(self._callers | others._callers)
 
     def caller(self, authorization: str | None) -> Caller | None:
         """The caller with this ``Authorization`` header (``Bearer <API key>``); None if unknown."""
@@ -98,10 +125,69 @@ class ApiKeys:
         return found
 
 
+def first_entry_of(secret: str) -> list[Entry]:
+    """The entry of the first key, from its secret: ``{"name", "scope", "key"}``.
+
+    Raises:
+        ConfigurationError: the secret is malformed.
+    """
+    content = _content(secret)
+    key = content.get("key")
+    if not isinstance(key, str) or not key:
+        raise ConfigurationError("the secret of the first API key is malformed")
+    return [content | {"sha256": fingerprint(key)}]
+
+
+def entries_of(secret: str) -> list[Entry]:
+    """The entries of all further keys, from their secret: ``{"keys": [entry, …]}``.
+
+    Raises:
+        ConfigurationError: the secret is malformed as a whole.
+    """
+    entries = _content(secret).get("keys")
+    if not isinstance(entries, list):
+        raise ConfigurationError("the secret of the API keys is malformed")
+    return entries
+
+
+def _content(secret: str) -> dict[str, Any]:
+    """The JSON object in a secret; the error does not quote it."""
+    try:
+        content = json.loads(secret)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise ConfigurationError("a secret of API keys is not a JSON object")
+    return content
+
+
+def caller_of_entry(entry: Entry) -> Caller | None:
+    """Whose key an entry is of; None if it is malformed. A name that none may have is shown as far
+    as it is legible.
+    """
+    if not isinstance(entry, dict):
+        return None
+    name, scope, hashed = (entry.get(field) for field in ("name", "scope", "sha256"))
+    if not (isinstance(name, str) and isinstance(hashed, str) and _FINGERPRINT.fullmatch(hashed)):
+        return None
+    if scope not in [each.value for each in Scope]:
+        return None
+    return Caller(legible_name(name), Scope(scope), key_id(hashed))
+
+
 def new_key(scope: Scope, name: str, at: Timestamp) -> tuple[str, dict[str, Any]]:
-    """A new key, and the entry that is stored for it."""
+    """A new key, and the entry that is stored for it.
+
+    Raises:
+        InvalidInputError: no actor may have this name.
+    """
     key = _PREFIX + secrets.token_urlsafe(32)
-    entry = {"name": name, "scope": scope.value, "sha256": fingerprint(key), "created_at": at}
+    entry = {
+        "name": checked_name(name),
+        "scope": scope.value,
+        "sha256": fingerprint(key),
+        "created_at": at,
+    }
     return key, entry
 
 

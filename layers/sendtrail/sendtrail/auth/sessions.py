@@ -45,7 +45,7 @@ class Sessions:
     """Starts sessions, and writes and reads their cookies."""
 
     def __init__(self, ring: SigningKeyRing, clock: Callable[[], float] = time.time) -> None:
-        self._signer = ring.signer(Purpose.SESSION)
+        self._cipher = ring.cipher(Purpose.SESSION)
         self._clock = clock
 
     def begin(self, fingerprint: str = "") -> Session:
@@ -55,14 +55,14 @@ class Sessions:
 
     def write(self, session: Session) -> str:
         """The cookie's value."""
-        return self._signer.sign([session.fingerprint, session.form_secret, session.until])
+        return self._cipher.encrypt([session.fingerprint, session.form_secret, session.until])
 
     def read(self, value: str | None) -> Session | None:
         """The session in a cookie's value; None if it is not validly signed, or has ended."""
         if not value:
             return None
         try:
-            fingerprint, form_secret, until = self._signer.verify(value)
+            fingerprint, form_secret, until = self._cipher.decrypt(value)
         except (InvalidTokenError, ValueError, TypeError):
             return None
         return Session(fingerprint, form_secret, until) if until > self._clock() else None

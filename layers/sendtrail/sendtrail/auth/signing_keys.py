@@ -1,24 +1,31 @@
-"""Signing keys: one ring, from the stack's secret, for everything that is signed.
+"""Signing keys: a ring for links in mail, which live for years, and one for sessions and cursors.
 
-Tokens are itsdangerous's, with SHA-256 and a salt for each purpose. The newest key signs; older
-ones still verify.
+A token is a value in JSON, encrypted and authenticated by AES-SIV (RFC 5297) under a key for each
+purpose: who holds a link learns nothing of whom it was sent to, and can change nothing in it. The
+same value gives the same token. One key makes tokens; all read them.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import time
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
-from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sendtrail.errors import AwsError, ConfigurationError, InvalidTokenError
 
-__all__ = ["Purpose", "Signer", "SigningKeyRing"]
+__all__ = ["Purpose", "SigningKeyRing", "TokenCipher", "keys_of"]
+
+_PLAIN: Final = b"\0"
+_COMPRESSED: Final = b"\1"
+"""Before the value: whether it is compressed by zlib."""
 
 
 class Purpose(StrEnum):
@@ -32,20 +39,24 @@ class Purpose(StrEnum):
 
 
 class SigningKeyRing:
-    """The signing keys, oldest first. They are read on first use, and again when a token does not
-    verify, since a newer key may have signed it; at most once a minute, however many are forged.
+    """Signing keys of a secret. They are never more than a minute old, so that a key that was
+    removed signs and verifies nothing after that. A new key signs only two minutes after it was
+    added: by then every ring verifies what it signed.
     """
 
     KEEP_SECONDS = 60.0
 
-    def __init__(self, read_secret: Callable[[], str]) -> None:
+    def __init__(
+        self, read_secret: Callable[[], str], clock: Callable[[], float] = time.time
+    ) -> None:
         """Reads nothing yet.
 
         Args:
-            read_secret: reads the secret, ``{"newest": key, "older": [keys, oldest first]}`` as
-                JSON; raises AwsError if it cannot be read.
+            read_secret: reads the secret, as `keys_of` takes it; raises AwsError if it cannot be
+                read.
         """
         self._read_secret = read_secret
+        self._clock = clock
         self._keys: tuple[str, ...] = ()
         self._read_at = 0.0
 
@@ -56,99 +67,100 @@ class SigningKeyRing:
         return cls(lambda: secret)
 
     def keys(self) -> tuple[str, ...]:
-        """The cached keys.
+        """The keys, the one that signs last. If the secret cannot be read they are those of the
+        last time: or links in mail would lead nowhere.
 
         Raises:
             AwsError: the secret cannot be read, and has never been.
-            ConfigurationError: the secret is malformed.
+            ConfigurationError: the secret is malformed, and has never been otherwise.
         """
-        if not self._keys:
-            self._read()
+        at = self._clock()
+        if not self._keys or not 0 <= at - self._read_at < self.KEEP_SECONDS:
+            self._read_at = at  # failed reads count, too
+            try:
+                self._keys = keys_of(self._read_secret(), at)
+            except (AwsError, ConfigurationError):
+                if not self._keys:
+                    raise
         return self._keys
 
-    def renew(self) -> tuple[str, ...]:
-        """The keys, read again unless they were within the last minute; the cached ones if the
-        secret cannot be read.
-
-        Raises:
-            AwsError, ConfigurationError: as for `keys`.
-        """
-        if time.monotonic() - self._read_at >= self.KEEP_SECONDS:
-            self._read()
-        return self._keys
-
-    def signer(self, purpose: Purpose) -> Signer:
-        """A signer and verifier of tokens for one purpose."""
-        return Signer(self, purpose)
-
-    def _read(self) -> None:
-        self._read_at = time.monotonic()  # failed reads count, too
-        try:
-            self._keys = _keys_in(self._read_secret())
-        except AwsError:
-            if not self._keys:
-                raise
+    def cipher(self, purpose: Purpose) -> TokenCipher:
+        """What makes and reads tokens for one purpose."""
+        return TokenCipher(self, purpose)
 
 
-class Signer:
-    """Signs and verifies tokens for one purpose."""
+class TokenCipher:
+    """Makes and reads tokens for one purpose."""
 
     def __init__(self, ring: SigningKeyRing, purpose: Purpose) -> None:
         self._ring = ring
-        self._salt = f"sendtrail.{purpose.value}"
-        self._serializers: dict[tuple[str, ...], URLSafeSerializer] = {}
+        self._purpose = f"sendtrail.{purpose.value}".encode()
+        self._ciphers: dict[str, AESSIV] = {}
 
-    def sign(self, value: Any) -> str:
-        """A signed token with a JSON value.
+    def encrypt(self, value: Any) -> str:
+        """A token with a JSON value, of letters, digits, ``-`` and ``_``.
 
         Raises:
             AwsError: the keys cannot be read.
         """
-        text = self._with(self._ring.keys()).dumps(value)
-        return text if isinstance(text, str) else text.decode()
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        packed = zlib.compress(text)
+        content = _COMPRESSED + packed if len(packed) < len(text) else _PLAIN + text
+        *_, newest = self._with(self._ring.keys())
+        return urlsafe_b64encode(newest.encrypt(content, None)).rstrip(b"=").decode()
 
-    def verify(self, token: str) -> Any:
+    def decrypt(self, token: str) -> Any:
         """The value in a token.
 
         Raises:
-            InvalidTokenError: no key of the ring signed it for this purpose.
+            InvalidTokenError: it was made with no key of the ring for this purpose.
             AwsError: the keys cannot be read.
         """
-        keys = self._ring.keys()
+        ciphers = self._with(self._ring.keys())
         try:
-            return self._verified(keys, token)
-        except InvalidTokenError:
-            renewed = self._ring.renew()
-            if renewed == keys:
-                raise
-            return self._verified(renewed, token)
-
-    def _verified(self, keys: tuple[str, ...], token: str) -> Any:
-        # The signature must be in canonical base64: its last character has spare bits, and Python's
-        # decoder skips what is not base64, so that an altered token could verify.
-        signature = token.rpartition(".")[2].encode("ascii", "replace")
-        try:
-            if base64_encode(base64_decode(signature)) != signature:
-                raise InvalidTokenError("a signature that is not spelled as ours are")
-            return self._with(keys).loads(token)
-        except (BadData, ValueError, UnicodeError):
+            text = token.encode("ascii")
+            sealed = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+        except ValueError:
             raise InvalidTokenError("not a token of ours") from None
+        # In canonical base64 alone: the last character has spare bits, and Python's decoder skips
+        # what is not base64, so that an altered token would be read.
+        if urlsafe_b64encode(sealed).rstrip(b"=") != text:
+            raise InvalidTokenError("a token that is not spelled as ours are")
+        for cipher in reversed(ciphers):
+            try:
+                content = cipher.decrypt(sealed, None)
+            except (InvalidTag, ValueError):  # ValueError: it is too short to be any
+                continue
+            text = content[1:]
+            return json.loads(zlib.decompress(text) if content[:1] == _COMPRESSED else text)
+        raise InvalidTokenError("not a token of ours")
 
-    def _with(self, keys: tuple[str, ...]) -> URLSafeSerializer:
-        if keys not in self._serializers:
-            self._serializers = {
-                keys: URLSafeSerializer(
-                    list(keys), salt=self._salt, signer_kwargs={"digest_method": sha256}
-                )
+    def _with(self, keys: tuple[str, ...]) -> list[AESSIV]:
+        if tuple(self._ciphers) != keys:
+            self._ciphers = {
+                key: AESSIV(hmac.digest(key.encode(), self._purpose, "sha512")) for key in keys
             }
-        return self._serializers[keys]
+        return list(self._ciphers.values())
 
 
-def _keys_in(secret: str) -> tuple[str, ...]:
+def keys_of(secret: str, at: float) -> tuple[str, ...]:
+    """The keys in a secret, the one that signs last: ``{"newest": key, "older": [keys, oldest
+    first], "signs_from": seconds since 1970}``, as JSON; without ``signs_from`` the newest signs.
+    What is no key is passed over: one entry that somebody has spoilt makes no link dead.
+
+    Raises:
+        ConfigurationError: it is malformed, or has no key.
+    """
     try:
         content = json.loads(secret)
-        return (*content["older"], content["newest"])
-    except (ValueError, KeyError, TypeError) as error:
+        entries = [*content["older"], content["newest"]]
+        signs_from = content.get("signs_from", 0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
-            "the signing keys' secret must be a JSON object with newest and older: " + repr(error)
+            f"signing keys must be a JSON object with newest and older: {error!r}"
         ) from None
+    keys = tuple(dict.fromkeys(key for key in entries if isinstance(key, str) and key))
+    if not keys:
+        raise ConfigurationError("there is no signing key")
+    waits = isinstance(signs_from, int | float) and signs_from > at
+    return (keys[-1], *keys[:-1]) if waits and keys[-1] == entries[-1] else keys

@@ -19,7 +19,7 @@ class Cursors:
     """List cursors: opaque, signed, and valid only for the list they were issued for."""
 
     def __init__(self, ring: SigningKeyRing) -> None:
-        self._signer = ring.signer(Purpose.CURSOR)
+        self._cipher = ring.cipher(Purpose.CURSOR)
 
     def write(self, place: Any, *list_name: object) -> str | None:
         """A cursor for a place in a list; None at its end.
@@ -30,7 +30,7 @@ class Cursors:
         """
         if place is None:
             return None
-        return self._signer.sign([_name(list_name), place])
+        return self._cipher.encrypt([_name(list_name), place])
 
     def read(self, cursor: str | None, *list_name: object) -> Any:
         """The place that a cursor encodes; None if there is no cursor.
@@ -41,7 +41,7 @@ class Cursors:
         if not cursor:
             return None
         try:
-            name, place = self._signer.verify(cursor)
+            name, place = self._cipher.decrypt(cursor)
         except (InvalidTokenError, ValueError, TypeError):
             raise InvalidCursorError(
                 "the cursor is not one of ours; take it whole from next_cursor"
@@ -102,25 +102,25 @@ class LinkTokens:
     """
 
     def __init__(self, ring: SigningKeyRing) -> None:
-        self._open = ring.signer(Purpose.OPEN)
-        self._click = ring.signer(Purpose.CLICK)
-        self._unsubscribe = ring.signer(Purpose.UNSUBSCRIBE)
+        self._open = ring.cipher(Purpose.OPEN)
+        self._click = ring.cipher(Purpose.CLICK)
+        self._unsubscribe = ring.cipher(Purpose.UNSUBSCRIBE)
 
     def open(self, recipient: Recipient, sent_at: Timestamp) -> str:
         """The token for the pixel."""
-        return self._open.sign([*_ids(recipient), epoch_ms(sent_at)])
+        return self._open.encrypt([*_ids(recipient), epoch_ms(sent_at)])
 
     def click(self, link: ClickedLink) -> str:
         """The token for a link."""
         place: list[Any] = [link.position, link.links, link.url]
         if link.template_link is not None:
             place.append(link.template_link)
-        return self._click.sign([*_ids(link.recipient), epoch_ms(link.sent_at), *place])
+        return self._click.encrypt([*_ids(link.recipient), epoch_ms(link.sent_at), *place])
 
     def unsubscribe(self, recipient: Recipient) -> str:
         """The token for the recipient's preferences page."""
         placeholder = participant_of_address(recipient.address or "")
-        return self._unsubscribe.sign([*_ids(recipient), placeholder])
+        return self._unsubscribe.encrypt([*_ids(recipient), placeholder])
 
     def read_open(self, token: str) -> LoadedPixel:
         """The content of an open token.
@@ -128,7 +128,7 @@ class LinkTokens:
         Raises:
             InvalidTokenError: it is not validly signed for this purpose.
         """
-        *ids, sent_ms = self._open.verify(token)
+        *ids, sent_ms = self._open.decrypt(token)
         return LoadedPixel(Recipient(*ids), from_epoch_ms(sent_ms))
 
     def read_click(self, token: str) -> ClickedLink:
@@ -137,7 +137,7 @@ class LinkTokens:
         Raises:
             InvalidTokenError: it is not validly signed for this purpose.
         """
-        message_id, participant_id, communication_id, sent_ms, *place = self._click.verify(token)
+        message_id, participant_id, communication_id, sent_ms, *place = self._click.decrypt(token)
         recipient = Recipient(message_id, participant_id, communication_id)
         return ClickedLink(recipient, from_epoch_ms(sent_ms), *place)
 
@@ -147,7 +147,7 @@ class LinkTokens:
         Raises:
             InvalidTokenError: it is not validly signed for this purpose.
         """
-        *ids, placeholder = self._unsubscribe.verify(token)
+        *ids, placeholder = self._unsubscribe.decrypt(token)
         return Reader(Recipient(*ids), placeholder)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sendtrail.aws.service import RetryPolicy, Service
 
 __all__ = ["Secrets"]
+
+_CURRENT: Final = "AWSCURRENT"
+"""AWS takes this where nothing is said; moto takes what was the first."""
 
 
 class Secrets:
@@ -24,9 +28,10 @@ class Secrets:
         )
 
     def value(self, secret_id: str) -> str:
-        """The value of a secret, as text.
+        """The value of a secret's current version, as text.
 
         Raises:
             AwsError: it cannot be read.
         """
-        return str(self._service.call("GetSecretValue", {"SecretId": secret_id})["SecretString"])
+        request = {"SecretId": secret_id, "VersionStage": _CURRENT}
+        return str(self._service.call("GetSecretValue", request)["SecretString"])

@@ -5,11 +5,15 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import HTTP
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import parse_qsl
+
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
 
 from sendtrail.errors import InvalidInputError
 
@@ -32,11 +36,12 @@ class Form:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def read_form(event: Mapping[str, Any], *, max_bytes: int) -> Form:
+def read_form(event: Mapping[str, Any], *, max_bytes: int, files: bool = True) -> Form:
     """The form in an event of the HTTP API (payload 2.0).
 
     Args:
         max_bytes: how long its body may be, as the event holds it.
+        files: whether it may have files, and so be in parts.
 
     Raises:
         InvalidInputError: it is none, or too large.
@@ -46,10 +51,11 @@ def read_form(event: Mapping[str, Any], *, max_bytes: int) -> Form:
         raise InvalidInputError(f"a form of more than {max_bytes} bytes")
     headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
     kind = headers.get("content-type", "")
+    in_parts = files and kind.lower().startswith(_MULTIPART)
     try:
         content = b64decode(body) if event.get("isBase64Encoded") else body.encode()
-        form = _of_parts(kind, content) if kind.lower().startswith(_MULTIPART) else _of(content)
-    except ValueError:  # no base64, no UTF-8, or too many fields
+        form = _of_parts(kind, content) if in_parts else _of(content)
+    except (ValueError, MultipartError):  # no base64, no UTF-8, or too many fields
         raise InvalidInputError(f"no form, or one of more than {_MAX_FIELDS} fields") from None
     lines = {name: text.replace("\r\n", "\n") for name, text in form.fields.items()}
     return Form(lines, form.files)
@@ -61,27 +67,30 @@ def _of(content: bytes) -> Form:
 
 
 def _of_parts(kind: str, content: bytes) -> Form:
-    """RFC 7578; Python's own parser of MIME reads it, given the header that the gateway took off.
+    """RFC 7578.
 
     Raises:
-        ValueError: it is none.
+        ValueError, MultipartError: it is none, or has too many parts.
     """
-    head = f"Content-Type: {kind}\r\n\r\n".encode("ascii", "replace")
-    message = message_from_bytes(head + content, policy=HTTP)
-    if not message.is_multipart():
-        raise ValueError(kind)
+    _, options = parse_options_header(kind)
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
-    parts = cast("list[EmailMessage]", message.get_payload())
-    if len(parts) > _MAX_FIELDS:
-        raise ValueError(len(parts))
-    for part in parts:
-        name = part.get_param("name", header="content-disposition")
-        value = part.get_payload(decode=True)
-        if not isinstance(name, str) or not isinstance(value, bytes):
-            raise ValueError(name)  # noqa: TRY004 -- the form is wrong, and not the program
-        if part.get_param("filename", header="content-disposition") is None:
-            fields[name] = value.decode()
-        elif value:
-            files[name] = value
+    part: MultipartSegment | None = None
+    value = bytearray()
+    with PushMultipartParser(
+        options.get("boundary", ""),
+        content_length=len(content),
+        max_segment_count=_MAX_FIELDS,
+        strict=True,
+    ) as parser:
+        for event in parser.parse(content):
+            if isinstance(event, MultipartSegment):
+                part, value = event, bytearray()
+            elif event:
+                value += event
+            elif part is not None and part.name is not None:
+                if part.filename is None:
+                    fields[part.name] = value.decode()
+                elif value:
+                    files[part.name] = bytes(value)
     return Form(fields, files)
