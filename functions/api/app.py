@@ -14,7 +14,7 @@ from sendtrail.api.bodies import checked
 from sendtrail.api.problems import PROBLEM_JSON
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 wiring = Wiring(logger)
 
 

@@ -9,13 +9,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 wiring = Wiring(logger)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Authorizes a request by its API key; the context has the caller's name, scope and key id."""
+    """Authorizes a request by its API key; the context has its scope, and its actor's text."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     authorization = headers.get("authorization")
     caller = (
@@ -23,5 +23,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     if caller is None:
         return {"isAuthorized": False}
-    identity = {"name": caller.name, "scope": caller.scope.value, "key": caller.key_id}
+    identity = {"scope": caller.scope.value, "actor": caller.actor.text}
     return {"isAuthorized": True, "context": identity}

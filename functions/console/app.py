@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sendtrail.console.app import Console
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 wiring = Wiring(logger)
 
 

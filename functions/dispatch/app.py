@@ -15,10 +15,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.domain.times import now
 from sendtrail.errors import AwsError, HeldError, SendtrailError, ThrottledError
+from sendtrail.sending.holds import LONGEST_HOLD_SECONDS
 from sendtrail.sending.jobs import Job, JobReport
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 metrics = Metrics()
 wiring = Wiring(logger)
 
@@ -27,8 +28,7 @@ _RESERVE_MS: Final = 20_000
 _FIRST_WAIT: Final = 2.0
 _LONGEST_WAIT: Final = 900.0
 _HELD_ATTEMPTS: Final = 20
-"""After so many of the 30 attempts that the queue allows, a job that SES holds is queued anew."""
-_LONGEST_HOLD: Final = 14 * 24 * 3600
+"""After so many of the 150 attempts that the queue allows, a job that SES holds is queued anew."""
 
 
 class Batch:
@@ -96,7 +96,7 @@ class Batch:
             self._stop = error
         at = int(time.time())
         since = job.held_since or at
-        if _attempts(record) < _HELD_ATTEMPTS or at - since > _LONGEST_HOLD:
+        if _attempts(record) < _HELD_ATTEMPTS or at - since > LONGEST_HOLD_SECONDS:
             return False
         try:
             wiring.queue_anew(record, replace(job, held_since=since))

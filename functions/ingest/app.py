@@ -12,7 +12,7 @@ from sendtrail.domain.events import EventType
 from sendtrail.intake.ingest import IngestResult
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 metrics = Metrics()
 wiring = Wiring(logger)
 

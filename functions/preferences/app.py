@@ -18,7 +18,7 @@ from sendtrail.tracking.preferences import ChangedBy
 from sendtrail.tracking.requests import form_of, method_of, public_request, token_of
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 metrics = Metrics()
 wiring = Wiring(logger)
 

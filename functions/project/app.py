@@ -11,7 +11,7 @@ from sendtrail.projections.project import image_of
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 wiring = Wiring(logger)
 
 

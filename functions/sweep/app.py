@@ -14,7 +14,7 @@ from sendtrail.domain.times import now
 from sendtrail.staff.inactivity import SweepPosition, SweepResult
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 metrics = Metrics()
 wiring = Wiring(logger)
 

@@ -15,7 +15,7 @@ from sendtrail.log.fallback import WrittenTo
 from sendtrail.tracking.requests import public_request, token_of
 from sendtrail.wiring import Wiring
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
 metrics = Metrics()
 wiring = Wiring(logger)
 

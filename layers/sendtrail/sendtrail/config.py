@@ -41,6 +41,10 @@ class Settings:
             raise ConfigurationError(f"the setting {name} is missing")
         return value
 
+    def optional(self, name: str) -> str | None:
+        """A setting that may be empty; None if it is."""
+        return self.source.get(name, "").strip() or None
+
     def integer(self, name: str, *, minimum: int, maximum: int) -> int:
         """A setting that must be a whole number within bounds.
 
@@ -198,9 +202,24 @@ class Settings:
         return self.choice("WHOLE_IP_ADDRESSES", {"yes": True, "no": False})
 
     @property
+    def tenant_name(self) -> str | None:
+        """The tenant of SES that mail is sent for; None where the account has none."""
+        return self.optional("TENANT_NAME")
+
+    @property
+    def environment(self) -> str:
+        """What the stack is for; pages of the console say so where it is not `prod`."""
+        return self.text("ENVIRONMENT")
+
+    @property
     def signing_keys_secret(self) -> str:
-        """The secret with the signing keys of cursors and tokens."""
+        """The secret with the keys by which links in mail are signed."""
         return self.text("SIGNING_KEYS_SECRET")
+
+    @property
+    def session_keys_secret(self) -> str:
+        """The secret with the keys by which sessions and cursors are signed."""
+        return self.text("SESSION_KEYS_SECRET")
 
     @property
     def first_api_key_secret(self) -> str:

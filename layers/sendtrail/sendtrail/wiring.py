@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sendtrail.auth.api_key_ring import ApiKeyRing
-    from sendtrail.auth.api_keys import ApiKeys
+    from sendtrail.auth.audit import Audit, FunctionLog
     from sendtrail.auth.sessions import Sessions
     from sendtrail.auth.signing_keys import SigningKeyRing
     from sendtrail.auth.tokens import Cursors, LinkTokens
     from sendtrail.aws.dynamodb import DynamoDB
+    from sendtrail.aws.secrets import Secrets
     from sendtrail.aws.sqs import Sqs
     from sendtrail.domain.plan import Plan
     from sendtrail.intake.ingest import Ingest
-    from sendtrail.log.fallback import FallbackWriter, Logs
+    from sendtrail.log.fallback import FallbackWriter
     from sendtrail.log.trails import Trails
     from sendtrail.projections.activity import Activity
     from sendtrail.projections.communications import CommunicationProjection
@@ -57,11 +58,11 @@ __all__ = ["Wiring"]
 class Wiring:
     """The object graph of one function, or of one test's world."""
 
-    def __init__(self, logger: Logs, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(self, logger: FunctionLog, variables: Mapping[str, str] | None = None) -> None:
         """Builds nothing yet.
 
         Args:
-            logger: where the write fallback writes an event that neither log nor queue accepted.
+            logger: the function's.
             variables: the settings, and the AWS SDKs' own variables; by default the process's
                 environment.
         """
@@ -117,14 +118,27 @@ class Wiring:
 
     @cached_property
     def signing_keys(self) -> SigningKeyRing:
-        """The ring of signing keys, the only one."""
+        """The keys of links in mail."""
+        return self._ring(self.settings.signing_keys_secret)
+
+    @cached_property
+    def session_keys(self) -> SigningKeyRing:
+        """The keys of sessions and cursors."""
+        return self._ring(self.settings.session_keys_secret)
+
+    def _ring(self, secret: str) -> SigningKeyRing:
         from sendtrail.auth.signing_keys import SigningKeyRing
+
+        secrets = self._secrets()
+        return SigningKeyRing(lambda: secrets.value(secret))
+
+    def _secrets(self) -> Secrets:
+        """A client of Secrets Manager for calls that somebody waits for."""
         from sendtrail.aws.secrets import Secrets
         from sendtrail.aws.service import RetryPolicy
 
         policy = RetryPolicy(attempts=3, timeout=1.0, first_wait=0.05, within=2.0)
-        secrets = Secrets(self.variables, retry_policy=policy)
-        return SigningKeyRing(lambda: secrets.value(self.settings.signing_keys_secret))
+        return Secrets(self.variables, retry_policy=policy)
 
     @cached_property
     def link_tokens(self) -> LinkTokens:
@@ -138,31 +152,33 @@ class Wiring:
         """The cursors of lists."""
         from sendtrail.auth.tokens import Cursors
 
-        return Cursors(self.signing_keys)
+        return Cursors(self.session_keys)
 
     @cached_property
     def sessions(self) -> Sessions:
         """The console's sessions."""
         from sendtrail.auth.sessions import Sessions
 
-        return Sessions(self.signing_keys)
+        return Sessions(self.session_keys)
 
     @cached_property
     def api_keys(self) -> ApiKeyRing:
         """The ring of API keys."""
         from sendtrail.auth.api_key_ring import ApiKeyRing
 
-        return ApiKeyRing(self._read_api_keys)
-
-    def _read_api_keys(self) -> ApiKeys:
-        from sendtrail.auth.api_keys import ApiKeys
-        from sendtrail.aws.secrets import Secrets
-
-        secrets = Secrets(self.variables)
-        return ApiKeys.from_secrets(
-            secrets.value(self.settings.first_api_key_secret),
-            secrets.value(self.settings.api_keys_secret),
+        secrets, settings = self._secrets(), self.settings
+        return ApiKeyRing(
+            lambda: secrets.value(settings.first_api_key_secret),
+            lambda: secrets.value(settings.api_keys_secret),
+            self.logger,
         )
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit log."""
+        from sendtrail.auth.audit import Audit
+
+        return Audit(self.logger)
 
     # --- the log and its projections -------------------------------------------------------------
 
@@ -309,7 +325,7 @@ class Wiring:
         """The store of templates."""
         from sendtrail.sending.template_store import TemplateStore
 
-        return TemplateStore(self.database, self.settings.templates_table)
+        return TemplateStore(self.database, self.settings.templates_table, self.audit)
 
     @cached_property
     def renderer(self) -> MessageRenderer:
@@ -338,6 +354,7 @@ class Wiring:
             max_recipients=self.settings.max_recipients,
             spam_threshold=self.settings.spam_threshold,
             job_size=job_size(self.settings.send_rate),
+            audit=self.audit,
         )
 
     @cached_property
@@ -422,6 +439,7 @@ class Wiring:
                 self.ses,
                 sender=settings.sender_address,
                 configuration_set=settings.configuration_set,
+                tenant=settings.tenant_name,
                 rate_limiter=self.rate_limiter,
             ),
         )
@@ -459,7 +477,8 @@ class Wiring:
             self.trails,
             self.participant_projection,
             self.directory,
-            SesSuppressionList(lambda: self.ses),
+            SesSuppressionList(lambda: self.ses, self.settings.tenant_name),
+            self.audit,
         )
 
     @cached_property

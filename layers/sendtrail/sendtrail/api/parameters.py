@@ -15,6 +15,7 @@ from sendtrail.mail.addresses import checked_address
 
 __all__ = [
     "AddressPath",
+    "AddressQuery",
     "CommunicationId",
     "Cursor",
     "Limit",
@@ -46,6 +47,10 @@ MessageId = Annotated[str, Path(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", descri
 AddressPath = Annotated[
     str, Path(max_length=1000, description="an email address", json_schema_extra=EMAIL)
 ]
+AddressQuery = Annotated[
+    str, Query(max_length=1000, description="an email address", json_schema_extra=EMAIL)
+]
+"""Where an address has a ``?``, a ``/`` or a ``%``: API Gateway decodes paths before it routes."""
 
 _CLOCK_SKEW_MS: Final = int(timedelta(minutes=5) / timedelta(milliseconds=1))
 

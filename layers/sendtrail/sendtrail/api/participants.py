@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from sendtrail.api.parameters import (
     AddressPath,
+    AddressQuery,
     Cursor,
     Limit,
     MessageId,
@@ -29,7 +30,7 @@ from sendtrail.api.schemas import (
     ParticipantOfAddress,
     Subscription,
 )
-from sendtrail.api.scopes import Needs
+from sendtrail.api.scopes import Needs, actor_of
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import Status
@@ -37,6 +38,7 @@ from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
 from sendtrail.mail.addresses import MAX_ADDRESS, checked_address
 from sendtrail.reading.history import MessageFilter
+from sendtrail.reading.waiting import waiting_of
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
@@ -135,7 +137,9 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.READ)],
     )
     def message(participant_id: ParticipantId, message_id: MessageId) -> MessageWithTrail:
-        return MessageWithTrail.model_validate(wiring.history.message(participant_id, message_id))
+        found = wiring.history.message(participant_id, message_id)
+        waiting = waiting_of(wiring.holds, found)
+        return MessageWithTrail.model_validate(found | {"waiting": waiting})
 
     @app.get(
         "/v1/participants/<participant_id>/addresses",
@@ -161,9 +165,22 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def register(participant_id: ParticipantId, address: AddressPath) -> Address:
-        written = address_of(address)
-        wiring.staff.address(participant_id, now(), written)
-        return Address.model_validate(wiring.history.address(participant_id, written))
+        return _register(participant_id, address_of(address))
+
+    @app.put(
+        "/v1/participants/<participant_id>/addresses",
+        summary="Register an address, named in the query",
+        tags=_TAG,
+        operation_id="registerAddressInQuery",
+        responses=answers(Address),
+        middlewares=[Needs(Scope.SEND)],
+    )
+    def register_in_query(participant_id: ParticipantId, address: AddressQuery) -> Address:
+        return _register(participant_id, checked_address(address))
+
+    def _register(participant_id: str, address: str) -> Address:
+        wiring.staff.address(participant_id, now(), address, by=actor_of(app))
+        return Address.model_validate(wiring.history.address(participant_id, address))
 
     @app.post(
         "/v1/participants/<participant_id>/interactions",
@@ -183,6 +200,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             kind=interaction.kind,
             at=past_time(interaction.at, "at"),
             reference=interaction.reference,
+            by=actor_of(app),
         )
         return Participant.model_validate(wiring.history.profile(participant_id))
 
@@ -195,5 +213,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def subscribe(participant_id: ParticipantId, subscription: Subscription) -> Participant:
-        wiring.staff.subscription(participant_id, now(), subscribed=subscription.subscribed)
+        wiring.staff.subscription(
+            participant_id, now(), subscribed=subscription.subscribed, by=actor_of(app)
+        )
         return Participant.model_validate(wiring.history.profile(participant_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
@@ -37,6 +37,7 @@ __all__ = [
     "ParticipantOfAddress",
     "Problem",
     "Recipient",
+    "StaffActor",
     "Subscription",
     "Suppress",
     "Suppression",
@@ -110,6 +111,20 @@ class GatewayMessage(BaseModel):
     message: str
 
 
+class StaffActor(BaseModel):
+    """Who on the organisation's side did something."""
+
+    kind: str = Field(description="`key`, an API key", examples=["key"])
+    id: str = Field(
+        description="identifies it; of a key, as `sendtrail key list` shows it",
+        examples=["0f3a5c7e9b1d2f40"],
+    )
+    name: str | None = Field(description="as it was then", examples=["Front office"])
+
+
+By = Annotated[StaffActor | None, Field(description="null: it is not known, or nobody of staff")]
+
+
 class Evidence(BaseModel):
     """Why an address is not to be mailed."""
 
@@ -118,6 +133,7 @@ class Evidence(BaseModel):
     message_id: str | None
     participant_id: str | None
     diagnostic: str | None
+    by: By
 
 
 class Suppression(Evidence):
@@ -144,10 +160,13 @@ class Participant(BaseModel):
         description="The participant whose choice that is; another one, if they chose at the same "
         "address"
     )
+    subscription_recorded_by: By
     last_interaction_at: Time | None
+    last_interaction_recorded_by: By
     inactive_since: Time | None
     first_seen_at: Time | None
     address: str | None
+    address_registered_by: By
     suppression: Evidence | None
 
 
@@ -168,6 +187,7 @@ class Address(BaseModel):
     first_used_at: Time | None
     last_used_at: Time | None
     registered_at: Time | None
+    registered_by: By
     current: bool
     suppression: Evidence | None
 
@@ -213,6 +233,7 @@ class Message(BaseModel):
     failed_at: Time | None
     delayed_at: Time | None
     unsubscribed_at: Time | None
+    by: By
 
 
 class Link(BaseModel):
@@ -236,11 +257,23 @@ class TrailEvent(BaseModel):
     actor: Actor | None
     actor_reason: Reason | None
     uncounted: bool = Field(description="true: seen also by us, and counted there")
+    by: By
+
+
+class Waiting(BaseModel):
+    """What a message waits for that is not sent yet."""
+
+    reason: HoldReason | Literal["turn"] = Field(
+        description="turn: nothing holds it, and those before it are sent first"
+    )
+    since: Time
+    until: Time | None = Field(description="it is tried until this at least; null of a turn")
 
 
 class MessageWithTrail(Message):
     """A message with its links and its trail, oldest first."""
 
+    waiting: Waiting | None = Field(description="null if it does not wait")
     links: list[Link]
     events: list[TrailEvent]
     events_truncated: bool
@@ -252,6 +285,9 @@ class CommunicationLink(BaseModel):
     url: str | None = Field(description="null: all others together")
     clicks: int
     human_clicks: int
+
+
+_COMPLAINTS: Final = "who marked it as spam; Gmail tells nobody, so of its recipients 0 is unknown"
 
 
 class Provider(BaseModel):
@@ -268,7 +304,7 @@ class Provider(BaseModel):
     bounced: int
     blocked: int
     dropped: int
-    spammed: int
+    spammed: int = Field(description=_COMPLAINTS)
     unsubscribed: int
 
 
@@ -286,6 +322,7 @@ class Hold(BaseModel):
     reason: HoldReason
     since: Time
     seen_at: Time
+    until: Time = Field(description="what waits since then is tried until this at least")
 
 
 class HitsOfAge(BaseModel):
@@ -312,6 +349,7 @@ class CommunicationSummary(BaseModel):
     created_at: Time | None
     template_id: str | None
     template_version: int | None
+    by: By
     recipients: int
     sent: int
     delivered: int
@@ -327,7 +365,7 @@ class CommunicationSummary(BaseModel):
     delayed: int
     dropped: int
     dropped_by_reason: dict[str, int]
-    spammed: int
+    spammed: int = Field(description=_COMPLAINTS)
     unsubscribed: int
     rejected: int
     failed: int
@@ -393,6 +431,7 @@ class Template(BaseModel):
     text: str | None
     fields: list[str] = Field(description="The merge fields that its recipients' data must have")
     created_at: Time
+    by: By
 
 
 class TemplateNames(BaseModel):

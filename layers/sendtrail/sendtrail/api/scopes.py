@@ -1,4 +1,4 @@
-"""Who may call a route: the scope that it needs, and the one that the caller's key has."""
+"""Who calls a route, and whether they may: the scope that it needs, and that of their key."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from sendtrail.auth.api_keys import Scope
+from sendtrail.domain.actors import Actor
 from sendtrail.errors import ForbiddenError
 
-__all__ = ["Needs", "caller_of", "check_scope"]
+__all__ = ["Needs", "actor_of", "check_scope"]
 
 
 class Needs:
@@ -61,6 +62,13 @@ def _authorized(app: APIGatewayHttpResolver) -> dict[str, Any]:
     return (authorizer.get_lambda if authorizer else None) or {}
 
 
-def caller_of(app: APIGatewayHttpResolver) -> str:
-    """Which API key a request carries: what the authorizer names it by."""
-    return str(_authorized(app).get("key", ""))
+def actor_of(app: APIGatewayHttpResolver) -> Actor:
+    """Who sends a request, as the authorizer says.
+
+    Raises:
+        ForbiddenError: it does not say.
+    """
+    actor = Actor.parse(_authorized(app).get("actor"))
+    if actor is None:
+        raise ForbiddenError("the authorizer does not say whose API key this is")
+    return actor

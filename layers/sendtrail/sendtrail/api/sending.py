@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -20,12 +21,13 @@ from sendtrail.api.schemas import (
     TemplateDraft,
     TemplateNames,
 )
-from sendtrail.api.scopes import Needs, caller_of
+from sendtrail.api.scopes import Needs, actor_of
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.plan import Content, Plan, SpamReport
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.mail.templates import Body, check
+from sendtrail.reading.views import actor_view
 from sendtrail.sending.submission import Addressee, Draft, Request
 from sendtrail.sending.template_store import TemplateVersion
 from sendtrail.wiring import Wiring
@@ -71,6 +73,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             text=draft.text,
             fields=check(Body(draft.subject, draft.html, draft.text)),
             at=now(),
+            by=actor_of(app),
         )
         return _template(made)
 
@@ -213,14 +216,8 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
 
 
 def _template(found: TemplateVersion) -> Template:
-    return Template(
-        template_id=found.template_id,
-        version=found.version,
-        subject=found.subject,
-        html=found.html,
-        text=found.text,
-        fields=list(found.fields),
-        created_at=found.created_at,
+    return Template.model_validate(
+        asdict(found) | {"fields": list(found.fields), "by": actor_view(found.by)}
     )
 
 
@@ -255,7 +252,7 @@ def _direct(draft: MessageDraft) -> Draft:
 
 
 def _request(app: APIGatewayHttpResolver, idempotency_key: str | None) -> Request:
-    return Request(caller_of(app), now(), idempotency_key)
+    return Request(actor_of(app), now(), idempotency_key)
 
 
 def _told(plan: Plan, wiring: Wiring) -> dict[str, Any]:

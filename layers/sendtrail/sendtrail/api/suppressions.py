@@ -8,13 +8,21 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from sendtrail.api.parameters import AddressPath, Cursor, Limit, address_of, answers
+from sendtrail.api.parameters import (
+    AddressPath,
+    AddressQuery,
+    Cursor,
+    Limit,
+    address_of,
+    answers,
+)
 from sendtrail.api.schemas import LiftedSuppression, Page, Suppress, Suppression
-from sendtrail.api.scopes import Needs
+from sendtrail.api.scopes import Needs, actor_of
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
+from sendtrail.mail.addresses import checked_address
 from sendtrail.reading import queries
 from sendtrail.reading.views import suppression_view
 from sendtrail.wiring import Wiring
@@ -37,9 +45,17 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     )
     def several(
         reason: Annotated[SuppressionReason | None, Query()] = None,
+        address: Annotated[
+            str | None, Query(max_length=1000, description="this one alone, if it is suppressed")
+        ] = None,
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[Suppression]:
+        if address is not None:
+            standing = wiring.directory.suppression(checked_address(address))
+            items = [suppression_view(standing)] if standing else []
+            kept = [each for each in items if reason in (None, each["reason"])]
+            return Page[Suppression].of(kept, None)
         place = wiring.cursors.read(cursor, "suppressions", reason)
         found = queries.suppressions(reason, place, limit)
         return Page[Suppression].of(
@@ -67,9 +83,22 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.ADMIN)],
     )
     def suppress(address: AddressPath, suppress: Suppress) -> Suppression:
-        written = address_of(address)
-        wiring.staff.suppress(written, now(), note=suppress.note)
-        return _standing(wiring, written)
+        return _suppress(address_of(address), suppress)
+
+    @app.put(
+        "/v1/suppressions",
+        summary="Suppress an address by hand, named in the query",
+        tags=_TAG,
+        operation_id="suppressAddressInQuery",
+        responses=answers(Suppression),
+        middlewares=[Needs(Scope.ADMIN)],
+    )
+    def suppress_in_query(address: AddressQuery, suppress: Suppress) -> Suppression:
+        return _suppress(checked_address(address), suppress)
+
+    def _suppress(address: str, suppress: Suppress) -> Suppression:
+        wiring.staff.suppress(address, now(), note=suppress.note, by=actor_of(app))
+        return _standing(wiring, address)
 
     @app.delete(
         "/v1/suppressions/<address>",
@@ -84,10 +113,22 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.ADMIN)],
     )
     def lift(address: AddressPath) -> LiftedSuppression:
-        written = address_of(address)
-        return LiftedSuppression.model_validate(
-            {"address": written, **asdict(wiring.staff.lift(written, now()))}
-        )
+        return _lift(address_of(address))
+
+    @app.delete(
+        "/v1/suppressions",
+        summary="Lift a suppression, of an address in the query",
+        tags=_TAG,
+        operation_id="liftSuppressionInQuery",
+        responses=answers(LiftedSuppression),
+        middlewares=[Needs(Scope.ADMIN)],
+    )
+    def lift_in_query(address: AddressQuery) -> LiftedSuppression:
+        return _lift(checked_address(address))
+
+    def _lift(address: str) -> LiftedSuppression:
+        result = wiring.staff.lift(address, now(), by=actor_of(app))
+        return LiftedSuppression.model_validate({"address": address, **asdict(result)})
 
 
 def _standing(wiring: Wiring, address: str) -> Suppression:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.auth.api_key_ring import ApiKeyRing
 from sendtrail.auth.api_keys import Scope, fingerprint
+from sendtrail.auth.audit import Audit, StaffAction
 from sendtrail.console.request_context import (
     HOME,
     ROOT,
@@ -21,8 +22,12 @@ from sendtrail.console.templating import render
 
 __all__ = ["add_pages"]
 
+_MAX_SIGN_IN: Final = 2 * 1024
 
-def add_pages(app: APIGatewayHttpResolver, access: AccessControl, keys: ApiKeyRing) -> None:
+
+def add_pages(
+    app: APIGatewayHttpResolver, access: AccessControl, keys: ApiKeyRing, audit: Audit
+) -> None:
     """Adds the pages."""
 
     @app.get(SIGN_IN)
@@ -34,17 +39,20 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, keys: ApiKeyRi
 
     @app.post(SIGN_IN)
     def sign_in() -> Response[Any]:
-        context = access.current()
-        access.check_form(context)
+        context = access.with_form(access.current(), max_bytes=_MAX_SIGN_IN, files=False)
         to = back_to(context.form.get("next", HOME))
         named = fingerprint(context.field("key", max_length=256))
-        if keys.find(lambda known: known.of_fingerprint(named)) is None:
+        caller = keys.find(lambda known: known.of_fingerprint(named))
+        if caller is None:
+            audit(None, StaffAction.SIGN_IN_REFUSED)
             return _form(context, to, wrong=True)
+        audit(caller.actor, StaffAction.SIGN_IN)
         return redirect(to, [access.begin(named)])
 
     @app.post(f"{ROOT}/sign-out")
     @access.needs(Scope.READ)
-    def sign_out(context: RequestContext) -> Response[Any]:  # noqa: ARG001 -- the form has been checked
+    def sign_out(context: RequestContext) -> Response[Any]:
+        audit(context.actor, StaffAction.SIGN_OUT)
         return redirect(SIGN_IN, [access.end()])
 
     def _form(context: RequestContext, to: str, *, wrong: bool = False) -> Response[Any]:

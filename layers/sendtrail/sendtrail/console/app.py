@@ -22,6 +22,7 @@ from sendtrail.console.request_context import HOME, ROOT, AccessControl, Request
 from sendtrail.console.templating import render, static_file
 from sendtrail.errors import (
     AwsError,
+    ConfigurationError,
     ForbiddenError,
     InvalidCursorError,
     InvalidInputError,
@@ -64,9 +65,15 @@ class Console:
     ) -> None:
         wiring.bind_models()
         self._app = APIGatewayHttpResolver()
-        self._access = AccessControl(self._app, wiring.sessions, wiring.api_keys)
+        self._access = AccessControl(
+            self._app,
+            wiring.sessions,
+            wiring.api_keys,
+            wiring.cursors,
+            wiring.settings.environment,
+        )
         self._register_errors(logger)
-        account.add_pages(self._app, self._access, wiring.api_keys)
+        account.add_pages(self._app, self._access, wiring.api_keys, wiring.audit)
         compose.add_pages(self._app, self._access, wiring)
         communications.add_pages(self._app, self._access, wiring)
         participants.add_pages(self._app, self._access, wiring)
@@ -131,6 +138,6 @@ class Console:
     def _visitor(self) -> RequestContext | None:
         """The context of the request; None where not even that can be told."""
         try:
-            return self._access.current(max_bytes=0)
-        except (AwsError, InvalidInputError):
+            return self._access.current()
+        except (AwsError, ConfigurationError, InvalidInputError):
             return None

@@ -20,6 +20,7 @@ from sendtrail.console.request_context import ROOT, AccessControl, RequestContex
 from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.reading.views import actor_view
 from sendtrail.sending.submission import Request
 from sendtrail.wiring import Wiring
 
@@ -61,14 +62,17 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             prepared = submission.preview(made.draft, _request(context), number)
         except (InvalidInputError, NotFoundError) as error:
             return _refused(context, made.refused(error))
-        plan = prepared.plan
+        plan, content = prepared.plan, prepared.plan.content
+        saved = None
+        if content.template_id:
+            saved = wiring.templates.get(content.template_id, content.template_version)
         refused = [
             (message, ineligible)
             for message, ineligible in zip(plan.messages, prepared.ineligible, strict=True)
             if ineligible
         ]
         # What is sent is what was looked at, whatever becomes of the template meanwhile.
-        version = plan.content.template_version
+        version = content.template_version
         pinned = dict(made.entered) | {"template_version": str(version or "")}
         return render(
             "look",
@@ -76,6 +80,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             fields=pinned,
             once=secrets.token_urlsafe(24),
             plan=plan,
+            saved_by=actor_view(saved.by) if saved else None,
             number=number,
             message=plan.messages[number],
             rendered=prepared.rendered[number],
@@ -146,8 +151,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
 
 def _request(context: RequestContext, idempotency_key: str | None = None) -> Request:
-    caller = context.caller.key_id if context.caller else ""
-    return Request(caller, now(), idempotency_key)
+    return Request(context.actor, now(), idempotency_key)
 
 
 def _chosen(context: RequestContext, count: int) -> int:

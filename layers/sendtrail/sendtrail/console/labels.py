@@ -14,10 +14,12 @@ from sendtrail.domain.bounces import (
     complaint_is_a_drop,
     complaint_is_welcome,
     never_tried,
+    wants_authentication,
 )
 from sendtrail.domain.events import EventType, SuppressionReason
 from sendtrail.domain.message import Status
 from sendtrail.domain.subscriptions import unsubscribes
+from sendtrail.reading.waiting import TURN
 from sendtrail.sending.holds import HoldReason
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "drop_label",
     "evidence_label",
     "hold_label",
+    "waiting_label",
     "machine_label",
     "reason_label",
     "describe_event",
@@ -54,7 +57,7 @@ COLUMNS: Final = {
     "open_rate": ("Open rate", "Opened messages as a share of those sent; below, by people."),
     "unsubscribed": ("Unsub.", "Recipients who unsubscribed by way of it, and did not undo it."),
     "blocked": ("Blocked", "Messages that a mailbox provider refused for what they are."),
-    "spammed": ("Spam", "Recipients who marked it as spam."),
+    "spammed": ("Spam", "Recipients who marked it as spam; Gmail tells of none of its own."),
     "delivered": ("Delivered", "Messages that the recipient's mail server accepted."),
     "bounced": ("Bounced", "Messages that could not be delivered."),
     "dropped": ("Dropped", "Messages that were held back and never sent."),
@@ -165,6 +168,13 @@ _HOLDS: Final = {
         "after that, within two weeks."
     ),
 }
+_UNAUTHENTICATED: Final = (
+    "The provider takes mail only where SPF, DKIM and DMARC of the sender’s domain hold; sendtrail "
+    "doctor says what is missing. It answered:"
+)
+_TURN: Final = (
+    "This message waits for its turn: mail is sent one after another, as fast as the account may."
+)
 _ACTORS: Final = {
     "ses_says_bot": "by a bot, says Amazon SES",
     "head_request": "by a program that asked for the headers alone",
@@ -212,6 +222,11 @@ def machine_label(reason: str) -> str:
 def hold_label(reason: str) -> str:
     """Why mail waits, in a sentence or two."""
     return _HOLDS[HoldReason(reason)]
+
+
+def waiting_label(reason: str) -> str:
+    """What a message waits for, in a sentence or two: a hold, or its turn."""
+    return _TURN if reason == TURN else hold_label(reason)
 
 
 def drop_label(reason: str) -> str:
@@ -302,6 +317,8 @@ _SENTENCES: Final[dict[str, EventDescription]] = {
 def _bounce(detail: View, *, delivered: bool) -> EventDescription:
     what = bounce_label(detail, delivered=delivered)
     said = detail.get("diagnostic") or ""
+    if wants_authentication(detail):
+        said = f"{_UNAUTHENTICATED} {said}"
     if never_tried(detail):
         return EventDescription("Dropped, not sent", Tone.WARN, what)
     if what == "Out-of-office reply":

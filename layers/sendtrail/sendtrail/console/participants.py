@@ -14,6 +14,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.ids import is_message_id, is_participant_id
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
+from sendtrail.reading.waiting import waiting_of
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
@@ -46,13 +47,16 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             "messages",
             context,
             person=person,
-            items=items,
+            items=[_with_waiting(item) if item["message_id"] == opened else item for item in items],
             opened=opened,
             done=_DONE.get(context.query.get("done", "")),
             undo=context.query.get("done") == "unsubscribed",
             pager=pager,
             following=pager.following(place),
         )
+
+    def _with_waiting(found: dict[str, Any]) -> dict[str, Any]:
+        return found | {"waiting": waiting_of(wiring.holds, found)}
 
     @app.get(f"{_PATH}/addresses")
     @access.needs(Scope.READ)
@@ -67,7 +71,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     def message(context: RequestContext, participant_id: str, message_id: str) -> Response[Any]:
         found = wiring.history.message(*_checked(participant_id, message_id))
         template = "message_part" if "part" in context.query else "message"
-        return render(template, context, message=found)
+        return render(template, context, message=_with_waiting(found))
 
     @app.get(f"{_PATH}/messages/<message_id>/preview")
     @access.needs(Scope.READ)
@@ -81,7 +85,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     def subscribe(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
         subscribed = context.field("subscribed") == "yes"
-        wiring.staff.subscription(participant_id, now(), subscribed=subscribed)
+        wiring.staff.subscription(participant_id, now(), subscribed=subscribed, by=context.actor)
         return _done(participant_id, "subscribed" if subscribed else "unsubscribed")
 
     @app.post(f"{_PATH}/interactions")
@@ -89,14 +93,16 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     def interact(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
         kind = context.field("kind", max_length=64) or "transaction"
-        wiring.staff.interaction(participant_id, kind=kind, at=now(), reference=None)
+        wiring.staff.interaction(
+            participant_id, kind=kind, at=now(), reference=None, by=context.actor
+        )
         return _done(participant_id, "interaction")
 
     @app.post(f"{_PATH}/addresses")
     @access.needs(Scope.SEND)
     def register(context: RequestContext, participant_id: str) -> Response[Any]:
         _check(participant_id)
-        wiring.staff.address(participant_id, now(), context.field("address"))
+        wiring.staff.address(participant_id, now(), context.field("address"), by=context.actor)
         return _done(f"{participant_id}/addresses", "registered")
 
 

@@ -14,7 +14,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
-from sendtrail.mail.addresses import MAX_ADDRESS, checked_address
+from sendtrail.mail.addresses import checked_address
 from sendtrail.reading import queries
 from sendtrail.reading.views import suppression_view
 from sendtrail.wiring import Wiring
@@ -45,8 +45,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             items=[suppression_view(each) for each in found.items],
             reason=reason,
             reasons=list(SuppressionReason),
-            done=done
-            and f"{context.query_value('address', max_length=MAX_ADDRESS) or 'The address'} {done}",
+            done=done and f"{context.address_in_url() or 'The address'} {done}",
             pager=pager,
             following=pager.following(found.place),
         )
@@ -55,32 +54,29 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @access.needs(Scope.ADMIN)
     def suppress(context: RequestContext) -> Response[Any]:
         address = checked_address(context.field("address"))
-        wiring.staff.suppress(address, now(), note=context.field("note", max_length=500))
-        return _done("suppressed", address)
+        note = context.field("note", max_length=500)
+        wiring.staff.suppress(address, now(), note=note, by=context.actor)
+        return _done(context, "suppressed", address)
 
     @app.get(f"{_PATH}/lift")
     @access.needs(Scope.ADMIN)
     def confirm(context: RequestContext) -> Response[Any]:
-        address = checked_address(context.query.get("address", ""))
-        found = wiring.directory.suppression(address)
+        address = context.address_in_url() or ""
+        found = wiring.directory.suppression(address) if address else None
         if found is None:
-            raise NotFoundError(f"{address} is not suppressed")
+            raise NotFoundError(f"{address or 'this address'} is not suppressed")
         return render("lift", context, suppression=suppression_view(found))
 
     @app.post(f"{_PATH}/lift")
     @access.needs(Scope.ADMIN)
     def lift(context: RequestContext) -> Response[Any]:
         address = checked_address(context.field("address"))
-        wiring.staff.lift(address, now())
-        return _done("lifted", address)
+        wiring.staff.lift(address, now(), by=context.actor)
+        return _done(context, "lifted", address)
 
 
-def _done(what: str, address: str) -> Response[Any]:
-    return redirect(f"{_PATH}?{urlencode({'done': what, 'address': address})}")
-
-
-def _address(context: RequestContext) -> str:
-    return context.query_value("address", max_length=MAX_ADDRESS) or "The address"
+def _done(context: RequestContext, what: str, address: str) -> Response[Any]:
+    return redirect(f"{_PATH}?{urlencode({'done': what, 'which': context.for_url(address)})}")
 
 
 def _reason(context: RequestContext) -> SuppressionReason | None:

@@ -108,6 +108,7 @@ def environment() -> Environment:
         "reason": labels.reason_label,
         "status": labels.status_label,
         "hold": labels.hold_label,
+        "waiting": labels.waiting_label,
         "machine": labels.machine_label,
         "sentence": labels.describe_event,
     }

@@ -38,6 +38,7 @@ NEVER_TRIED: Final = frozenset(
 _MAX_DIAGNOSTIC: Final = 300
 _REFUSED: Final = frozenset({"ContentRejected", "AttachmentRejected"})
 _POLICY_STATUS = re.compile(r"5\.7\.\d{1,3}")
+_UNAUTHENTICATED = re.compile(r"(?<![\d.])5\.7\.(26|27|30|32|509|515)(?![\d.])")
 _STATUS_IN_DIAGNOSTIC = re.compile(r"(?<![\d.])5\.7\.\d{1,3}(?![\d.])")
 
 
@@ -105,6 +106,19 @@ def complaint_is_a_drop(detail: Mapping[str, Any]) -> bool:
 def complaint_is_welcome(detail: Mapping[str, Any]) -> bool:
     """Whether a Complaint event reports the opposite: the recipient marked it as *not* spam."""
     return detail.get("feedback_type") == "not-spam"
+
+
+def wants_authentication(bounce: Mapping[str, Any]) -> bool:
+    """Whether a provider refused mail for SPF, DKIM or DMARC of the sender's domain.
+
+    By the codes that Google ("SMTP errors and codes") and Microsoft ("Non-delivery reports in
+    Exchange Online") give for it; many servers give 5.7.1 for anything.
+
+    Args:
+        bounce: with its ``status`` and ``diagnostic``, each of which may be None.
+    """
+    said = f"{bounce.get('status') or ''} {bounce.get('diagnostic') or ''}"
+    return _UNAUTHENTICATED.search(said) is not None
 
 
 def is_provider_refusal(bounce: Bounce) -> bool:

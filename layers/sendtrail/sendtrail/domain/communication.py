@@ -103,6 +103,7 @@ class CommunicationDefinition:
             was sent.
         posted: whether it was created through the API.
         counter_shards: the numbers of the counter shards that exist.
+        by: who posted it, as an `Actor`'s text; None if that is not known.
     """
 
     communication_id: str
@@ -113,6 +114,7 @@ class CommunicationDefinition:
     template_version: int | None = None
     posted: bool = False
     counter_shards: frozenset[str] = field(default_factory=frozenset)
+    by: str | None = None
 
     def as_posted(self, event: Event) -> CommunicationDefinition:
         """The definition with a CommunicationPosted event applied; idempotent."""
@@ -125,6 +127,7 @@ class CommunicationDefinition:
             template_id=detail.get("template_id"),
             template_version=detail.get("template_version"),
             posted=True,
+            by=detail.get("by"),
         )
 
     def with_messages(

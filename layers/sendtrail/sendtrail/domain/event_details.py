@@ -32,6 +32,8 @@ _TEMPLATE: Final = {
     "template_id": "the template, if it was one",
     "template_version": "its version",
 }
+_ACTOR: Final = "as `key:ID NAME`, the ID as `sendtrail key list` shows it"
+_BY: Final = {"by": f"by whom, {_ACTOR}"}
 
 BY_SES: Final[Mapping[EventType, Details]] = {
     EventType.SEND: {"tracked": "whether the tag of that name says that the mail has our pixel"},
@@ -92,7 +94,11 @@ BY_SES: Final[Mapping[EventType, Details]] = {
 """By SES's notifications."""
 
 BY_OURSELVES: Final[Mapping[EventType, Details]] = {
-    EventType.ACCEPTED: {"plan_id": "the plan that the message is of", **_TEMPLATE},
+    EventType.ACCEPTED: {
+        "plan_id": "the plan that the message is of",
+        **_TEMPLATE,
+        "by": f"who sent it, {_ACTOR}",
+    },
     EventType.DROPPED: {
         "reason": "why it was not sent",
         "evidence": "what shows that: of a suppression its time, message and diagnostic; …",
@@ -117,19 +123,21 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
         "name": "the mailing's name",
         "kind": "the sender's word for it",
         **_TEMPLATE,
+        "by": f"who sent it, {_ACTOR}",
     },
     EventType.INTERACTION: {
         "kind": "the organisation's word for the transaction",
         "reference": "what tells it from others",
+        **_BY,
     },
     EventType.SUBSCRIPTION: {
         "subscribed": "whether they want communications",
-        "by": "`one-click` or `page`, where a reader chose; absent where staff did",
+        "by": f"`one-click` or `page`, where a reader chose; else by whom, {_ACTOR}",
         "placeholders": "of the addresses that it concerns, their placeholder participants",
     },
     EventType.INACTIVATED: {"last_active_at": "from when the years of silence are counted"},
-    EventType.ADDRESS_REGISTERED: {},
-    EventType.SUPPRESSED: {"note": "why, in the words of staff"},
-    EventType.SUPPRESSION_LIFTED: {},
+    EventType.ADDRESS_REGISTERED: _BY,
+    EventType.SUPPRESSED: {"note": "why, in the words of staff", **_BY},
+    EventType.SUPPRESSION_LIFTED: _BY,
 }
 """By Sendtrail itself: its own sending and routes, and staff."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.ids import (
     address_trail,
     communication_trail,
@@ -218,8 +219,17 @@ class Event:
         )
 
     @classmethod
-    def interaction(cls, participant_id: str, at: Timestamp, reference: str, kind: str) -> Event:
-        """The organisation recorded a transaction; kind and reference identify it."""
+    def interaction(
+        cls,
+        participant_id: str,
+        at: Timestamp,
+        reference: str,
+        kind: str,
+        by: Actor | None = None,
+    ) -> Event:
+        """The organisation recorded a transaction; kind and reference identify it, whoever records
+        it.
+        """
         return cls(
             message_id=participant_trail(participant_id),
             type=EventType.INTERACTION,
@@ -227,7 +237,7 @@ class Event:
             identity=digest(participant_id, kind, reference),
             participant_id=participant_id,
             source=Source.OWN,
-            detail={"kind": kind, "reference": reference},
+            detail={"kind": kind, "reference": reference, **_by(by)},
         )
 
     @classmethod
@@ -237,6 +247,7 @@ class Event:
         at: Timestamp,
         subscribed: bool,
         placeholders: Sequence[str] = (),
+        by: Actor | None = None,
     ) -> Event:
         """Staff recorded whether a participant wants communications.
 
@@ -250,11 +261,13 @@ class Event:
             identity=digest(participant_id, str(subscribed)),
             participant_id=participant_id,
             source=Source.OWN,
-            detail={"subscribed": subscribed, "placeholders": list(placeholders)},
+            detail={"subscribed": subscribed, "placeholders": list(placeholders), **_by(by)},
         )
 
     @classmethod
-    def address_registered(cls, participant_id: str, at: Timestamp, address: str) -> Event:
+    def address_registered(
+        cls, participant_id: str, at: Timestamp, address: str, by: Actor | None = None
+    ) -> Event:
         """The organisation registered an address of a participant."""
         return cls(
             message_id=participant_trail(participant_id),
@@ -264,10 +277,11 @@ class Event:
             participant_id=participant_id,
             address=address,
             source=Source.OWN,
+            detail=_by(by),
         )
 
     @classmethod
-    def suppressed(cls, address: str, at: Timestamp, note: str) -> Event:
+    def suppressed(cls, address: str, at: Timestamp, note: str, by: Actor | None = None) -> Event:
         """Staff put an address on the suppression list; `note` says why."""
         return cls(
             message_id=address_trail(address),
@@ -276,11 +290,11 @@ class Event:
             identity=digest(normal_address(address)),
             address=address,
             source=Source.OWN,
-            detail={"note": note},
+            detail={"note": note, **_by(by)},
         )
 
     @classmethod
-    def suppression_lifted(cls, address: str, at: Timestamp) -> Event:
+    def suppression_lifted(cls, address: str, at: Timestamp, by: Actor | None = None) -> Event:
         """Staff took an address off the suppression list."""
         return cls(
             message_id=address_trail(address),
@@ -289,7 +303,13 @@ class Event:
             identity=digest(normal_address(address)),
             address=address,
             source=Source.OWN,
+            detail=_by(by),
         )
+
+
+def _by(actor: Actor | None) -> dict[str, str]:
+    """Who on the organisation's side did it, among the facts of an event, and in no identity."""
+    return {"by": actor.text} if actor else {}
 
 
 _SEPARATOR: Final = "#"

@@ -126,6 +126,7 @@ class Message:
     Attributes:
         accepted_at: when we accepted it for sending; None for mail not sent by Sendtrail.
         plan_id: the plan that holds its content; None for mail not sent by Sendtrail.
+        by: who sent it, as an `Actor`'s text; None for mail not sent by Sendtrail.
         sent_at: when SES accepted it, or None.
         epoch: the rebuild that the row belongs to, named by the time at which it began; None if
             there has been none.
@@ -143,6 +144,7 @@ class Message:
     last_changed_at: Timestamp | None = None
     accepted_at: Timestamp | None = None
     plan_id: str | None = None
+    by: str | None = None
     sent_at: Timestamp | None = None
     delivered_at: Timestamp | None = None
     delayed_at: Timestamp | None = None
@@ -249,6 +251,7 @@ def _accepted(message: Message, event: Event) -> Message:
         template_id=_agreed(message.template_id, event.detail.get("template_id")),
         template_version=_agreed(message.template_version, event.detail.get("template_version")),
         plan_id=_agreed(message.plan_id, event.detail.get("plan_id")),
+        by=_agreed(message.by, event.detail.get("by")),
     )
 
 

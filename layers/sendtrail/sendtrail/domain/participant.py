@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from sendtrail.domain.actors import Act, latest_act
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import normal_address, sent_time
 from sendtrail.domain.subscriptions import SubscriptionChange, change_of
@@ -55,6 +56,7 @@ class Participant:
             (it was tracked, or a hit was observed); without one, their silence means nothing.
         last_interaction_at: the last transaction or change of subscription, or open or click by a
             person that mattered: it ended an inactivity, or the sweep found it.
+        last_interaction_by: who recorded that, as an `Actor`'s text; None where nobody did.
         subscription_change: their latest choice.
         choice_there: of a placeholder participant, the latest choice at its address, by anyone.
         inactivity: the sweep's latest finding; holds only until the next interaction.
@@ -70,6 +72,7 @@ class Participant:
     choice_there: SubscriptionChange | None = None
     inactivity: Inactivity | None = None
     linked_to: frozenset[str] = field(default_factory=frozenset)
+    last_interaction_by: str | None = None
 
     def choice_at(self, placeholder: Participant | None) -> SubscriptionChange | None:
         """The choice by which they get communications at an address, or do not; None if nobody
@@ -132,20 +135,35 @@ class Participant:
 
     def active(self, at: Timestamp | None) -> Participant:
         """This participant, having interacted at that time."""
-        return replace(self, last_interaction_at=latest(self.last_interaction_at, at))
+        return self._with_interaction((at, None))
+
+    def interacted(self, event: Event) -> Participant:
+        """This participant, having interacted by an event, which staff may have recorded."""
+        by = None if event.is_of_message else event.detail.get("by")
+        return self._with_interaction((event.at, by))
+
+    def _with_interaction(self, act: Act) -> Participant:
+        at, by = latest_act((self.last_interaction_at, self.last_interaction_by), act)
+        return replace(self, last_interaction_at=at, last_interaction_by=by)
 
     def joined(self, other: Participant) -> Participant:
         """This participant, merged with what is known of `other`, but for `choice_there`, which is
         of an address.
         """
         return replace(
-            self,
+            self._with_interaction((other.last_interaction_at, other.last_interaction_by)),
             first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
             measured_since=earliest(self.measured_since, other.measured_since),
-            last_interaction_at=latest(self.last_interaction_at, other.last_interaction_at),
             subscription_change=_later(self.subscription_change, other.subscription_change),
             inactivity=_greater(self.inactivity, other.inactivity),
         )
+
+    def merged(self, other: Participant) -> Participant:
+        """This participant, merged with another state of the same one: of two, of which each may
+        know what the other does not.
+        """
+        there = _later(self.choice_there, other.choice_there)
+        return replace(self.joined(other), choice_there=there).with_owners(other.linked_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,7 @@ class AddressUse:
         last_used_at: when the last one was, as far as the participant's newest messages show it;
             not stored.
         registered_at: when the organisation last registered it to the participant.
+        registered_by: who did, as an `Actor`'s text.
         first_seen_at, measured_since: what the participant's messages to this address contribute to
             their profile, which has it if it stands here.
     """
@@ -169,10 +188,21 @@ class AddressUse:
     registered_at: Timestamp | None = None
     first_seen_at: Timestamp | None = None
     measured_since: Timestamp | None = None
+    registered_by: str | None = None
 
     def joined(self, other: AddressUse) -> AddressUse:
         """This use, merged with another participant's use of the same address."""
         return replace(self, first_used_at=earliest(self.first_used_at, other.first_used_at))
+
+    def merged(self, other: AddressUse) -> AddressUse:
+        """This use, merged with another state of the same one."""
+        return replace(
+            self.joined(other),
+            address=min(self.address, other.address) if self.address else other.address,
+            registered_at=latest(self.registered_at, other.registered_at),
+            first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
+            measured_since=earliest(self.measured_since, other.measured_since),
+        )
 
     def has(self, use: Event) -> bool:
         """Whether a message's use of this address is in it already, and in the profile."""
@@ -212,9 +242,7 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
         found = Inactivity(event.at, event.detail["last_active_at"])
         changed = replace(changed, inactivity=_greater(changed.inactivity, found))
     if event.type in _INTERACTIONS:
-        changed = replace(
-            changed, last_interaction_at=latest(changed.last_interaction_at, event.at)
-        )
+        changed = changed.interacted(event)
     return changed
 
 
@@ -222,7 +250,9 @@ def fold_address(use: AddressUse, event: Event) -> AddressUse:
     """The address use with `event`, which names the address, applied."""
     written = min(use.address, event.address) if event.address else use.address
     if event.type is EventType.ADDRESS_REGISTERED:
-        return replace(use, address=written, registered_at=latest(use.registered_at, event.at))
+        registered = (event.at, event.detail.get("by"))
+        at, by = latest_act((use.registered_at, use.registered_by), registered)
+        return replace(use, address=written, registered_at=at, registered_by=by)
     return replace(
         use,
         address=written,

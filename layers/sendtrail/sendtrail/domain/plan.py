@@ -75,6 +75,7 @@ class Plan:
         messages: the messages, in the order of the request.
         copies: the sender's confirmation copies: not tracked, and not in the figures.
         job_size: how many messages a job of the dispatch queue sends.
+        by: who asked for it, as an `Actor`'s text; None in plans that do not say.
     """
 
     plan_id: str
@@ -90,6 +91,7 @@ class Plan:
     reply_to: str | None = None
     copies: Sequence[PlannedMessage] = ()
     job_size: int = 1
+    by: str | None = None
 
     @property
     def all_messages(self) -> list[PlannedMessage]:
@@ -132,7 +134,7 @@ class Plan:
 
     def accepted(self) -> list[Event]:
         """An Accepted event for each message and copy."""
-        detail = self._with_template(plan_id=self.plan_id)
+        detail = self._with_template(plan_id=self.plan_id, by=self.by)
         return [
             self.event(EventType.ACCEPTED, number, detail)
             for number in range(len(self.messages) + len(self.copies))
@@ -142,7 +144,7 @@ class Plan:
         """The CommunicationPosted event; None for a direct message."""
         if self.communication_id is None:
             return None
-        definition = self._with_template(name=self.name, kind=self.kind)
+        definition = self._with_template(name=self.name, kind=self.kind, by=self.by)
         return Event.communication_posted(self.communication_id, self.accepted_at, definition)
 
     def _with_template(self, **detail: Any) -> dict[str, Any]:

@@ -25,17 +25,20 @@ class SubscriptionChange:
     Attributes:
         participant_id: who made it.
         placeholders: of the addresses that it concerns, sorted. None, in choices of messages.
+        by: who recorded it, as an `Actor`'s text; None where readers chose themselves.
     """
 
     at: Timestamp
     unsubscribed: bool
     participant_id: str = ""
     placeholders: tuple[str, ...] = ()
+    by: str | None = None
 
     @property
-    def rank(self) -> tuple[str, bool, str, tuple[str, ...]]:
+    def rank(self) -> tuple[str, bool, str, tuple[str, ...], str]:
         """Orders changes; the greatest holds: the latest, of simultaneous ones the unsubscribe."""
-        return (self.at, self.unsubscribed, self.participant_id, self.placeholders)
+        what = (self.at, self.unsubscribed, self.participant_id, self.placeholders)
+        return (*what, self.by or "")
 
 
 def change_of(event: Event) -> SubscriptionChange | None:
@@ -46,7 +49,9 @@ def change_of(event: Event) -> SubscriptionChange | None:
     if event.address:
         placeholders.add(participant_of_address(event.address))
     chosen = unsubscribes(event.detail)
-    return SubscriptionChange(event.at, chosen, event.participant_id, tuple(sorted(placeholders)))
+    by = None if event.is_of_message else event.detail.get("by")
+    who = event.participant_id
+    return SubscriptionChange(event.at, chosen, who, tuple(sorted(placeholders)), by)
 
 
 def unsubscribes(detail: Mapping[str, Any]) -> bool:

@@ -34,17 +34,20 @@ class Evidence:
         message_id, participant_id: of the message that bounced or was complained about; None for a
             decision of staff.
         diagnostic: the receiving server's response, the type of complaint, or staff's note.
+        by: of a decision of staff, whose it was, as an `Actor`'s text.
     """
 
     at: Timestamp
     message_id: str | None = None
     participant_id: str | None = None
     diagnostic: str | None = None
+    by: str | None = None
 
     @property
-    def rank(self) -> tuple[str, str, str, str]:
+    def rank(self) -> tuple[str, str, str, str, str]:
         """Orders evidence; the greatest, the latest, is kept."""
-        return (self.at, self.message_id or "", self.participant_id or "", self.diagnostic or "")
+        message = (self.message_id or "", self.participant_id or "")
+        return (self.at, *message, self.diagnostic or "", self.by or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,23 @@ class Suppression:
         """The evidence for `reason`."""
         return self._holding(self.reason) if self.reason else None
 
+    def merged(self, other: Suppression) -> Suppression:
+        """This suppression, merged with an earlier state of the same one, of which it may lack
+        something. Of soft bounces this one's holds, unless nothing at all is known here: they are
+        judged anew, and no join.
+        """
+        evidence = dict(self.evidence)
+        for reason, theirs in other.evidence.items():
+            mine = evidence.get(reason, theirs)
+            evidence[reason] = max(mine, theirs, key=lambda each: each.rank)
+        unknown = self == Suppression(self.address)
+        return replace(
+            self,
+            evidence=evidence,
+            lifted_at=latest(self.lifted_at, other.lifted_at),
+            soft=other.soft if unknown else self.soft,
+        )
+
     def _holding(self, reason: SuppressionReason) -> Evidence | None:
         """The evidence for a reason that still holds; a hard bounce rather than soft ones."""
         soft = self.soft if reason is SuppressionReason.BOUNCED else None
@@ -100,6 +120,7 @@ def fold_suppression(suppression: Suppression, event: Event) -> Suppression:
         message_id=event.message_id if event.is_of_message else None,
         participant_id=event.participant_id or None,
         diagnostic=_diagnostic(event.detail),
+        by=event.detail.get("by") if event.type is EventType.SUPPRESSED else None,
     )
     current = suppression.evidence.get(reason)
     if current and current.rank >= evidence.rank:

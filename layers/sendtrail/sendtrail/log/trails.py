@@ -7,8 +7,10 @@ row, and hits and choices meet in their slots.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -16,18 +18,19 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import is_slotted
 from sendtrail.errors import AwsError, ConditionFailedError
-from sendtrail.log.elements import encode, is_whole
+from sendtrail.log.elements import encode, is_whole, least
 from sendtrail.log.items import (
     TrailRow,
     event_from_item,
     event_to_item,
     expires,
     expires_at,
+    is_message_row,
     listed_in,
     message_partition,
 )
 
-__all__ = ["Trails"]
+__all__ = ["PutBack", "Trails"]
 
 Item = dict[str, Any]
 Key = tuple[str, str]
@@ -38,6 +41,19 @@ _ADD: Final = (
 )
 _EARLIER: Final = "attribute_not_exists(#event) OR #event > :event"
 _LATER: Final = "attribute_not_exists(#event) OR #event < :event"
+_ABSENT: Final = "attribute_not_exists(#event)"
+
+
+class PutBack(StrEnum):
+    """What came of an item of a copy that was to be put back."""
+
+    MESSAGES = "messages"
+    """A message's row: it was not there, or lacked elements."""
+    HITS = "hits and choices"
+    EVENTS = "other events"
+    THERE = "there already"
+    EXPIRED = "expired"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(slots=True)
@@ -91,7 +107,7 @@ class Trails:
             try:
                 each.do()
             except ConditionFailedError:
-                pass  # the slot holds an earlier hit, or a later choice
+                pass  # the key holds an earlier hit, a later choice, or the same event
             except AwsError as error:
                 return error
             return None
@@ -100,6 +116,76 @@ class Trails:
             for number in each.events:
                 found[number] = found[number] or error
         return found
+
+    def put_back(self, items: Sequence[Item]) -> Counter[PutBack]:
+        """Puts what is missing back from a copy of the log, while events are appended; idempotent.
+
+        A row gets the elements that it lacks, a slot the hit or choice that it would hold had it
+        got both, and an event of its own is written if it is not there. Only events are taken from
+        the copy: what was judged, listed and counted follows from them. What has expired is left.
+
+        Args:
+            items: of the copy, of distinct keys, in any order, split anywhere.
+
+        Returns:
+            how many items came to what.
+
+        Raises:
+            AwsError: some may have been put back; all of it may be repeated.
+        """
+        found: Counter[PutBack] = Counter()
+        events: dict[Key, tuple[Item, Event | None]] = {}
+        now = time.time()
+        for item in items:
+            try:
+                event = None if is_message_row(item) else event_from_item(item)
+                message_id = event.message_id if event else item["entry"]
+                of_message = event is None or expires(event)
+                if of_message and expires_at(message_id, self._retention_days) <= now:
+                    found[PutBack.EXPIRED] += 1
+                    continue
+                least(item.get("events") or ())
+            except (KeyError, ValueError, TypeError, IndexError):
+                found[PutBack.UNREADABLE] += 1
+                continue
+            events[item["trail"], item["entry"]] = item, event
+        keys = [{"trail": trail, "entry": entry} for trail, entry in events]
+        known = {
+            (item["trail"], item["entry"]): item for item in self._db.get_all(self._table, keys)
+        }
+
+        def put(key: Key) -> PutBack:
+            item, event = events[key]
+            if event is None:
+                return self._put_back_row(item, known.get(key, {}))
+            return self._put_back_event(item, event, known.get(key))
+
+        found.update(self._db.at_once(put, list(events)))
+        return found
+
+    def _put_back_row(self, item: Item, known: Item) -> PutBack:
+        """Adds to a message's row what it lacks of that in the copy."""
+        elements = TrailRow.of_item(item).elements
+        missing = elements - (known.get("events") or frozenset())
+        if not missing:
+            return PutBack.THERE
+        row = _Row(set(missing), least(elements).get("communication"))
+        self._add((item["trail"], item["entry"]), row)
+        return PutBack.MESSAGES
+
+    def _put_back_event(self, item: Item, event: Event, known: Item | None) -> PutBack:
+        """Writes an item of the copy, unless there is one that stays."""
+        only = _condition(event) or _ABSENT
+        if known and (only == _ABSENT or _stays(only, item, known) is known):
+            return PutBack.THERE
+        item = {name: value for name, value in item.items() if name != "expires_at"}
+        if expires(event):
+            item["expires_at"] = expires_at(event.message_id, self._retention_days)
+        try:
+            self._put(item, only)
+        except ConditionFailedError:
+            return PutBack.THERE
+        return PutBack.HITS if event.is_of_message and only != _ABSENT else PutBack.EVENTS
 
     def in_row(self, participant_id: str, message_id: str) -> list[Event]:
         """The events in a message's row, oldest first, strongly consistently."""
@@ -165,16 +251,16 @@ class Trails:
         event: Event,
         number: int,
     ) -> None:
-        """Adds the item of an event; of several for one slot, that which holds it is kept."""
+        """Adds the item of an event; of several for one key, that which holds it is kept: in a slot
+        the earliest hit, or the latest choice; else the least, as of elements. So one transaction
+        that two record is one event, whoever's record comes first.
+        """
         item = event_to_item(event, self._retention_days)
-        only = None
-        if event.is_of_message and is_slotted(event):
-            only = _LATER if event.type is EventType.SUBSCRIPTION else _EARLIER
+        only = _condition(event)
         key = item["trail"], item["entry"]
         known, _, numbers = items.get(key, (item, only, []))
         numbers.append(number)
-        better = max if only == _LATER else min
-        items[key] = better(known, item, key=lambda each: str(each["event"])), only, numbers
+        items[key] = _stays(only, item, known), only, numbers
 
     def _add(self, key: Key, row: _Row) -> None:
         """Adds elements to a message's row."""
@@ -192,10 +278,10 @@ class Trails:
         )
 
     def _put(self, item: Item, only: str | None) -> None:
-        """Writes an item; into a slot only if it holds nothing that stays.
+        """Writes an item; with a condition only if its key holds nothing that stays.
 
         Raises:
-            ConditionFailedError: the slot holds something that stays.
+            ConditionFailedError: the key holds something that stays.
         """
         if only is None:
             self._db.put_all(self._table, [item])
@@ -205,5 +291,23 @@ class Trails:
                 item,
                 condition=only,
                 names={"#event": "event"},
-                values={":event": item["event"]},
+                values={":event": item["event"]} if ":event" in only else None,
             )
+
+
+def _condition(event: Event) -> str | None:
+    """On what an event that is an item of its own is written; None if it always is. Of a message
+    those in slots: the earliest hit, or the latest choice. Of no message all: the least.
+    """
+    if event.is_of_message and not is_slotted(event):
+        return None
+    later = event.is_of_message and event.type is EventType.SUBSCRIPTION
+    return _LATER if later else _EARLIER
+
+
+def _stays(only: str | None, item: Item, known: Item) -> Item:
+    """Which of two items of one key stays, of those that are written on this condition: the one
+    that is known, if they are the same.
+    """
+    better = max if only == _LATER else min
+    return better(known, item, key=lambda each: str(each["event"]))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sendtrail.domain.message import Message, Status
 from sendtrail.reading import queries
+from sendtrail.reading.csv_cells import safe_cell
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS, ValueType
 
 __all__ = ["MAX_ROWS", "recipients_csv", "recipients_workbook"]
@@ -21,8 +22,6 @@ MAX_ROWS: Final = 10_000
 _MAX_PAGES: Final = 102
 """How many pages are read for it, also where a filter leaves little of each."""
 _PAGE: Final = 99
-_FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
-"""How begins what is a formula, also where full-width letters are written."""
 
 
 def recipients_csv(communication_id: str, *, status: Status | None, place: Any) -> tuple[str, Any]:
@@ -32,7 +31,7 @@ def recipients_csv(communication_id: str, *, status: Status | None, place: Any) 
     writer.writerow(column.name for column in RECIPIENT_COLUMNS)
     rows, place = _recipients(communication_id, status=status, place=place)
     for row in rows:
-        writer.writerow(_cell(column.value(row)) for column in RECIPIENT_COLUMNS)
+        writer.writerow(safe_cell(column.value(row) or "") for column in RECIPIENT_COLUMNS)
     return text.getvalue(), place
 
 
@@ -77,9 +76,3 @@ def _recipients(
         if place is None or len(rows) > MAX_ROWS - _PAGE:
             break
     return rows, place
-
-
-def _cell(value: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    text = value or ""
-    return f"'{text}" if text.startswith(_FORMULAS) else text

@@ -118,6 +118,7 @@ class CommunicationRow(Model):
     template_version = NumberAttribute(null=True)
     posted = BooleanAttribute(null=True)
     counter_shards = UnicodeSetAttribute(null=True)
+    by = UnicodeAttribute(null=True)
     month = UnicodeAttribute(null=True)
     listed = UnicodeAttribute(null=True)
     months = UnicodeSetAttribute(null=True)
@@ -169,6 +170,7 @@ class ParticipantRow(Model):
     first_seen_at = UnicodeAttribute(null=True)
     measured_since = UnicodeAttribute(null=True)
     last_interaction_at = UnicodeAttribute(null=True)
+    last_interaction_by = UnicodeAttribute(null=True)
     subscription_change = PlainMapAttribute(null=True)
     choice_there = PlainMapAttribute(null=True)
     inactivity = PlainMapAttribute(null=True)
@@ -179,6 +181,7 @@ class ParticipantRow(Model):
     written = UnicodeAttribute(null=True)
     first_used_at = UnicodeAttribute(null=True)
     registered_at = UnicodeAttribute(null=True)
+    registered_by = UnicodeAttribute(null=True)
     revision = NumberAttribute()
 
     by_address = ByAddress()
@@ -230,6 +233,7 @@ class TemplateRow(Model):
     text = UnicodeAttribute(null=True)
     fields = ListAttribute[str]()
     created_at = UnicodeAttribute()
+    by = UnicodeAttribute(null=True)
 
 
 class IdempotencyRow(Model):
@@ -255,6 +259,11 @@ MODELS: Final[dict[str, type[Model]]] = {
 """Table → model. The table's logical id in the template is the name with ``Table`` after it."""
 
 
+_CONNECT_SECONDS: Final = 2
+_READ_SECONDS: Final = 5
+"""PynamoDB's own are 15 and 30: as long as the functions may run that would wait."""
+
+
 def bind(names: Mapping[str, str], region: str, *, host: str | None = None) -> None:
     """Binds the models to physical tables.
 
@@ -266,6 +275,7 @@ def bind(names: Mapping[str, str], region: str, *, host: str | None = None) -> N
     for table, name in names.items():
         meta = MODELS[table].Meta
         meta.table_name, meta.region, meta.host = name, region, host
+        meta.connect_timeout_seconds, meta.read_timeout_seconds = _CONNECT_SECONDS, _READ_SECONDS
         MODELS[table]._connection = None  # noqa: SLF001 -- PynamoDB keeps it for the old name
 
 

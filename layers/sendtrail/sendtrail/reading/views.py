@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
 from sendtrail.domain.engagement import Verdict
-from sendtrail.domain.events import Event
+from sendtrail.domain.events import Event, Source
 from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
 from sendtrail.domain.suppression import Suppression
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 
 __all__ = [
+    "actor_view",
     "address_view",
     "communication_view",
     "event_view",
@@ -27,6 +29,14 @@ __all__ = [
 View = dict[str, Any]
 
 _MAX_SHOWN: Final = 4_000
+
+
+def actor_view(text: str | None) -> View | None:
+    """Who on the organisation's side did something, from an `Actor`'s text; None if it is none's.
+    Who has no name has None for it.
+    """
+    actor = Actor.parse(text)
+    return {"kind": actor.kind, "id": actor.id, "name": actor.name or None} if actor else None
 
 
 def message_view(message: Message) -> View:
@@ -70,6 +80,7 @@ def message_view(message: Message) -> View:
         "failed_at": message.failed_at,
         "delayed_at": message.delayed_at,
         "unsubscribed_at": message.unsubscribed_at,
+        "by": actor_view(message.by),
     }
 
 
@@ -99,15 +110,20 @@ def event_view(event: Event, message: Message, verdict: Verdict | None = None) -
     Args:
         verdict: of an open or click, who did it.
     """
+    detail = _shortened(event.detail)
+    by = actor_view(detail.get("by")) if event.source is Source.OWN else None
+    if by:
+        del detail["by"]  # what a reader's choice says of its page stays
     view: View = {
         "at": event.at,
         "type": event.type.value,
         "source": event.source.value,
         "address": event.address,
-        "detail": _shortened(event.detail),
+        "detail": detail,
         "actor": None,
         "actor_reason": None,
         "uncounted": False,
+        "by": by,
     }
     if verdict:
         view["actor"], view["actor_reason"] = verdict.actor.value, verdict.reason
@@ -144,6 +160,7 @@ def communication_view(
         "created_at": definition.created_at,
         "template_id": definition.template_id,
         "template_version": definition.template_version,
+        "by": actor_view(definition.by),
         **numbers,
     }
 
@@ -161,10 +178,13 @@ def participant_view(
         "subscribed": participant.gets_communications_at(placeholder),
         "subscription_changed_at": choice.at if choice else None,
         "subscription_changed_by": (choice.participant_id or None) if choice else None,
+        "subscription_recorded_by": actor_view(choice.by) if choice else None,
         "last_interaction_at": participant.last_interaction_at,
+        "last_interaction_recorded_by": actor_view(participant.last_interaction_by),
         "inactive_since": participant.inactive_since,
         "first_seen_at": participant.first_seen_at,
         "address": use.address if use else None,
+        "address_registered_by": actor_view(use.registered_by) if use else None,
         "suppression": _standing(suppression),
     }
 
@@ -176,6 +196,7 @@ def address_view(use: AddressUse, suppression: Suppression | None, *, current: b
         "first_used_at": use.first_used_at,
         "last_used_at": use.last_used_at,
         "registered_at": use.registered_at,
+        "registered_by": actor_view(use.registered_by),
         "current": current,
         "suppression": _standing(suppression),
     }
@@ -204,4 +225,5 @@ def _standing(suppression: Suppression | None) -> View | None:
         "message_id": standing.message_id,
         "participant_id": standing.participant_id,
         "diagnostic": standing.diagnostic,
+        "by": actor_view(standing.by),
     }

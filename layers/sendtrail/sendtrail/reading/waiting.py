@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from sendtrail.domain.message import DropReason
+from sendtrail.domain.ids import sent_time
+from sendtrail.domain.message import DropReason, Status
 from sendtrail.domain.times import now
 from sendtrail.sending.holds import Holds
 
-__all__ = ["held", "held_of", "is_waiting"]
+__all__ = ["TURN", "held", "held_of", "is_waiting", "waiting_of"]
+
+TURN: Final = "turn"
+"""What a message waits for that nothing holds: those before it are sent first, at the rate."""
 
 
 def held(holds: Holds) -> dict[str, Any] | None:
@@ -21,7 +25,12 @@ def held(holds: Holds) -> dict[str, Any] | None:
     hold = holds.standing(now())
     if hold is None:
         return None
-    return {"reason": hold.reason.value, "since": hold.since, "seen_at": hold.seen_at}
+    return {
+        "reason": hold.reason.value,
+        "since": hold.since,
+        "seen_at": hold.seen_at,
+        "until": hold.until,
+    }
 
 
 def held_of(holds: Holds, figures: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -34,6 +43,27 @@ def held_of(holds: Holds, figures: Mapping[str, Any]) -> dict[str, Any] | None:
         AwsError: nobody knows.
     """
     return held(holds) if is_waiting(figures) else None
+
+
+def waiting_of(holds: Holds, message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a message waits for, since when, and until when at most; None of those that do not wait,
+    without a request.
+
+    Args:
+        message: as of `sendtrail.reading.views.message_view`.
+
+    Returns:
+        ``reason`` (`TURN`, or a hold's reason), ``since`` and ``until``, which is None of a turn.
+
+    Raises:
+        AwsError: nobody knows.
+    """
+    if message["status"] != Status.QUEUED:
+        return None
+    hold = held(holds)
+    if hold is None:
+        return {"reason": TURN, "since": sent_time(message["message_id"]), "until": None}
+    return {"reason": hold["reason"], "since": hold["since"], "until": hold["until"]}
 
 
 def is_waiting(figures: Mapping[str, Any]) -> bool:

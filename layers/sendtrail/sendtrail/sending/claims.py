@@ -9,7 +9,7 @@ finds the claim lapsed, and asks the log about each message that may have been s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -114,18 +114,38 @@ class Claims:
         except AwsError as error:
             raise BusyError("NotRecorded", str(error)) from error
 
-    def _begin(self, job: Job) -> Claim | None:
-        """A new claim of the whole job; None if there is one."""
-        until, marks = self._until(), [Mark.TRYING] * job.count
-        row = {"id": _id(job), "revision": 1, **self._row(marks, until)}
+    def put_back(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Puts claims of another table into this one, unless there is one of the job; idempotent.
+
+        Args:
+            rows: of that table; those that are no claims are passed over.
+
+        Returns:
+            how many were put.
+
+        Raises:
+            AwsError: some may have been put; all of it may be repeated.
+        """
+        return sum(self._put(row) for row in rows if "marks" in row)
+
+    def _put(self, row: Mapping[str, Any]) -> bool:
+        """Puts the row of a new claim; returns whether there was none."""
         try:
             self._db.put(
                 self._table,
-                row,
+                dict(row),
                 condition="attribute_not_exists(#id)",
                 names={"#id": "id"},
             )
         except ConditionFailedError:
+            return False
+        return True
+
+    def _begin(self, job: Job) -> Claim | None:
+        """A new claim of the whole job; None if there is one."""
+        until, marks = self._until(), [Mark.TRYING] * job.count
+        row = {"id": _id(job), "revision": 1, **self._row(marks, until)}
+        if not self._put(row):
             return None
         return Claim(row["id"], 1, until, (Mark.FREE,) * job.count, tuple(range(job.count)))
 

@@ -16,7 +16,11 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms
 from sendtrail.errors import ConditionFailedError, HeldError
 
-__all__ = ["Hold", "HoldReason", "Holds", "hold_of"]
+__all__ = ["LONGEST_HOLD_SECONDS", "Hold", "HoldReason", "Holds", "hold_of"]
+
+LONGEST_HOLD_SECONDS: Final = 14 * 24 * 3600
+"""For how long what is held is queued anew; after that it has a queue's attempts, a day and a half,
+and is a dead letter then."""
 
 _KEY: Final = {"id": "#hold"}
 _STANDS_MS: Final = 20 * 60_000
@@ -48,6 +52,11 @@ class Hold:
     reason: HoldReason
     since: Timestamp
     seen_at: Timestamp
+
+    @property
+    def until(self) -> Timestamp:
+        """For how long what waits since then is certain to wait."""
+        return from_epoch_ms(epoch_ms(self.since) + LONGEST_HOLD_SECONDS * 1000)
 
 
 _PAUSED: Final = frozenset({"AccountSuspendedException", "SendingPausedException"})

@@ -10,9 +10,10 @@ from sendtrail.aws.s3 import Bucket
 from sendtrail.domain.plan import Plan
 from sendtrail.errors import AwsError, ConditionFailedError
 
-__all__ = ["PlanStore"]
+__all__ = ["PREFIX", "PlanStore"]
 
-_PREFIX: Final = "plans/"
+PREFIX: Final = "plans/"
+"""What the keys of plans begin with."""
 _MAX_KEPT: Final = 8
 
 
@@ -59,4 +60,4 @@ class PlanStore:
 
 
 def _key(plan_id: str) -> str:
-    return f"{_PREFIX}{plan_id}.json"
+    return f"{PREFIX}{plan_id}.json"

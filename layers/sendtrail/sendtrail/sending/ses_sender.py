@@ -31,6 +31,9 @@ _THROTTLES: Final = frozenset(
 )
 _REFUSALS: Final = frozenset({"BadRequestException", "MessageRejected"})
 _CHARSET: Final = "UTF-8"
+_NO_TRACKING: Final = {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
+"""The pixel and links are ours: where an account tracks all its mail, SES would add its own pixel
+and rewrite our links, the one to unsubscribe among them."""
 _MAX_CALLS: Final = 10  # at once: a job's
 
 
@@ -62,6 +65,7 @@ class SesSender:
         sender: str,
         configuration_set: str,
         rate_limiter: RateLimiter,
+        tenant: str | None = None,
         executor: Executor | None = None,
     ) -> None:
         """Sends through `ses`.
@@ -71,6 +75,7 @@ class SesSender:
             sender: the From address, with or without a display name.
             configuration_set: SES's, for our own mail.
             rate_limiter: the one that all workers share.
+            tenant: of SES, in exact case; the one whose suppression list SES reads.
             executor: makes the calls; by default on a thread each, since SES takes longer to answer
                 than it is from one slot to the next.
         """
@@ -78,6 +83,7 @@ class SesSender:
         # A display name that is not ASCII has to be an encoded word (RFC 2047).
         self._sender = formataddr(parseaddr(sender))
         self._configuration_set = configuration_set
+        self._tenant = {"TenantName": tenant} if tenant else {}
         self._rate_limiter = rate_limiter
         self._executor = executor or ThreadPoolExecutor(max_workers=_MAX_CALLS)
 
@@ -167,6 +173,8 @@ class SesSender:
             },
             "EmailTags": [{"Name": name, "Value": value} for name, value in mail.tags.items()],
             "ConfigurationSetName": self._configuration_set,
+            "ConfigurationOverrides": {"Tracking": _NO_TRACKING},
+            **self._tenant,
         }
         if mail.reply_to:
             request["ReplyToAddresses"] = list(mail.reply_to)

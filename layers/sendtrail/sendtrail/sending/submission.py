@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from sendtrail.auth.audit import Audit, StaffAction
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.eligibility import Ineligible
 from sendtrail.domain.ids import (
     digest,
@@ -96,7 +98,7 @@ class Draft:
 class Request:
     """Who asks for it, when, and by which ``Idempotency-Key``, if any."""
 
-    caller: str
+    by: Actor
     at: Timestamp
     idempotency_key: str | None = None
 
@@ -134,6 +136,7 @@ class Submission:
         max_recipients: int,
         spam_threshold: float,
         job_size: int,
+        audit: Audit,
     ) -> None:
         """Takes what it works with.
 
@@ -142,6 +145,7 @@ class Submission:
             max_recipients: of one communication.
             spam_threshold: the score from which on a communication is not sent.
             job_size: how many messages are sent by one job.
+            audit: told of each draft that was taken.
         """
         self._plans = plans
         self._templates = templates
@@ -153,6 +157,7 @@ class Submission:
         self._eligibility = eligibility
         self._enqueue = enqueue
         self._job_size = job_size
+        self._audit = audit
         self.max_recipients = max_recipients
         self.spam_threshold = spam_threshold
 
@@ -184,6 +189,11 @@ class Submission:
             self._communications.post(posted)
         if epoch_ms(request.at) - epoch_ms(plan.accepted_at) < _QUEUED_AGAIN // _MILLISECOND:
             self._enqueue(plan)
+        if plan.communication_id:
+            self._audit(request.by, StaffAction.SEND_COMMUNICATION, plan.communication_id)
+        else:
+            (message,) = plan.messages
+            self._audit(request.by, StaffAction.SEND_MESSAGE, message.participant_id)
         return plan
 
     def preview(self, draft: Draft, request: Request, number: int = 0) -> Prepared:
@@ -271,6 +281,7 @@ class Submission:
                 for address in draft.copy_to
             ],
             job_size=self._job_size,
+            by=request.by.text,
         )
         spam = self._spam(draft, plan, {number: rendered[number] for number in scored})
         return Prepared(replace(plan, spam=spam), rendered)
@@ -384,11 +395,11 @@ class Submission:
 
 
 def _plan_id(draft: Draft, request: Request) -> str:
-    """The plan's id: the same for the same key of the same caller, else a new one."""
+    """The plan's id: the same for the same key of the same actor, else a new one."""
     if request.idempotency_key is None:
         return new_message_id(request.at)
     of_what = "communication" if draft.is_communication else "message"
-    return "k-" + digest(request.caller, of_what, request.idempotency_key, length=24)
+    return "k-" + digest(request.by.id, of_what, request.idempotency_key, length=24)
 
 
 def _check_address(

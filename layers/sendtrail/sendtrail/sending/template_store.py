@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
+from sendtrail.auth.audit import Audit, StaffAction
 from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError, ThrottledError
 from sendtrail.projections.items import TEMPLATES_ID
 
-__all__ = ["TemplateVersion", "TemplateStore"]
+__all__ = ["PutBackVersion", "TemplateVersion", "TemplateStore"]
 
 _TRIES: Final = 5
 _NAMES_KEY: Final = {"template_id": TEMPLATES_ID, "version": 0}
@@ -25,6 +29,7 @@ class TemplateVersion:
 
     Attributes:
         fields: the merge fields that each recipient's data must have, sorted.
+        by: who saved it, as an `Actor`'s text; None in versions that do not say.
     """
 
     template_id: str
@@ -34,14 +39,26 @@ class TemplateVersion:
     text: str | None
     fields: tuple[str, ...]
     created_at: Timestamp
+    by: str | None = None
+
+
+class PutBackVersion(StrEnum):
+    """What came of a version in a copy that was to be put back."""
+
+    VERSIONS = "versions"
+    THERE = "there already"
+    DIFFERENT = "there already, but with another content"
+    UNREADABLE = "unreadable"
 
 
 class TemplateStore:
     """Reads and adds versions of templates."""
 
-    def __init__(self, db: DynamoDB, table: str) -> None:
+    def __init__(self, db: DynamoDB, table: str, audit: Audit | None = None) -> None:
+        """Writes to `table`, and tells `audit`, if there is one, of each version that was added."""
         self._db = db
         self._table = table
+        self._audit = audit
 
     def get(self, template_id: str, version: int | None = None) -> TemplateVersion | None:
         """A version of a template, by default the newest; None if there is none."""
@@ -70,6 +87,7 @@ class TemplateStore:
         text: str | None,
         fields: Iterable[str],
         at: Timestamp,
+        by: Actor,
     ) -> TemplateVersion:
         """Adds the next version, under optimistic locking.
 
@@ -80,20 +98,66 @@ class TemplateStore:
             newest = self.get(template_id)
             number = newest.version + 1 if newest else 1
             made = TemplateVersion(
-                template_id, number, subject, html, text, tuple(sorted(fields)), at
+                template_id, number, subject, html, text, tuple(sorted(fields)), at, by.text
             )
             try:
-                self._db.put(
-                    self._table,
-                    _to_item(made),
-                    condition="attribute_not_exists(#key)",
-                    names={"#key": "template_id"},
-                )
+                self._put(made)
             except ConditionFailedError:
                 continue
             self._name(template_id)
+            if self._audit:
+                self._audit(by, StaffAction.SAVE_TEMPLATE, template_id)
             return made
         raise ThrottledError("Contention", f"template {template_id} keeps changing")
+
+    def put_back(self, items: Iterable[Mapping[str, Any]]) -> Counter[PutBackVersion]:
+        """Puts versions of a copy back that are not there; idempotent. One that is there stays.
+
+        Args:
+            items: of the copy; its list of names among them, which is made anew.
+
+        Returns:
+            how many came to what.
+
+        Raises:
+            AwsError: some may have been put back; all of it may be repeated.
+        """
+        found: Counter[PutBackVersion] = Counter()
+        names: set[str] = set()
+        for item in items:
+            if item["template_id"] == TEMPLATES_ID:
+                continue
+            try:
+                version = _from_item(item)
+            except (KeyError, ValueError, TypeError):
+                found[PutBackVersion.UNREADABLE] += 1
+                continue
+            names.add(version.template_id)
+            found[self._put_back(version)] += 1
+        for name in sorted(names):
+            self._name(name)
+        return found
+
+    def _put_back(self, version: TemplateVersion) -> PutBackVersion:
+        try:
+            self._put(version)
+        except ConditionFailedError:
+            same = self.get(version.template_id, version.version) == version
+            return PutBackVersion.THERE if same else PutBackVersion.DIFFERENT
+        return PutBackVersion.VERSIONS
+
+    def _put(self, version: TemplateVersion) -> None:
+        """Writes a version.
+
+        Raises:
+            ConditionFailedError: there is one of that number.
+        """
+        self._db.put(
+            self._table,
+            _to_item(version),
+            condition="attribute_not_exists(#key)",
+            names={"#key": "template_id"},
+        )
 
     def _name(self, template_id: str) -> None:
         """Adds the id to the list of names, unless it is there or the list is full.
@@ -121,7 +185,7 @@ def _to_item(template: TemplateVersion) -> dict[str, Any]:
         "fields": list(template.fields),
         "created_at": template.created_at,
     }
-    parts = {"html": template.html, "text": template.text}
+    parts = {"html": template.html, "text": template.text, "by": template.by}
     return item | {name: value for name, value in parts.items() if value is not None}
 
 
@@ -134,4 +198,5 @@ def _from_item(item: Mapping[str, Any]) -> TemplateVersion:
         text=item.get("text"),
         fields=tuple(item["fields"]),
         created_at=item["created_at"],
+        by=item.get("by"),
     )

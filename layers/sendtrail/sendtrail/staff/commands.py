@@ -1,7 +1,8 @@
 """Staff commands: what the organisation records about participants and addresses.
 
-Each is an event, appended to the log and projected at once, so that whoever recorded it can read it
-back. Projecting is idempotent: the stream delivers the event again.
+Each is an event that says by whom, appended to the log and projected at once, so that whoever
+recorded it can read it back, and a line of the function's log. Projecting is idempotent: the stream
+delivers the event again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sendtrail.auth.audit import Audit, StaffAction
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import normal_address, participant_of_address
 from sendtrail.domain.participant import MAX_OWNERS
@@ -49,26 +52,33 @@ class StaffCommands:
         projection: ParticipantProjection,
         directory: Directory,
         ses_suppression_list: SesSuppressionList,
+        audit: Audit,
     ) -> None:
         self._log = log
         self._projection = projection
         self._directory = directory
         self._ses_suppression_list = ses_suppression_list
+        self._audit = audit
 
     def interaction(
-        self, participant_id: str, *, kind: str, at: Timestamp, reference: str | None
+        self, participant_id: str, *, kind: str, at: Timestamp, reference: str | None, by: Actor
     ) -> None:
         """Records a transaction, which ends inactivity; idempotent by kind and reference."""
-        self._record(Event.interaction(participant_id, at, reference or at, kind))
+        self._record(Event.interaction(participant_id, at, reference or at, kind, by))
+        self._audit(by, StaffAction.RECORD_INTERACTION, participant_id)
 
-    def subscription(self, participant_id: str, at: Timestamp, *, subscribed: bool) -> None:
+    def subscription(
+        self, participant_id: str, at: Timestamp, *, subscribed: bool, by: Actor
+    ) -> None:
         """Records whether a participant wants communications, at their current address."""
         address = self._directory.address_of_choices(participant_id)
         placeholder = participant_of_address(address) if address else ""
         placeholders = self._directory.concerned(participant_id, placeholder, subscribed=subscribed)
-        self._record(Event.subscription(participant_id, at, subscribed, placeholders))
+        self._record(Event.subscription(participant_id, at, subscribed, placeholders, by))
+        action = StaffAction.SUBSCRIBE if subscribed else StaffAction.UNSUBSCRIBE
+        self._audit(by, action, participant_id)
 
-    def address(self, participant_id: str, at: Timestamp, address: str) -> None:
+    def address(self, participant_id: str, at: Timestamp, address: str, *, by: Actor) -> None:
         """Registers an address: it becomes the one to write to, and mail that others sent to it
         becomes part of the participant's history.
 
@@ -90,17 +100,20 @@ class StaffCommands:
                 f"{address} is registered to {len(owners)} participants; "
                 f"at most {MAX_OWNERS} are allowed"
             )
-        self._record(Event.address_registered(participant_id, at, address))
+        self._record(Event.address_registered(participant_id, at, address, by))
+        self._audit(by, StaffAction.REGISTER_ADDRESS, participant_id)
 
-    def suppress(self, address: str, at: Timestamp, *, note: str) -> None:
+    def suppress(self, address: str, at: Timestamp, *, note: str, by: Actor) -> None:
         """Puts an address on the suppression list.
 
         Raises:
             InvalidInputError: it is not a valid address.
         """
-        self._record(Event.suppressed(checked_address(address), at, note))
+        address = checked_address(address)
+        self._record(Event.suppressed(address, at, note, by))
+        self._audit(by, StaffAction.SUPPRESS, participant_of_address(address))
 
-    def lift(self, address: str, at: Timestamp) -> LiftResult:
+    def lift(self, address: str, at: Timestamp, *, by: Actor) -> LiftResult:
         """Lifts an address's suppression, whatever its reason, and removes the address from SES's
         list, so that mail is sent to it again.
 
@@ -117,7 +130,8 @@ class StaffCommands:
         if not suppressed and not removed:
             raise NotFoundError(f"{address} is not suppressed, here or by SES")
         if suppressed:
-            self._record(Event.suppression_lifted(address, at))
+            self._record(Event.suppression_lifted(address, at, by))
+        self._audit(by, StaffAction.LIFT_SUPPRESSION, participant_of_address(address))
         return LiftResult(lifted=suppressed, removed_from_ses=removed)
 
     def _record(self, event: Event) -> None:
