@@ -78,13 +78,16 @@ axe: .local/npm/node_modules/axe-core ## Fetch axe-core, for the browser tests (
 screenshots: setup ## Take docs/console/*.png of the demo that is running (needs Chromium)
 	@$(BIN)/python -m local.screenshots
 
+# Where SES, and all else that the template has, is: one of each continent at least.
+REGIONS := us-east-1 us-west-2 eu-west-1 eu-central-1 ap-southeast-2 ap-northeast-1 sa-east-1
+
 .PHONY: check
 check: setup ## Lint, types, and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@for function in functions/*/app.py; do $(BIN)/mypy --no-error-summary $$function || exit 1; done
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint --regions $(REGIONS) -- template.yaml .github/deploy-role.yaml
 
 .PHONY: format
 format: setup ## Format the code
@@ -114,11 +117,25 @@ lock: setup ## Pin every dependency anew
 	@$(LOCK) --constraint requirements.txt --output-file layers/sendtrail/requirements.txt
 	@$(LOCK) --constraint requirements.txt $(DEV) --extra bench --output-file requirements-bench.txt
 
+HOW ?= Canary10Percent5Minutes
+
+.PHONY: gradual
+gradual: setup ## Write gradual.yaml, by which a release takes over gradually (docs/upgrading.md)
+	@$(BIN)/python -m sendtrail_cli.gradual $(HOW) > gradual.yaml
+
 .PHONY: sbom
 sbom: setup ## Write what the layer is made of, as CycloneDX: .local/sbom.json
 	@mkdir -p .local
 	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-file .local/sbom.json layers/sendtrail/requirements.txt
 	@echo .local/sbom.json
+
+# checkov has a hundred dependencies of its own, so it gets an environment of its own; it reads no
+# merge keys.
+.PHONY: checkov
+checkov: setup ## Look the template up among known risks (needs the network); .checkov.yaml has exceptions
+	@mkdir -p .local
+	@$(BIN)/python -c 'from samcli.yamlhelper import yaml_dump, yaml_parse; print(yaml_dump(yaml_parse(open("template.yaml").read())))' > .local/plain.yaml
+	@$(BIN)/uv tool run checkov@3.3.30 --config-file .checkov.yaml
 
 .PHONY: audit
 audit: setup ## Look the dependencies up among known vulnerabilities (needs the network)
