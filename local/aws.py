@@ -1,32 +1,42 @@
 """The data plane: tables, queues, topic and secrets, in moto and, if asked for, DynamoDB Local.
 
 moto's CloudFormation makes what it can of the template. What it cannot make (subscriptions with
-attributes, secrets) is made here, from the same template. Roles, policies, schedules and SES's
-configuration sets have no effect in moto and are left out. SES's identity, which a template does
-not make, is made here too.
+attributes, secrets, SES's configuration sets, the policies of topics and queues) is made here, from
+the same template; policies and configuration sets have no effect. Roles, schedules and alarms are
+left out. SES's identity, which a template does not make, is made here too.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import string
 import time
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.request import Request, urlopen
 
 import boto3
 
-from local.template import ACCOUNT, REGION, STACK_NAME, Resources
+from local.iam import POLICIES, Statement
+from local.template import ACCOUNT, REGION, Resources
 
-__all__ = ["SENDER_DOMAIN", "Endpoints", "build", "credentials", "note", "wait_until_up"]
+__all__ = ["SENDER_DOMAIN", "Endpoints", "build", "credentials", "enforce", "note", "wait_until_up"]
 
 SENDER_DOMAIN: Final = "society.example"
 """The domain that SES here lets one send from."""
 
 _BY_CLOUDFORMATION: Final = frozenset(
-    {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"}
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::Logs::LogGroup",
+        "AWS::SQS::Queue",
+        "AWS::SNS::Topic",
+        "AWS::S3::Bucket",
+    }
 )
+_JSON: Final = {"Content-Type": "application/json"}
 _TABLE_PROPERTIES: Final = (
     "TableName",
     "AttributeDefinitions",
@@ -90,9 +100,27 @@ def build(resources: Resources, endpoints: Endpoints) -> None:
     if elsewhere:
         _create_tables(resources, endpoints)
     _create_secrets(resources, endpoints)
-    endpoints.client("sesv2").create_email_identity(EmailIdentity=SENDER_DOMAIN)
+    _create_identity(endpoints)
     note(resources, endpoints)
     _subscribe(resources, endpoints)
+    _allow(resources, endpoints)
+    _create_configuration_sets(resources, endpoints)
+
+
+def _create_identity(endpoints: Endpoints) -> None:
+    ses = endpoints.client("sesv2")
+    if SENDER_DOMAIN not in [
+        each["IdentityName"] for each in ses.list_email_identities()["EmailIdentities"]
+    ]:
+        ses.create_email_identity(EmailIdentity=SENDER_DOMAIN)
+
+
+def enforce(granted: list[Statement], endpoints: Endpoints) -> None:
+    """Has what functions call checked against what they are granted, from now on; not what DynamoDB
+    Local is asked, which is AWS's own program.
+    """
+    body = json.dumps([[each.function, each.action, each.resource] for each in granted]).encode()
+    urlopen(Request(endpoints.aws + POLICIES, data=body, method="PUT", headers=_JSON)).close()
 
 
 def note(resources: Resources, endpoints: Endpoints) -> None:
@@ -102,6 +130,8 @@ def note(resources: Resources, endpoints: Endpoints) -> None:
     for logical_id, properties in resources.of_type("AWS::S3::Bucket").items():
         resources.physical[logical_id, ""] = properties["BucketName"]
         resources.physical[logical_id, "Arn"] = f"arn:aws:s3:::{properties['BucketName']}"
+    for logical_id, properties in resources.of_type("AWS::SES::ConfigurationSet").items():
+        resources.physical[logical_id, ""] = resources.resolve(properties["Name"])
     client = endpoints.client("secretsmanager")
     for logical_id, properties in resources.of_type("AWS::SecretsManager::Secret").items():
         arn = client.describe_secret(SecretId=properties["Name"])["ARN"]
@@ -115,13 +145,14 @@ def _create_stack(resources: Resources, endpoints: Endpoints, kinds: frozenset[s
             name: {"Type": "String", "Default": str(value)}
             for name, value in resources.parameters.items()
         },
+        "Conditions": dict(resources.conditions),
         "Resources": {
             name: resource for name, resource in resources.all.items() if resource["Type"] in kinds
         },
     }
     client = endpoints.client("cloudformation")
-    client.create_stack(StackName=STACK_NAME, TemplateBody=json.dumps(template, default=str))
-    status = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
+    client.create_stack(StackName=resources.stack, TemplateBody=json.dumps(template, default=str))
+    status = client.describe_stacks(StackName=resources.stack)["Stacks"][0]["StackStatus"]
     if status != "CREATE_COMPLETE":
         raise RuntimeError(f"moto's CloudFormation says {status}")
 
@@ -175,6 +206,49 @@ def _subscribe(resources: Resources, endpoints: Endpoints) -> None:
             Protocol=wanted["Protocol"],
             Endpoint=wanted["Endpoint"],
             Attributes={"RawMessageDelivery": str(bool(wanted.get("RawMessageDelivery"))).lower()},
+        )
+
+
+def _allow(resources: Resources, endpoints: Endpoints) -> None:
+    """Gives the topic and the queue their policies."""
+    for properties in resources.of_type("AWS::SNS::TopicPolicy").values():
+        wanted = resources.resolve(properties)
+        for topic in wanted["Topics"]:
+            endpoints.client("sns").set_topic_attributes(
+                TopicArn=topic,
+                AttributeName="Policy",
+                AttributeValue=json.dumps(wanted["PolicyDocument"]),
+            )
+    for properties in resources.of_type("AWS::SQS::QueuePolicy").values():
+        wanted = resources.resolve(properties)
+        for queue in wanted["Queues"]:
+            endpoints.client("sqs").set_queue_attributes(
+                QueueUrl=queue, Attributes={"Policy": json.dumps(wanted["PolicyDocument"])}
+            )
+
+
+def _create_configuration_sets(resources: Resources, endpoints: Endpoints) -> None:
+    client = endpoints.client("sesv2")
+    for properties in resources.of_type("AWS::SES::ConfigurationSet").values():
+        wanted = resources.resolve(properties)
+        client.create_configuration_set(
+            ConfigurationSetName=wanted["Name"], ReputationOptions=wanted["ReputationOptions"]
+        )
+    for properties in resources.of_type("AWS::SES::ConfigurationSetEventDestination").values():
+        wanted = resources.resolve(properties)
+        destination = wanted["EventDestination"]
+        client.create_configuration_set_event_destination(
+            ConfigurationSetName=wanted["ConfigurationSetName"],
+            EventDestinationName=destination["Name"],
+            EventDestination={
+                "Enabled": destination["Enabled"],
+                "SnsDestination": {"TopicArn": destination["SnsDestination"]["TopicARN"]},
+                # CloudFormation names them as SES's first API did: renderingFailure.
+                "MatchingEventTypes": [
+                    re.sub("(?=[A-Z])", "_", each).upper()
+                    for each in destination["MatchingEventTypes"]
+                ],
+            },
         )
 
 

@@ -2,7 +2,8 @@
 
 Requests run in threads, as with moto's own command, but those to DynamoDB one at a time: moto
 reads and then writes without a lock, so two conditional writes at once could both succeed, and
-two records of a stream get one sequence number. What moto's SES lacks is in `local.outbox`.
+two records of a stream get one sequence number. What moto's SES lacks is in `local.outbox`,
+and what functions may do is in `local.iam`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any, Final
 
 from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.models.table import Table
+from moto.secretsmanager.models import SecretsManagerBackend
 from moto.server import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import Message, SQSBackend
 from waitress import serve
 
+from local.iam import Guard
 from local.outbox import SesExtras, Wsgi
 
 _THREADS: Final = 32
@@ -88,6 +91,22 @@ def query_faster() -> None:
     Table.query = in_partition
 
 
+def read_current() -> None:
+    """Has moto read a secret's version that AWSCURRENT was moved to where none is asked for, as
+    Secrets Manager does; moto goes on reading the one that was put last without a label.
+    """
+    move = SecretsManagerBackend.update_secret_version_stage
+
+    def moved(self: SecretsManagerBackend, **wanted: str) -> tuple[str, str]:
+        answer: tuple[str, str] = move(self, **wanted)
+        if wanted["version_stage"] == "AWSCURRENT" and wanted["move_to_version_id"]:
+            secret = self.secrets[wanted["secret_id"]]
+            secret.set_default_version_id(wanted["move_to_version_id"])
+        return answer
+
+    SecretsManagerBackend.update_secret_version_stage = moved
+
+
 def end_with_parent() -> None:
     """Ends the process when the one that started it has gone, however that went."""
     parent = os.getppid()
@@ -103,8 +122,9 @@ def main() -> None:
     receive_faster()
     answer_faster()
     query_faster()
+    read_current()
     moto = DomainDispatcherApplication(create_backend_app)
-    app = SesExtras(one_at_a_time(moto, "DynamoDB"))
+    app = Guard(SesExtras(one_at_a_time(moto, "DynamoDB")))
     # Not werkzeug's server, which moto's own command uses: it closes every connection.
     serve(
         app,

@@ -1,7 +1,7 @@
 """The demo: a year of a small organisation's mail, and what it sends today.
 
 The past comes from other systems: as SES's notifications, through the topic. Today's mail goes
-through the API, and is read by simulated people.
+through the API, with the keys of two who work there, and is read by simulated people.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from local.people import People
 from local.progress import Tell, progress
 from local.society import Office
 from local.year import notifications
+from sendtrail.auth.api_keys import Scope, new_key
+from sendtrail.domain.times import now
+from sendtrail_cli.secrets import change_secret
 
 __all__ = ["notifications", "play"]
 
+_STAFF: Final = {"Front office": Scope.ADMIN, "Editors": Scope.SEND}
+"""Who works at the society: the name of their API key, and its scope."""
 _BACKLOG: Final = 200
 """How many notifications are published at a time: moto's queues are slow when they are long."""
 
@@ -53,7 +58,7 @@ def _play(state: dict[str, Any], idle: Callable[[], bool]) -> None:
     with progress("A year of mail") as tell:
         count = _play_the_past(state, endpoints, idle, tell)
     print(f"  {count:,} notifications of SES in {time.monotonic() - started:.0f} s", flush=True)
-    office = Office(state["gateway"], state["api_key"])
+    office = Office(state["gateway"], *_keys(state, endpoints))
     people = People(state["outbox"], state["gateway"], office.interests)
     office.keep_records()
     office.put_templates()
@@ -93,6 +98,17 @@ def _play_the_past(
     while not idle():
         time.sleep(0.2)
     return len(played)
+
+
+def _keys(state: dict[str, Any], endpoints: Endpoints) -> list[str]:
+    """API keys of those who work at the society, by the order of `_STAFF`."""
+    made = [new_key(scope, name, now()) for name, scope in _STAFF.items()]
+
+    def with_them(content: dict[str, Any]) -> dict[str, Any]:
+        return {**content, "keys": [*content["keys"], *(entry for _, entry in made)]}
+
+    change_secret(endpoints.client("secretsmanager"), state["api_keys_secret"], with_them)
+    return [key for key, _ in made]
 
 
 def _sweep(sqs: Any, url: str) -> None:

@@ -104,10 +104,12 @@ class FunctionProcess:
         environment: Mapping[str, str],
         log: Path,
         python: str = sys.executable,
+        layer: Path = LAYER,
     ) -> None:
         self._function = function
         self._python = python
         self._log = log
+        self._layer = layer
         self._environment = dict(environment)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -179,7 +181,7 @@ class FunctionProcess:
             "HOME": os.environ.get("HOME", "/"),
             "LANG": "en_US.UTF-8",
             "TZ": "UTC",
-            "PYTHONPATH": str(LAYER),
+            "PYTHONPATH": str(self._layer),
             "LAMBDA_TASK_ROOT": function.code,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -187,6 +189,7 @@ class FunctionProcess:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             **function.environment,
             **self._environment,
+            "AWS_ACCESS_KEY_ID": function.name,  # by which `local.iam` knows it
         }
 
     def _kill(self) -> None:

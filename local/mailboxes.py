@@ -12,7 +12,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from email.utils import parseaddr
 from http.client import HTTPConnection
 from typing import Any, Final
@@ -52,12 +52,16 @@ class Mailboxes:
 
     Args:
         topic_arn: where SES's events are published.
+        configuration_sets: those of the stack: of mail by others nothing is published there.
     """
 
-    def __init__(self, endpoints: Endpoints, topic_arn: str) -> None:
+    def __init__(
+        self, endpoints: Endpoints, topic_arn: str, configuration_sets: Collection[str]
+    ) -> None:
         self._netloc = urlsplit(endpoints.aws).netloc
         self._sns = endpoints.client("sns")
         self._topic_arn = topic_arn
+        self._configuration_sets = configuration_sets
         self._answered = 0
         self._busy_at = time.monotonic()
 
@@ -86,7 +90,8 @@ class Mailboxes:
         if not mails:
             return 0
         self._busy_at = time.monotonic()
-        self._publish([event for mail in mails for event in _as_published(mail)])
+        ours = [mail for mail in mails if mail["configuration_set"] in self._configuration_sets]
+        self._publish([event for mail in ours for event in _as_published(mail)])
         self._answered = mails[-1]["number"]
         self._busy_at = time.monotonic()
         return len(mails)

@@ -1,10 +1,12 @@
-"""What moto's SES lacks, put before moto: an outbox, the account's suppression list, and faults.
+"""What moto's SES lacks, put before moto: an outbox, suppression lists, faults, and what
+`local.ses_account` has.
 
 - ``GET /_sendtrail/outbox?after=N``: the mails that SES took, as their recipients would read them.
 - ``/v2/email/suppression/addresses``: PutSuppressedDestination and its kin.
 - ``PUT /_sendtrail/faults``: how the next calls of SendEmail go wrong.
 
-SendEmail itself is moto's; a few limits of SES that moto does not check are checked here.
+SendEmail itself is moto's; a few limits of SES that moto does not check are checked here. So are
+identities, of which moto says that none is verified, though it lets one send from them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import json
 import re
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,6 +29,7 @@ from typing import Any, Final, cast
 
 from werkzeug.wrappers import Request, Response
 
+from local.ses_account import SesAccount
 from sendtrail.domain.times import now
 
 __all__ = ["Fault", "Outbox", "SesExtras", "SuppressionList", "Wsgi"]
@@ -36,6 +39,7 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 _SEND: Final = "/v2/email/outbound-emails"
 _SUPPRESSION: Final = "/v2/email/suppression/addresses"
+_IDENTITIES: Final = "/v2/email/identities/"
 _OUTBOX: Final = "/_sendtrail/outbox"
 _FAULTS: Final = "/_sendtrail/faults"
 _RESET: Final = "/moto-api/reset"
@@ -104,23 +108,24 @@ class Outbox:
 
 
 class SuppressionList:
-    """The account's suppression list. SES lists addresses with their exact case, and compares
-    without when it sends.
+    """The suppression lists of the account and of its tenants. SES lists addresses with their exact
+    case, and compares without when it sends.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[str, Json] = {}
+        self._lists: defaultdict[str, dict[str, Json]] = defaultdict(dict)  # "": the account's
 
-    def holds(self, address: str) -> bool:
-        """Whether SES would not send to an address."""
+    def holds(self, address: str, tenant: str) -> bool:
+        """Whether SES would not send to an address, for a tenant."""
         with self._lock:
-            return address.lower() in {listed.lower() for listed in self._entries}
+            listed = [*self._lists[""], *self._lists[tenant]]
+            return address.lower() in {each.lower() for each in listed}
 
     def clear(self) -> None:
         """Lifts all."""
         with self._lock:
-            self._entries.clear()
+            self._lists.clear()
 
     def answer(self, request: Request) -> Response:
         """Answers PutSuppressedDestination, GetSuppressedDestination, DeleteSuppressedDestination
@@ -128,35 +133,38 @@ class SuppressionList:
         """
         address = request.path.removeprefix(_SUPPRESSION).removeprefix("/")
         with self._lock:
+            if request.method == "PUT":
+                return self._put(json.loads(request.get_data()))
+            entries = self._lists[request.args.get("TenantName", "")]
             if not address:
-                return self._put(request) if request.method == "PUT" else self._list(request.args)
-            if address not in self._entries:
+                return self._list(request.args, entries)
+            if address not in entries:
                 message = f"Email address {address} does not exist on your suppression list."
                 return _error("NotFoundException", 404, message)
             if request.method == "DELETE":
-                del self._entries[address]
+                del entries[address]
                 return _answer({})
-            return _answer({"SuppressedDestination": self._entries[address]})
+            return _answer({"SuppressedDestination": entries[address]})
 
-    def _put(self, request: Request) -> Response:
-        given = json.loads(request.get_data())
+    def _put(self, given: Json) -> Response:
         address, reason = given.get("EmailAddress", ""), given.get("Reason")
         if "@" not in address or reason not in _REASONS:
             return _error("BadRequestException", 400, "An address and a reason are needed.")
-        self._entries[address] = {
+        self._lists[given.get("TenantName", "")][address] = {
             "EmailAddress": address,
             "Reason": reason,
             "LastUpdateTime": time.time(),
         }
         return _answer({})
 
-    def _list(self, query: Any) -> Response:
+    @staticmethod
+    def _list(query: Any, entries: Json) -> Response:
         reasons = query.getlist("Reason") or _REASONS
         since, until = _moment(query.get("StartDate")), _moment(query.get("EndDate"))
         size = int(query.get("PageSize", _MAX_SUPPRESSED_AT_ONCE))
         found = [
             entry
-            for address, entry in sorted(self._entries.items())
+            for address, entry in sorted(entries.items())
             if address > query.get("NextToken", "")
             and entry["Reason"] in reasons
             and (since is None or entry["LastUpdateTime"] >= since)
@@ -175,6 +183,7 @@ class SesExtras:
         self._app = app
         self._outbox = Outbox()
         self._suppressed = SuppressionList()
+        self._account = SesAccount()
         self._faults: deque[Fault] = deque()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -198,11 +207,16 @@ class SesExtras:
                 return self._send(environ)
             if path == _SUPPRESSION or path.startswith(f"{_SUPPRESSION}/"):
                 return self._suppressed.answer(Request(environ))
+            if self._account.has(path):
+                return self._account.answer(Request(environ))
+            if path.startswith(_IDENTITIES) and environ["REQUEST_METHOD"] == "GET":
+                return self._identity(environ)
         return None
 
     def _reset(self) -> None:
         self._outbox.clear()
         self._suppressed.clear()
+        self._account.clear()
         self._faults.clear()
 
     def _answer_faults(self, request: Request) -> Response:
@@ -213,6 +227,13 @@ class SesExtras:
                 return _error("BadRequestException", 400, str(error))
             self._faults = deque(wanted)
         return _answer({"send": [asdict(fault) for fault in self._faults]})
+
+    def _identity(self, environ: dict[str, Any]) -> Response:
+        """An identity of moto's, verified."""
+        answer = Response.from_app(self._app, environ, buffered=True)
+        if answer.status_code != 200:
+            return answer
+        return _answer(json.loads(answer.get_data()) | {"VerifiedForSendingStatus": True})
 
     def _send(self, environ: dict[str, Any]) -> Response:
         try:
@@ -244,7 +265,7 @@ class SesExtras:
             suppressed = [
                 address
                 for address in mail["destination"]
-                if self._suppressed.holds(parseaddr(address)[1])
+                if self._suppressed.holds(parseaddr(address)[1], given.get("TenantName", ""))
             ]
             known = {"message_id": message_id, "taken_at": taken_at, "suppressed": suppressed}
             self._outbox.add(known | mail)

@@ -21,6 +21,7 @@ from typing import Any
 from local import aws
 from local.functions import Functions, free_ports
 from local.gateway import Gateway
+from local.iam import policies
 from local.mailboxes import OUTBOX, Mailboxes
 from local.paths import LOGS, ROOT, STACK_FILE, STATE
 from local.sources import Poller, PollerMaker, poller_of
@@ -161,6 +162,7 @@ def parts(
         aws.wait_until_up(endpoints)
         resources = load(parameters_here(url) | dict(options.parameters))
         aws.build(resources, endpoints)
+        aws.enforce(policies(resources), endpoints)
         theirs = endpoints_of(endpoints.aws) if endpoints_of else endpoints
         functions = Functions(resources.functions(), theirs.environment() | _IMPATIENT)
         gateway = Gateway(functions, options.host, port)
@@ -168,7 +170,8 @@ def parts(
         pollers: list[Poller] = [
             poller(mapping, functions.call, endpoints) for mapping in resources.mappings()
         ]
-        pollers.append(Mailboxes(endpoints, resources.physical["SesTopic", ""]))
+        sets = resources.configuration_sets()
+        pollers.append(Mailboxes(endpoints, resources.physical["SesTopic", ""], sets))
         for each in pollers:
             threading.Thread(target=each.run, args=(stopping,), daemon=True).start()
         yield Parts(
@@ -302,8 +305,12 @@ def _start_aws(host: str, port: int) -> subprocess.Popen[bytes]:
 
 
 def _write(state: dict[str, Any]) -> None:
-    """Writes the file whole or not at all: others wait for it to appear."""
+    """Writes the file whole or not at all: others wait for it to appear. It has an API key in it,
+    so that none but its owner may read it.
+    """
     partial = STACK_FILE.with_suffix(".part")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
     partial.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     partial.replace(STACK_FILE)
 

@@ -27,6 +27,7 @@ __all__ = [
     "SourceMapping",
     "load",
     "parameters_here",
+    "transformed",
 ]
 
 STACK_NAME: Final = "sendtrail"
@@ -76,9 +77,10 @@ class Resources:
 
     Attributes:
         all: logical id → resource, in the template's order, each that can have a name being given
-            one: ``sendtrail-<logical id>``.
+            one: ``<stack>-<logical id>``.
         parameters: the template's parameters, by their defaults.
         conditions: the template's conditions.
+        stack: the stack's name.
         physical: what `Ref` and `Fn::GetAtt` give: (logical id, attribute) → value; the attribute
             of `Ref` is empty.
     """
@@ -87,6 +89,7 @@ class Resources:
     parameters: dict[str, Any]
     codes: dict[str, str]
     conditions: dict[str, Any] = field(default_factory=dict)
+    stack: str = STACK_NAME
     physical: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
@@ -99,7 +102,7 @@ class Resources:
 
     def physical_name(self, logical_id: str) -> str:
         """The name that a table, queue, topic, bucket or secret is given here."""
-        name = f"{STACK_NAME}-{logical_id}"
+        name = f"{self.stack}-{logical_id}"
         return name.lower() if self.all[logical_id]["Type"] == "AWS::S3::Bucket" else name
 
     def functions(self) -> dict[str, Function]:
@@ -119,6 +122,11 @@ class Resources:
             for name, properties in self.of_type("AWS::Lambda::Function").items()
         }
 
+    def configuration_sets(self) -> list[str]:
+        """The names of SES's configuration sets."""
+        sets = self.of_type("AWS::SES::ConfigurationSet").values()
+        return [self.resolve(properties["Name"]) for properties in sets]
+
     def mappings(self) -> list[SourceMapping]:
         """All event source mappings."""
         return [
@@ -133,7 +141,7 @@ class Resources:
             LookupError: it refers to something that the local stack has not.
         """
         if isinstance(value, list):
-            return [self.resolve(entry) for entry in value]
+            return [each for each in map(self.resolve, value) if each is not _NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -146,9 +154,24 @@ class Resources:
             if name == "Fn::If":
                 condition, then, otherwise = argument
                 return self.resolve(then if self._holds({"Condition": condition}) else otherwise)
-            if name == "Fn::Sub" and isinstance(argument, str):
-                return _SUBSTITUTION.sub(lambda found: str(self._substitute(found[1])), argument)
-        return {name: self.resolve(entry) for name, entry in value.items()}
+            if name == "Fn::Sub":
+                text, given = (argument, {}) if isinstance(argument, str) else argument
+                known = self.resolve(given)
+                return _SUBSTITUTION.sub(
+                    lambda found: str(known.get(found[1]) or self._substitute(found[1])), text
+                )
+            if name == "Fn::Select":
+                number, entries = argument
+                return self.resolve(entries)[int(number)]
+            if name == "Fn::Split":
+                between, text = argument
+                return self.resolve(text).split(between)
+        resolved = ((name, self.resolve(entry)) for name, entry in value.items())
+        return {name: entry for name, entry in resolved if entry is not _NO_VALUE}
+
+    def is_made(self, resource: Mapping[str, Any]) -> bool:
+        """Whether a resource's condition holds, if it has one."""
+        return "Condition" not in resource or self._holds({"Condition": resource["Condition"]})
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
         ((name, argument),) = condition.items()
@@ -156,9 +179,13 @@ class Resources:
             return self._holds(self.conditions[argument])
         if name == "Fn::Not":
             return not self._holds(argument[0])
+        if name == "Fn::Or":
+            return any(map(self._holds, argument))
+        if name == "Fn::And":
+            return all(map(self._holds, argument))
         if name == "Fn::Equals":
             one, other = argument
-            return bool(self.resolve(one) == self.resolve(other))
+            return str(self.resolve(one)) == str(self.resolve(other))
         raise LookupError(f"the local stack does not understand the condition {name}")
 
     def _substitute(self, name: str) -> Any:
@@ -168,6 +195,8 @@ class Resources:
     def _reference(self, name: str, attribute: str) -> Any:
         if not attribute and name in self.parameters:
             return self.parameters[name]
+        if name == "AWS::StackName":
+            return self.stack
         if not attribute and name in _PSEUDO:
             return _PSEUDO[name]
         known = self.physical.get((name, attribute))
@@ -180,11 +209,14 @@ class Resources:
         return known
 
 
-_PSEUDO: Final = {
+_NO_VALUE: Final = object()
+"""What `AWS::NoValue` stands for: what it is the value of is left out."""
+
+_PSEUDO: Final[dict[str, Any]] = {
     "AWS::AccountId": ACCOUNT,
+    "AWS::NoValue": _NO_VALUE,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
-    "AWS::StackName": STACK_NAME,
     "AWS::URLSuffix": "amazonaws.com",
 }
 
@@ -202,35 +234,36 @@ def parameters_here(gateway_url: str) -> dict[str, str]:
     }
 
 
-def load(parameters: Mapping[str, str] | None = None, root: Path = ROOT) -> Resources:
+def load(
+    parameters: Mapping[str, str] | None = None, root: Path = ROOT, stack: str = STACK_NAME
+) -> Resources:
     """Reads and transforms the template.
 
     Args:
         parameters: values other than the defaults.
         root: of another checkout, whose template and functions are wanted.
+        stack: the stack's name, which those of all its resources begin with.
     """
     template = yaml_parse((root / TEMPLATE.name).read_text(encoding="utf-8"))
     values = {name: entry.get("Default") for name, entry in template["Parameters"].items()}
     values |= parameters or {}
-    codes: dict[str, str] = {}
+    codes = {
+        name: str(root / resource["Properties"]["CodeUri"])
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
     order = list(template["Resources"])
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            codes[name] = str(root / resource["Properties"]["CodeUri"])
-            # The translator wants what `sam package` leaves: code in S3.
-            resource["Properties"]["CodeUri"] = f"s3://local/{name}"
-        elif resource["Type"] == "AWS::Serverless::LayerVersion":
-            resource["Properties"]["ContentUri"] = f"s3://local/{name}"
-    # The translator asks a boto3 session for the region, and gets it from here.
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    transformed = transform(template, values, _NoManagedPolicies())
-    made = transformed["Resources"]
+    whole = transformed(template, values)
+    made = whole["Resources"]
     resources = Resources(
         {name: made[name] for name in dict.fromkeys([*order, *made]) if name in made},
         values,
         codes,
-        transformed.get("Conditions", {}),
+        whole.get("Conditions", {}),
+        stack,
     )
+    for name in [name for name, each in resources.all.items() if not resources.is_made(each)]:
+        del resources.all[name]
     for name, resource in resources.all.items():
         name_property = _NAME_PROPERTY.get(resource["Type"])
         if name_property:
@@ -238,7 +271,25 @@ def load(parameters: Mapping[str, str] | None = None, root: Path = ROOT) -> Reso
     return resources
 
 
-class _NoManagedPolicies:
+def transformed(template: dict[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A template as AWS's own translator leaves it for CloudFormation, whatever its conditions.
+
+    Args:
+        template: parsed; it is changed.
+    """
+    for name, resource in template["Resources"].items():
+        # The translator wants what `sam package` leaves: code in S3.
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://local/{name}"
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"]["ContentUri"] = f"s3://local/{name}"
+    # The translator asks a boto3 session for the region, and gets it from here.
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    found: dict[str, Any] = transform(template, dict(parameters), _ManagedPolicies())
+    return found
+
+
+class _ManagedPolicies:
     """The translator asks IAM for the ARNs of managed policies; roles do not matter here."""
 
     def load(self) -> dict[str, str]:

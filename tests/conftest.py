@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.loaders
 import pytest
 from hypothesis import HealthCheck, settings
 
+from local.iam import Call, unused
+from tests import grants
 from tests.support import HOSTILE_INPUTS
 
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Sendtrail")
@@ -63,8 +66,60 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells what functions called; and a run of all tests fails if that is not what is
+    known of them, or if they are granted what they did not call.
+    """
+    worker = getattr(session.config, "workeroutput", None)
+    if worker is not None:
+        worker["calls"] = [(who, call.action, call.resource) for who, call in grants.made]
+    elif _differences(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What the functions of a worker's stacks called."""
+    told = getattr(node, "workeroutput", {}).get("calls", ())
+    grants.made.update((who, Call(action, resource)) for who, action, resource in told)
+
+
+def _differences(config: pytest.Config) -> list[str]:
+    """What a run of all tests found of what functions call, and may."""
+    whole = config.args_source is not config.ArgsSource.ARGS and not config.option.keyword
+    if not whole or os.environ.get("SENDTRAIL_TEST_ALL") != "1":
+        return []
+    idle = {
+        (each.function, each.action, each.resource)
+        for each in unused(grants.granted(), grants.made)
+    }
+    return [
+        *(
+            f"not in {grants.CALLS_FILE.name}: {line}"
+            for line in grants.lines_of(grants.made - grants.known())
+        ),
+        *(
+            f"granted and not used: {' '.join(each)}"
+            for each in sorted(idle - grants.AGREED.keys())
+        ),
+        *(
+            f"agreed to be unused, and used: {' '.join(each)}"
+            for each in sorted(grants.AGREED.keys() - idle)
+        ),
+    ]
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Says at the end how much hostile input there was, by test."""
+    """Says at the end what functions call, where it is not as known; and how much hostile input
+    there was, by test.
+    """
+    recorded = os.environ.get("SENDTRAIL_RECORD_CALLS")
+    if recorded and grants.made:
+        Path(recorded).write_text("\n".join(grants.lines_of(grants.made)) + "\n", "utf-8")
+    differences = _differences(terminalreporter.config)
+    if differences:
+        terminalreporter.section("what functions may call")
+        terminalreporter.write_line("\n".join(differences))
     tried = [
         (report.nodeid.rpartition("::")[2], value)
         for reports in terminalreporter.stats.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -19,9 +20,11 @@ import pytest
 
 from local import aws
 from local.functions import free_ports
-from local.template import Resources, load
+from local.iam import policies
+from local.template import REGION, STACK_NAME, Resources, load
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes
 from sendtrail.domain.events import Event
+from tests import grants
 from tests.functional.world import Api, World
 from tests.support import ROOT, events_in, missing, undocumented
 
@@ -34,18 +37,20 @@ class Backend:
 
     Attributes:
         name: ``moto`` or ``dynamodb-local``.
+        stack: the stack's name.
         environment: the variables that lead our own client and any SDK there.
     """
 
-    def __init__(self, name: str, endpoints: aws.Endpoints) -> None:
+    def __init__(self, name: str, endpoints: aws.Endpoints, stack: str = STACK_NAME) -> None:
         self.name = name
+        self.stack = stack
         self.endpoints = endpoints
         self.environment = endpoints.environment()
-        self.resources = _resources()
+        self.resources = _resources(stack)
 
     def build(self) -> None:
         """Makes everything anew."""
-        self.resources = _resources()
+        self.resources = _resources(self.stack)
         aws.build(self.resources, self.endpoints)
 
     def table(self, name: str) -> str:
@@ -55,6 +60,25 @@ class Backend:
     def database(self, *, count_capacity: bool = False) -> DynamoDB:
         """A client of ours."""
         return DynamoDB(self.environment, count_capacity=count_capacity)
+
+    def tell(self, folder: Path) -> None:
+        """Writes into a folder what the local stack would say of itself there, so that operators'
+        commands which are called in it work on this.
+        """
+        state = {
+            "gateway": "http://127.0.0.1:9",
+            "region": REGION,
+            "aws_endpoint": self.endpoints.aws,
+            "dynamodb_endpoint": self.endpoints.dynamodb,
+            "parameters": dict(self.resources.parameters),
+            "resources": {
+                logical_id: value
+                for (logical_id, attribute), value in self.resources.physical.items()
+                if not attribute
+            },
+        }
+        (folder / ".local").mkdir()
+        (folder / ".local/stack.json").write_text(json.dumps(state))
 
     def logged(self) -> list[Event]:
         """All events in the log."""
@@ -93,10 +117,24 @@ def running(command: list[str], port: int, cwd: Path) -> Iterator[subprocess.Pop
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     """Moto's server."""
+    with _moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def other_moto_url() -> Iterator[str]:
+    """Another, for what is in another region."""
+    with _moto() as url:
+        yield url
+
+
+@contextmanager
+def _moto() -> Iterator[str]:
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "local.aws_server", "127.0.0.1", str(port)]
     with running(command, port, ROOT):
         yield f"http://127.0.0.1:{port}"
+        grants.note(f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +157,15 @@ def dynamodb_local_url() -> Iterator[str]:
 def moto_backend(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """The data plane made anew in moto."""
     return _made(Backend("moto", _endpoints(moto_url)), monkeypatch)
+
+
+@pytest.fixture
+def other_backend(other_moto_url: str) -> Backend:
+    """Another data plane, made anew, to which the process's environment does not lead."""
+    _reset(other_moto_url)
+    made = Backend("moto", _endpoints(other_moto_url))
+    made.build()
+    return made
 
 
 @pytest.fixture
@@ -145,6 +192,14 @@ def world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.fixture
+def here(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a local stack, which is the backend; the current one."""
+    backend.tell(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def api(world: World) -> Api:
     """A caller with an admin key."""
     return Api(world)
@@ -157,20 +212,21 @@ def _endpoints(*urls: str) -> aws.Endpoints:
 
 
 @cache
-def _template() -> Resources:
+def _template(stack: str) -> Resources:
     """The template, read and transformed once: it takes longer than most tests."""
-    return load()
+    return load(stack=stack)
 
 
-def _resources() -> Resources:
+def _resources(stack: str) -> Resources:
     """The template's resources, none of which has been made yet."""
-    return replace(_template(), physical={})
+    return replace(_template(stack), physical={})
 
 
 def _made(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Builds it, and has the process's environment lead there."""
     _reset(backend.endpoints.aws)
     backend.build()
+    aws.enforce(policies(backend.resources), backend.endpoints)
     for name, value in backend.environment.items():
         monkeypatch.setenv(name, value)
     return backend

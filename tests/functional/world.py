@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+import boto3
 import pytest
 
 from local.sources import lambda_record
@@ -40,6 +41,7 @@ class World:
 
     def __init__(self, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
         self.backend = backend
+        self._environment = monkeypatch
         for function in backend.resources.functions():
             for name, value in backend.variables(function).items():
                 monkeypatch.setenv(name, value)
@@ -48,9 +50,12 @@ class World:
         self._functions: dict[str, ModuleType] = {}
         self._iterators: dict[tuple[str, str], str] = {}
 
-    def call(self, function: str, event: dict[str, Any]) -> Any:
-        """Calls a handler."""
-        return self.function(function).handler(event, Context())
+    def call(self, function: str, event: dict[str, Any], context: Any = None) -> Any:
+        """Calls a handler, by the policies of its function."""
+        with self._environment.context() as environment:
+            environment.setenv("AWS_ACCESS_KEY_ID", f"{function.capitalize()}Function")
+            environment.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps whose it was first
+            return self.function(function).handler(event, context or Context())
 
     def function(self, name: str) -> ModuleType:
         """A function's module, loaded once for this world."""
@@ -105,9 +110,12 @@ class World:
 class Api:
     """A caller of the routes, with a key of some scope."""
 
-    def __init__(self, world: World, scope: str | None = "admin") -> None:
+    def __init__(
+        self, world: World, scope: str | None = "admin", actor: str | None = "key:0f3a Front office"
+    ) -> None:
         self.world = world
         self.scope = scope
+        self.actor = actor
 
     def __call__(
         self,
@@ -132,7 +140,8 @@ class Api:
         if self.scope is None:
             del event["requestContext"]["authorizer"]
         else:
-            event["requestContext"]["authorizer"]["lambda"]["scope"] = self.scope
+            said = {"scope": self.scope, "actor": self.actor}
+            event["requestContext"]["authorizer"]["lambda"] = said
         if body is not None:
             event["body"] = body if isinstance(body, str) else json.dumps(body)
         answer: dict[str, Any] = self.world.call("api", event)
