@@ -6,19 +6,30 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sendtrail import __version__
 from sendtrail.auth.api_keys import Scope
+from sendtrail.domain.times import Timestamp, parse
 from sendtrail.errors import InvalidInputError, SendtrailError
-from sendtrail_cli.keys import list_keys, make_key, remove_key
-from sendtrail_cli.queues import recover, redrive
+from sendtrail_cli.doctor.command import as_json, chosen, examine, is_well, line
+from sendtrail_cli.doctor.findings import Context, Finding
+from sendtrail_cli.doctor.round_trip import PATIENCE_SECONDS
+from sendtrail_cli.keys import Ring, list_keys, make_key, remove_key, rotate_keys
+from sendtrail_cli.move import move, source_of
+from sendtrail_cli.queues import DeadLetters, purge_projections, redrive
 from sendtrail_cli.rebuild import WAIT_SECONDS, rebuild
+from sendtrail_cli.recover import recover
+from sendtrail_cli.restore import Table, restore
 from sendtrail_cli.target import Target
 
 __all__ = ["main", "parser"]
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        options.run(Target.of(options.aws), options)
+        status: int | None = options.run(Target.of(options.aws), options)
     except InvalidInputError as error:
         print(f"sendtrail: {error}", file=sys.stderr)
         return 2
@@ -42,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SendtrailError, BotoCoreError, ClientError, OSError) as error:
         print(f"sendtrail: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,11 +66,22 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _add_key(commands)
+    _add_redrive(commands)
+    _add_recover(commands)
+    _add_restore(commands)
+    _add_move(commands)
+    _add_rebuild(commands)
+    _add_doctor(commands)
+    return top
 
+
+def _add_key(commands: _Commands) -> None:
     key = commands.add_parser(
         "key",
-        help="make, list and remove API keys",
-        description="API keys: who may call the private routes and sign in to the console.",
+        help="make, list and remove API keys; rotate those that sign",
+        description="API keys: who may call the private routes and sign in to the console. And the "
+        "keys by which links and sessions are signed.",
     )
     keys = key.add_subparsers(required=True, metavar="COMMAND", title="commands")
     make = _command(
@@ -70,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
         "it. It works within a minute.",
     )
     make.add_argument("scope", choices=[scope.value for scope in Scope], help="what it may do")
-    make.add_argument("--name", default="", help="whose it is, as the list and the logs name it")
+    make.add_argument("--name", default="", help="whose it is, as lists, pages and logs name it")
     make.set_defaults(run=_make_key)
     _command(
         keys,
@@ -86,20 +108,57 @@ def parser() -> argparse.ArgumentParser:
     )
     remove.add_argument("id", help="as `sendtrail key list` shows it")
     remove.set_defaults(run=_remove_key)
+    rotate = _command(
+        keys,
+        "rotate",
+        "add a key that signs links, or sessions",
+        "Adds a key to those by which links in mail, or sessions of the console, are signed. It "
+        "signs two minutes later, and the others go on verifying what they signed.",
+    )
+    rotate.add_argument("ring", choices=[ring.value for ring in Ring], help="what is signed")
+    rotate.add_argument(
+        "--retire",
+        action="store_true",
+        help="instead, remove all keys but the one that signs: what they signed is void within a "
+        "minute, be it a link to unsubscribe; for keys that have leaked",
+    )
+    rotate.set_defaults(run=_rotate_keys)
 
-    _command(
+
+def _add_redrive(commands: _Commands) -> None:
+    redriving = _command(
         commands,
         "redrive",
         "bring back what is in the dead-letter queues",
-        "Moves what is in the dead-letter queues of ingest and dispatch back into their queues. "
-        "What is delivered twice has the effect of once.",
-    ).set_defaults(run=_redrive)
+        "Moves what is in the dead-letter queues of ingest, dispatch and sweep back into the "
+        "queues that it came from, and says what is in that of the projections. What is delivered "
+        "twice has the effect of once; what comes back meanwhile stays.",
+    )
+    redriving.add_argument(
+        "--queue",
+        choices=[each.value for each in DeadLetters],
+        help="only what this one could not do",
+    )
+    what = redriving.add_mutually_exclusive_group()
+    what.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="move nothing; say how many there are, and of what kind the first few are",
+    )
+    what.add_argument(
+        "--purge",
+        choices=["projections"],
+        help="instead, empty this queue; after a rebuild, which mends what is in it",
+    )
+    redriving.set_defaults(run=_redrive)
 
+
+def _add_recover(commands: _Commands) -> None:
     recovery = _command(
         commands,
         "recover",
         "bring back events that a function could keep only in its log",
-        "Sends to the ingest queue the events that the public routes could write neither to the "
+        "Sends to the hits queue the events that the public routes could write neither to the "
         "log nor to the queue, and left in a line of their function's log. To do it again changes "
         "nothing.",
     )
@@ -108,11 +167,79 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         nargs="*",
-        help="logs as CloudWatch exports them, also .gz; needed with --aws, else the local stack's "
-        "own if none",
+        help="logs as CloudWatch exports them, also .gz; if none, the stack's own logs",
+    )
+    recovery.add_argument(
+        "--since",
+        metavar="TIME",
+        type=_time,
+        help="what was logged from then on, such as 2026-11-20T09:30Z; of a stack in AWS",
     )
     recovery.set_defaults(run=_recover)
 
+
+def _add_restore(commands: _Commands) -> None:
+    restoring = _command(
+        commands,
+        "restore",
+        "put what a table has lost back from a backup",
+        "Puts what the live table lacks of a copy back into it, while events arrive; what is there "
+        "stays. DynamoDB restores only into new tables, so a copy is one that it has restored, or "
+        "restores now. The copy is not deleted. To do it again changes nothing.",
+    )
+    restoring.add_argument(
+        "table", choices=[table.value for table in Table], help="which table has lost something"
+    )
+    copies = restoring.add_mutually_exclusive_group(required=True)
+    copies.add_argument("--from", dest="copy", metavar="COPY", help="a table that was restored")
+    copies.add_argument(
+        "--to-time",
+        metavar="TIME",
+        type=_time,
+        help="restore one as of this time, of the last 35 days, such as 2026-11-20T09:30Z",
+    )
+    copies.add_argument("--backup", metavar="ARN", help="restore one from this backup")
+    restoring.set_defaults(run=_restore)
+
+
+def _add_move(commands: _Commands) -> None:
+    moving = _command(
+        commands,
+        "move",
+        "copy what cannot be made anew from another stack",
+        "Copies the log, participants, suppressions, templates, plans and claims of another stack, "
+        "or of what one has left, into this one, and has links verify that were signed there. "
+        "Nothing is taken from there. To do it again changes nothing.",
+    )
+    moving.add_argument(
+        "--from",
+        dest="source",
+        metavar="STACK",
+        help="the CloudFormation stack to move from: its name; or its ARN, for 90 days after it "
+        "was deleted",
+    )
+    moving.add_argument("--from-region", metavar="REGION", help="where that is, if elsewhere")
+    moving.add_argument(
+        "--from-profile", metavar="PROFILE", help="by whose credentials it is read, if others"
+    )
+    moving.add_argument(
+        "--table",
+        dest="tables",
+        metavar="TABLE=NAME",
+        action="append",
+        type=_named_table,
+        default=[],
+        help="a table by its name, such as trails=NAME: one that was left behind, or restored; may "
+        "be repeated",
+    )
+    moving.add_argument("--plans", metavar="BUCKET", help="the bucket of plans, by its name")
+    moving.add_argument(
+        "--signing-keys", metavar="SECRET", help="the secret of the signing keys, by its name"
+    )
+    moving.set_defaults(run=_move)
+
+
+def _add_rebuild(commands: _Commands) -> None:
     rebuilding = _command(
         commands,
         "rebuild",
@@ -134,11 +261,48 @@ def parser() -> argparse.ArgumentParser:
         help="until `project` has read of it (%(default).0f: twice as long as it may take)",
     )
     rebuilding.set_defaults(run=_rebuild)
-    return top
+
+
+def _add_doctor(commands: _Commands) -> None:
+    doctor = _command(
+        commands,
+        "doctor",
+        "look for what makes the stack fail, and say what to do",
+        "Looks at the account, the sender's domain, the path of events, queues, alarms, keys and "
+        "tables; says of each what is wrong, and what to do. What it may not look at is unknown, "
+        "and the rest goes on. Exit status: 0 if nothing is wrong, 1 if something is, 2 "
+        "if it was called wrongly.",
+    )
+    doctor.add_argument(
+        "--round-trip",
+        action="store_true",
+        help="also send mail to SES's mailbox simulator, and wait until its delivery, bounce and "
+        "complaint are in the history; makes an API key for itself, and removes it",
+    )
+    doctor.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=PATIENCE_SECONDS,
+        help="how long the round trip may take (%(default).0f)",
+    )
+    doctor.add_argument(
+        "--cost",
+        action="store_true",
+        help="also ask Cost Explorer what the last seven days cost, which costs $0.01",
+    )
+    doctor.add_argument(
+        "--only", metavar="NAME", action="append", default=[], help="this check alone; repeatable"
+    )
+    doctor.add_argument(
+        "--strict", action="store_true", help="what could not be looked at is wrong, too"
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    doctor.set_defaults(run=_doctor)
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: _Commands,
     name: str,
     summary: str,
     description: str,
@@ -162,25 +326,74 @@ def _seconds(text: str) -> float:
 _seconds.__name__ = "number of seconds"  # as argparse's message names it
 
 
+def _time(text: str) -> Timestamp:
+    """A time on the command line."""
+    return parse(text)
+
+
+_time.__name__ = "time with an offset from UTC, such as 2026-11-20T09:30Z"
+
+
+def _named_table(text: str) -> tuple[Table, str]:
+    """A table and the name of one that stands for it."""
+    table, _, name = text.partition("=")
+    if not name:
+        raise ValueError
+    return Table(table), name
+
+
+_named_table.__name__ = f"table, one of {', '.join(Table)}, and its name: trails=NAME"
+
+
 def _make_key(target: Target, options: argparse.Namespace) -> None:
     print(make_key(target, options.scope, options.name))
 
 
 def _list_keys(target: Target, _options: argparse.Namespace) -> None:
     for key in list_keys(target):
-        print(f"{key['id']}  {key['scope']:5}  {key['created_at']}  {key['name']}")
+        print(f"{key['id']:16}  {key['scope']:5}  {key['created_at']}  {key['name']}")
 
 
 def _remove_key(target: Target, options: argparse.Namespace) -> None:
     remove_key(target, options.id)
 
 
-def _redrive(target: Target, _options: argparse.Namespace) -> None:
-    print(f"{redrive(target)} brought back")
+def _rotate_keys(target: Target, options: argparse.Namespace) -> None:
+    count = rotate_keys(target, Ring(options.ring), retire=options.retire)
+    print(f"{options.ring}: {count} key{'s' if count > 1 else ''}")
+
+
+def _redrive(target: Target, options: argparse.Namespace) -> None:
+    if options.purge:
+        print(f"{purge_projections(target)} purged")
+        return
+    queues = tuple(DeadLetters) if options.queue is None else (DeadLetters(options.queue),)
+    moved = redrive(target, queues, dry_run=options.dry_run)
+    for queue, count in sorted(moved.items()):
+        print(f"{queue}: {count}")
+    print(f"{moved.total()} brought back")
 
 
 def _recover(target: Target, options: argparse.Namespace) -> None:
-    print(f"{recover(target, options.files)} brought back")
+    print(f"{recover(target, options.files, since=options.since)} brought back")
+
+
+def _restore(target: Target, options: argparse.Namespace) -> None:
+    restore(
+        target, Table(options.table), copy=options.copy, at=options.to_time, backup=options.backup
+    )
+
+
+def _move(target: Target, options: argparse.Namespace) -> None:
+    source = source_of(
+        options.source,
+        tables=dict(options.tables),
+        plans=options.plans,
+        signing_keys=options.signing_keys,
+        region=options.from_region,
+        profile=options.from_profile,
+    )
+    move(target, source)
 
 
 def _rebuild(target: Target, options: argparse.Namespace) -> None:
@@ -192,6 +405,19 @@ def _rebuild(target: Target, options: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     rebuild(target, resume=options.resume, wait=options.wait)
+
+
+def _doctor(target: Target, options: argparse.Namespace) -> int:
+    checks = chosen(options.only, with_cost=options.cost, with_round_trip=options.round_trip)
+    context = Context(target, datetime.now(UTC), patience=options.wait)
+    told: list[tuple[str, Finding]] = []
+    for name, finding in examine(context, checks):
+        told.append((name, finding))
+        if not options.json:
+            print(line(name, finding), flush=True)
+    if options.json:
+        print(as_json(told))
+    return 0 if is_well((each for _, each in told), strict=options.strict) else 1
 
 
 if __name__ == "__main__":

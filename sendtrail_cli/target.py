@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,10 @@ import boto3
 from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.errors import ConfigurationError, NotFoundError
 
-__all__ = ["Target"]
+__all__ = ["OTHERS", "Target"]
+
+OTHERS: Final = ""
+"""The endpoint of all services that have none of their own."""
 
 _STACK_FILE: Final = Path(".local/stack.json")
 """What the local stack says of itself, below the folder in which it was started."""
@@ -29,24 +32,31 @@ class Target:
         resources: logical id in the template → physical id, as CloudFormation gives it: the name of
             a table, the URL of a queue, the ARN of a secret.
         parameters: of the stack.
-        endpoints: service → URL, for the local stack; empty in AWS.
+        endpoints: service → URL, for the local stack, and of all others that of `OTHERS`; empty in
+            AWS.
+        outputs: of the stack, as far as there are any in both.
     """
 
     session: boto3.Session
     resources: Mapping[str, str]
     parameters: Mapping[str, str]
     endpoints: Mapping[str, str]
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, aws_stack: str | None) -> Target:
+    def of(cls, aws_stack: str | None, session: boto3.Session | None = None) -> Target:
         """A CloudFormation stack in AWS, by the caller's own credentials; or, if no name is given,
         the local stack of this folder.
+
+        Args:
+            aws_stack: its name; or its ARN, by which one is found for 90 days after its deletion.
+            session: with another region, or other credentials, than the environment's.
 
         Raises:
             NotFoundError: none runs here, or the stack in AWS is not Sendtrail's.
             ConfigurationError: the local stack's file cannot be read.
         """
-        return cls._in_aws(aws_stack) if aws_stack else cls._here()
+        return cls._in_aws(aws_stack, session or boto3.Session()) if aws_stack else cls._here()
 
     @classmethod
     def _here(cls) -> Target:
@@ -64,13 +74,15 @@ class Target:
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106 -- moto takes any
         )
-        endpoints = dict.fromkeys(("sqs", "secretsmanager"), state["aws_endpoint"])
-        endpoints["dynamodb"] = state["dynamodb_endpoint"] or state["aws_endpoint"]
-        return cls(session, state["resources"], state["parameters"], endpoints)
+        endpoints = {
+            OTHERS: state["aws_endpoint"],
+            "dynamodb": state["dynamodb_endpoint"] or state["aws_endpoint"],
+        }
+        outputs = {"ApiUrl": state["gateway"]}
+        return cls(session, state["resources"], state["parameters"], endpoints, outputs)
 
     @classmethod
-    def _in_aws(cls, name: str) -> Target:
-        session = boto3.Session()
+    def _in_aws(cls, name: str, session: boto3.Session) -> Target:
         cloudformation = session.client("cloudformation")
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
         resources = {
@@ -85,7 +97,8 @@ class Target:
         }
         if "RetentionDays" not in parameters:
             raise NotFoundError(f"the stack {name} is not one of Sendtrail: no RetentionDays")
-        return cls(session, resources, parameters, {})
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
+        return cls(session, resources, parameters, {}, outputs)
 
     @property
     def retention_days(self) -> int:
@@ -106,7 +119,7 @@ class Target:
     def client(self, service: str) -> Any:
         """A boto3 client."""
         make: Any = self.session.client
-        return make(service, endpoint_url=self.endpoints.get(service))
+        return make(service, endpoint_url=self.endpoints.get(service, self.endpoints.get(OTHERS)))
 
     def resource(self, logical_id: str) -> str:
         """A physical id.
@@ -120,8 +133,8 @@ class Target:
             raise NotFoundError(f"the stack has no resource {logical_id}") from None
 
     def variables(self) -> dict[str, str]:
-        """Region, credentials and endpoint, as the environment variables by which the package's own
-        client of DynamoDB is led.
+        """Region, credentials and endpoints, as the environment variables by which the package's
+        own clients are led.
 
         Raises:
             NotFoundError: there are no credentials, or no region.
@@ -138,6 +151,6 @@ class Target:
         }
         if frozen.token:
             variables["AWS_SESSION_TOKEN"] = frozen.token
-        if "dynamodb" in self.endpoints:
-            variables["AWS_ENDPOINT_URL_DYNAMODB"] = self.endpoints["dynamodb"]
+        for service, url in self.endpoints.items():
+            variables[f"AWS_ENDPOINT_URL_{service.upper()}"] = url
         return variables

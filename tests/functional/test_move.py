@@ -1,0 +1,259 @@
+"""A stack beside another: what cannot be made anew is moved from the one into the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sendtrail.auth.signing_keys import Purpose
+from sendtrail.errors import InvalidTokenError
+from sendtrail_cli.main import main
+from tests.functional.conftest import Backend
+from tests.functional.sending import NEWS, Post, outbox, people
+from tests.functional.world import Api, World
+
+TABLES = ("trails", "participants", "suppressions", "templates")
+REGION = "eu-west-1"
+
+
+@dataclass
+class Old:
+    """A stack in which mail was sent.
+
+    Attributes:
+        answers: path → what the API answers.
+        token: of a link in its mail.
+    """
+
+    backend: Backend
+    answers: dict[str, Any]
+    token: str
+
+
+def names(backend: Backend) -> list[str]:
+    """The arguments that name what a stack has left."""
+    physical = backend.resources.physical
+    found = ["--from-region", REGION]
+    for table in TABLES:
+        found += ["--table", f"{table}={backend.table(table.capitalize())}"]
+    found += ["--plans", physical["PlansBucket", ""]]
+    return [*found, "--signing-keys", physical["SigningKeys", ""]]
+
+
+def keys_in(backend: Backend) -> dict[str, Any]:
+    """The signing keys of links."""
+    secret = backend.resources.physical["SigningKeys", ""]
+    client = backend.endpoints.client("secretsmanager")
+    found: dict[str, Any] = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+    return found
+
+
+@pytest.fixture
+def old(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Old:
+    """A mailing to four, of whom one bounced, one complained, one was suppressed, and a template."""
+    world = World(moto_backend, monkeypatch)
+    post = Post(world)
+    api = post.api
+    assert api("/v1/templates/news", "PUT", NEWS)["statusCode"] in (200, 201)
+    api("/v1/suppressions/never@example.com", "PUT", {"note": "asked"})
+    addresses = [f"{name}@simulator.amazonses.com" for name in ("success", "bounce", "complaint")]
+    sent = post.send(template_id="news", recipients=people(*addresses, "never@example.com"))
+    post.run()
+    told = answers(api, paths(api, sent))
+    token = world.wiring.signing_keys.cipher(Purpose.OPEN).encrypt(["a message"])
+    return Old(moto_backend, told, token)
+
+
+def answers(api: Api, asked: list[str]) -> dict[str, Any]:
+    """What is answered to each."""
+    found = {path: api(path) for path in asked}
+    assert {each["statusCode"] for each in found.values()} == {200}, found
+    return {path: each["body"] for path, each in found.items()}
+
+
+def paths(api: Api, sent: dict[str, Any]) -> list[str]:
+    """What is asked in both stacks."""
+    found = [
+        "/v1/templates/news",
+        "/v1/suppressions",
+        f"/v1/communications/{sent['communication_id']}",
+    ]
+    for number in range(4):
+        who = f"/v1/participants/p{number}"
+        (message,) = api(f"{who}/messages")["json"]["items"]
+        one = f"{who}/messages/{message['message_id']}"
+        found += [who, f"{who}/messages", f"{who}/addresses", one, f"{one}/preview"]
+    return found
+
+
+@pytest.fixture
+def move(
+    moto_backend: Backend,
+    other_backend: Backend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., int]:
+    """Moves into the other stack, which is that of the current folder; the exit status."""
+    other_backend.tell(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def moved(*arguments: str) -> int:
+        for name, value in moto_backend.environment.items():
+            monkeypatch.setenv(name, value)
+        return main(["move", *arguments])
+
+    return moved
+
+
+def new_world(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The handlers of the other stack, to which the process's environment leads from now on."""
+    for name, value in backend.environment.items():
+        monkeypatch.setenv(name, value)
+    return World(backend, monkeypatch)
+
+
+def test_what_was_sent_is_read_and_verified_in_the_other_stack(
+    old: Old,
+    move: Callable[..., int],
+    other_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Histories, previews, templates, suppressions and figures, as the old one answers; a link that
+    it signed is good, and no key is printed. A second move changes nothing.
+    """
+    before = keys_in(other_backend)
+    capsys.readouterr()
+    assert move(*names(old.backend)) == 0
+    printed = capsys.readouterr()
+    keys = [keys_in(old.backend)["newest"], keys_in(other_backend)["newest"]]
+    assert not any(key in printed.out + printed.err for key in keys)
+    world = new_world(other_backend, monkeypatch)
+    world.fold()
+    api = Api(world)
+    assert answers(api, list(old.answers)) == old.answers
+    assert world.wiring.signing_keys.cipher(Purpose.OPEN).decrypt(old.token) == ["a message"]
+    with pytest.raises(InvalidTokenError):
+        world.wiring.session_keys.cipher(Purpose.OPEN).decrypt(old.token)
+    after = keys_in(other_backend)
+    assert after == {"newest": before["newest"], "older": [keys_in(old.backend)["newest"]]}
+    capsys.readouterr()
+    assert move(*names(old.backend)) == 0
+    again = capsys.readouterr().out.splitlines()
+    assert again[0].startswith("signing keys: 0 added")
+    assert all(line.endswith(" there already") for line in (*again[1:5], again[6])), again
+    assert keys_in(other_backend) == after
+    world = new_world(other_backend, monkeypatch)
+    world.fold()
+    assert answers(Api(world), list(old.answers)) == old.answers
+
+
+def test_a_stack_is_moved_by_its_name(
+    old: Old,
+    move: Callable[..., int],
+    other_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is named besides stands for the stack's own."""
+    secret = old.backend.resources.physical["SigningKeys", ""]  # moto's CloudFormation makes none
+    assert move("--from", "sendtrail", "--signing-keys", secret) == 0
+    world = new_world(other_backend, monkeypatch)
+    world.fold()
+    assert answers(Api(world), list(old.answers)) == old.answers
+
+
+def test_who_must_not_be_mailed_gets_nothing_from_the_other_stack(
+    old: Old, move: Callable[..., int], other_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it has not projected anything yet."""
+    assert move(*names(old.backend)) == 0
+    world = new_world(other_backend, monkeypatch)
+    post = Post(world)
+    addresses = [f"{name}@simulator.amazonses.com" for name in ("success", "bounce", "complaint")]
+    post.send(template_id="news", recipients=people(*addresses, "never@example.com"))
+    post.run()
+    statuses = [
+        post.api(f"/v1/participants/p{number}/messages")["json"]["items"][0]["status"]
+        for number in range(4)
+    ]
+    assert statuses == ["delivered", "dropped", "dropped", "dropped"]
+
+
+def test_a_request_that_is_repeated_in_the_other_stack_is_not_sent_again(
+    moto_backend: Backend,
+    move: Callable[..., int],
+    other_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its plan and the claim of its job have moved with it."""
+    draft = {"name": "News", "recipients": people("success@simulator.amazonses.com"), **NEWS}
+    post = Post(World(moto_backend, monkeypatch))
+
+    def asked(by: Post) -> None:
+        headers = {"idempotency-key": "a-request"}
+        answer = by.api("/v1/communications", "POST", draft, headers=headers)
+        assert answer["statusCode"] == 202, answer
+        by.run()
+
+    asked(post)
+    assert len(outbox(post.world)) == 1
+    assert move("--from", "sendtrail", *names(moto_backend)) == 0
+    other = Post(new_world(other_backend, monkeypatch))
+    asked(other)
+    assert outbox(other.world) == []
+
+
+def test_the_key_that_signs_stays_while_a_newer_one_waits(
+    moto_backend: Backend, move: Callable[..., int], other_backend: Backend
+) -> None:
+    """Until a rotated key signs, the last of the older ones does: the old stack's come before it."""
+    client = other_backend.endpoints.client("secretsmanager")
+    secret = other_backend.resources.physical["SigningKeys", ""]
+    waiting = {"newest": "n" * 64, "older": ["o" * 64], "signs_from": 4_000_000_000}
+    client.put_secret_value(SecretId=secret, SecretString=json.dumps(waiting))
+    assert move(*names(moto_backend)) == 0
+    ring = keys_in(other_backend)
+    assert ring == waiting | {"older": [keys_in(moto_backend)["newest"], "o" * 64]}
+
+
+def test_what_is_not_named_is_told_of(
+    moto_backend: Backend, move: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the rest is moved."""
+    assert move("--table", f"templates={moto_backend.table('Templates')}") == 0
+    assert (
+        "not moved, since it was not named: SigningKeys, SuppressionsTable, ParticipantsTable, "
+        "TrailsTable, PlansBucket" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ([], 2, "name what to move from"),
+        (["--from", "missing"], 1, "missing"),
+        (["--table", "trails"], 2, "table, one of trails, participants"),
+        (["--table", "figures=x"], 2, "table, one of trails, participants"),
+        (["--table", "trails=nowhere"], 1, "there is no table nowhere"),
+        (["--from", "sendtrail", "--aws", "sendtrail"], 2, "is the target's own table"),
+    ],
+)
+def test_what_cannot_be_moved_is_refused(
+    move: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    said: str,
+) -> None:
+    """In words."""
+    try:
+        found = move(*arguments)
+    except SystemExit as ended:
+        found = int(str(ended.code))
+    assert found == status
+    assert said in capsys.readouterr().err
