@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from benchmarks.report import Report
 from local import aws
@@ -208,6 +209,19 @@ def servers() -> Iterator[aws.Endpoints]:
     """DynamoDB Local, and moto for the rest of AWS."""
     with moto() as aws_url, dynamodb_local() as dynamodb_url:
         yield aws.Endpoints(aws_url, dynamodb_url)
+
+
+@contextmanager
+def over_tls(url: str, certificate: Path) -> Iterator[str]:
+    """A proxy before a server, in a process of its own, to which one speaks TLS; its URL.
+
+    Args:
+        certificate: as `benchmarks.tls_proxy` makes it.
+    """
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "benchmarks.tls_proxy", str(port), str(urlsplit(url).port)]
+    with running("the proxy for TLS", [*command, str(certificate)], port):
+        yield f"https://127.0.0.1:{port}"
 
 
 @contextmanager
