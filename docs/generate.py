@@ -20,6 +20,7 @@ from docs import reference, resources
 __all__ = ["GENERATORS", "block", "main", "misplaced", "pages"]
 
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
+    "checks": reference.checks,
     "commands": reference.commands,
     "elements": reference.elements,
     "items": reference.items,

@@ -1,5 +1,5 @@
-"""Generators of reference tables: commands, settings, parameters, metrics, events, the elements and
-items of the log, spam rules, and recipients' columns.
+"""Generators of reference tables: commands and the doctor's checks, settings, parameters, metrics,
+events, the elements and items of the log, spam rules, and recipients' columns.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from sendtrail.log.items import event_to_item
 from sendtrail.mail.spam import RULES
 from sendtrail.metrics import METRICS
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
+from sendtrail_cli.doctor.command import CHECKS, COST, ROUND_TRIP
 from sendtrail_cli.main import parser
 
 __all__ = [
+    "checks",
     "commands",
     "elements",
     "items",
@@ -49,6 +51,18 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def commands() -> str:
     """Every command of `sendtrail`, with its arguments."""
     return "\n\n".join(_command(name, each) for name, each in _leaves("sendtrail", parser()))
+
+
+def checks() -> str:
+    """What `sendtrail doctor` looks at."""
+    rows = []
+    for check in (*CHECKS, COST, ROUND_TRIP):
+        looks_at = " ".join((inspect.getdoc(check.look) or "").split()).removesuffix(".")
+        only = {COST: "; only with `--cost`", ROUND_TRIP: "; only with `--round-trip`"}
+        rows.append(
+            (f"`{check.name}`", looks_at + only.get(check, ""), "no" if check.not_here else "")
+        )
+    return table(("check", "looks at", "in the local stack"), rows)
 
 
 def _leaves(

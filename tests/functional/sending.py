@@ -45,7 +45,8 @@ class Post:
         self._ingest = resources.physical["IngestQueue", ""]
         self._hits = resources.physical["HitsQueue", ""]
         self._sqs = world.backend.endpoints.client("sqs")
-        self._mailboxes = Mailboxes(world.backend.endpoints, resources.physical["SesTopic", ""])
+        topic, sets = resources.physical["SesTopic", ""], resources.configuration_sets()
+        self._mailboxes = Mailboxes(world.backend.endpoints, topic, sets)
 
     def send(self, **draft: Any) -> dict[str, Any]:
         """Posts a communication; its answer."""
@@ -81,6 +82,7 @@ class Post:
 
     def received(self, url: str) -> Iterator[dict[str, Any]]:
         """Takes what is in a queue, as records."""
+        name = url.rpartition("/")[2]
         while True:
             found = self._sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
@@ -97,7 +99,7 @@ class Post:
                     "attributes": message["Attributes"],
                     "messageAttributes": {},
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:queue",
+                    "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{name}",
                     "awsRegion": "eu-west-1",
                 }
 

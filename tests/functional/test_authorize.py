@@ -9,6 +9,7 @@ import pytest
 
 from sendtrail.auth.api_keys import ApiKeys, Scope, fingerprint, new_key
 from sendtrail.domain.times import now
+from sendtrail.errors import ConfigurationError
 from tests.functional.conftest import Backend
 from tests.functional.world import World
 from tests.support import load_event
@@ -39,7 +40,7 @@ def test_the_first_key_is_an_admins(world: World) -> None:
     key = secret(world, "FirstApiKey")["key"]
     assert ask(world, f"Bearer {key}") == {
         "isAuthorized": True,
-        "context": {"name": "first", "scope": "admin", "key": fingerprint(key)[:16]},
+        "context": {"scope": "admin", "actor": f"key:{fingerprint(key)[:16]} first"},
     }
 
 
@@ -62,7 +63,25 @@ def test_a_new_key_works_soon_and_only_its_hash_is_kept(world: World) -> None:
     assert key not in json.dumps(secret(world, "ApiKeys"))
     world.function("authorize").wiring.api_keys._read_at -= 3
     context = ask(world, f"Bearer {key}")["context"]
-    assert context == {"name": "report", "scope": "read", "key": entry["sha256"][:16]}
+    assert context == {"scope": "read", "actor": f"key:{entry['sha256'][:16]} report"}
+
+
+def test_a_malformed_key_locks_out_nobody_else(world: World) -> None:
+    """And where the secret is malformed as a whole, the first key still works."""
+    first = secret(world, "FirstApiKey")["key"]
+    key, entry = new_key(Scope.SEND, "Front office", now())
+    client = world.backend.endpoints.client("secretsmanager")
+    arn = world.backend.resources.physical["ApiKeys", ""]
+    bad = [None, {**entry, "sha256": "é"}, {**entry, "scope": "root"}]
+    client.put_secret_value(SecretId=arn, SecretString=json.dumps({"keys": [*bad, entry]}))
+    assert ask(world, f"Bearer {key}")["context"]["scope"] == "send"
+    assert ask(world, f"Bearer {first}")["isAuthorized"]
+    assert ask(world, "Bearer nonsense") == {"isAuthorized": False}
+    client.put_secret_value(SecretId=arn, SecretString="{")
+    world.restart("authorize")
+    assert ask(world, f"Bearer {first}")["isAuthorized"]
+    with pytest.raises(ConfigurationError):  # API Gateway answers 500, and keeps no answer
+        ask(world, f"Bearer {key}")
 
 
 def test_scopes_include_those_before_them() -> None:

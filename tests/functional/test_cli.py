@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from local.notifications import Mail
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import derived_message_id
+from sendtrail.domain.times import from_epoch_ms
 from sendtrail.errors import NotFoundError
 from sendtrail.log.fallback import UNSAVED
 from sendtrail.log.serialization import serialize
 from sendtrail_cli.keys import list_keys, make_key, remove_key
 from sendtrail_cli.main import main
+from sendtrail_cli.secrets import change_secret, read_secret
 from sendtrail_cli.target import Target
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
@@ -31,31 +36,20 @@ def received(backend: Backend, queue: str) -> list[str]:
     return sorted(each["Body"] for each in found.get("Messages", []))
 
 
+def with_secrets(backend: Backend) -> Target:
+    """The stack with its secrets, which moto's CloudFormation does not make."""
+    resources = {
+        name: value for (name, kind), value in backend.resources.physical.items() if not kind
+    }
+    return Target(boto3.Session(), resources, {}, {"secretsmanager": backend.endpoints.aws})
+
+
 def opened(request_id: str) -> str:
     """An open, as track writes it into its log when it can write it nowhere else."""
     at = "2026-11-20T12:00:00.000Z"
     recipient = Recipient(derived_message_id(at, "ses-1", ""), "member-1")
     event = Event.of_request(EventType.OPEN, recipient, at, request_id, {"sent_at": at})
     return serialize(event)
-
-
-def test_redrive_moves_what_dead_letter_queues_hold_to_where_it_came_from(
-    moto_backend: Backend, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Of ingest and of dispatch, more than one request takes; nothing stays behind."""
-    sqs = moto_backend.endpoints.client("sqs")
-    for queue, bodies in (
-        ("IngestDlq", [f"event {n:02}" for n in range(12)]),
-        ("DispatchDlq", ["job"]),
-    ):
-        for body in bodies:
-            sqs.send_message(QueueUrl=moto_backend.resources.physical[queue, ""], MessageBody=body)
-    assert main(["redrive", *AWS]) == 0
-    assert capsys.readouterr().out == "13 brought back\n"
-    assert received(moto_backend, "DispatchQueue") == ["job"]
-    found = received(moto_backend, "IngestQueue") + received(moto_backend, "IngestQueue")
-    assert sorted(found) == [f"event {n:02}" for n in range(12)]
-    assert received(moto_backend, "IngestDlq") == received(moto_backend, "DispatchDlq") == []
 
 
 def test_recover_reads_logs_plain_and_compressed(
@@ -73,21 +67,75 @@ def test_recover_reads_logs_plain_and_compressed(
     assert received(moto_backend, "HitsQueue") == sorted(events)
 
 
+def test_recover_reads_the_log_group_of_a_stack_in_aws(
+    moto_backend: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a file: the lines of events not saved, as functions log them; with `--since`, those
+    from then on.
+    """
+    target = Target.of("sendtrail")
+    logs, group = moto_backend.endpoints.client("logs"), target.resource("FunctionLogs")
+    events = [opened(f"request-{number}") for number in range(3)]
+    began = int(time.time() * 1000) - 3_600_000
+    for number, text in enumerate(events):
+        stream = f"2026/11/20/[$LATEST]{number}"
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        line = json.dumps({"level": "ERROR", "message": UNSAVED, "event": text})
+        other = json.dumps({"level": "INFO", "message": "event saved"})
+        logs.put_log_events(
+            logGroupName=group,
+            logStreamName=stream,
+            logEvents=[
+                {"timestamp": began + number * 60_000, "message": message}
+                for message in (line, other)
+            ],
+        )
+    assert main(["recover", *AWS]) == 0
+    assert capsys.readouterr().out == "3 brought back\n"
+    assert received(moto_backend, "HitsQueue") == sorted(events)
+    assert main(["recover", *AWS, "--since", from_epoch_ms(began + 90_000)]) == 0
+    assert capsys.readouterr().out == "1 brought back\n"
+    assert received(moto_backend, "HitsQueue") == [events[2]]
+
+
 def test_recover_takes_no_logs_of_this_machine_for_those_of_a_stack_in_aws(
     moto_backend: Backend,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Without a file, even where a local stack left logs: the call was wrong, and nothing is sent."""
+    """Even where a local stack left logs; which are those of the local stack, by its file."""
+    moto_backend.tell(tmp_path)
     (tmp_path / ".local/logs").mkdir(parents=True)
-    line = json.dumps({"message": UNSAVED, "event": opened("request-1")})
+    event = opened("request-1")
+    line = json.dumps({"message": UNSAVED, "event": event})
     (tmp_path / ".local/logs/TrackFunction.log").write_text(line + "\n")
     monkeypatch.chdir(tmp_path)
-    assert main(["recover", *AWS]) == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err.startswith("sendtrail: name the FILEs")) == ("", True)
-    assert received(moto_backend, "HitsQueue") == []
+    assert main(["recover", *AWS]) == 0
+    assert capsys.readouterr().out == "0 brought back\n"
+    assert main(["recover"]) == 0
+    assert received(moto_backend, "HitsQueue") == [event]
+    assert main(["recover", "--since", "2026-11-20T09:30Z"]) == 2
+
+
+def test_a_stack_that_was_deleted_is_found_by_its_arn(moto_backend: Backend) -> None:
+    """With what it has left: so that `move` need not be told each name."""
+    client = moto_backend.endpoints.client("cloudformation")
+    template = {
+        "Parameters": {"RetentionDays": {"Type": "String", "Default": "400"}},
+        "Resources": {
+            "PlansBucket": {
+                "Type": "AWS::S3::Bucket",
+                "DeletionPolicy": "Retain",
+                "Properties": {"BucketName": "left-behind"},
+            }
+        },
+    }
+    arn = client.create_stack(StackName="old", TemplateBody=json.dumps(template))["StackId"]
+    client.delete_stack(StackName="old")
+    assert Target.of(arn).resource("PlansBucket") == "left-behind"
+    with pytest.raises(ClientError, match="old"):
+        Target.of("old")
 
 
 def test_rebuild_makes_the_projections_anew(
@@ -113,9 +161,7 @@ def test_rebuild_makes_the_projections_anew(
 
 def test_keys_are_made_listed_and_removed(moto_backend: Backend) -> None:
     """Only the one that is named is removed, and one that is not there is said to be none."""
-    session = boto3.Session()
-    resources = {"ApiKeys": moto_backend.resources.physical["ApiKeys", ""]}
-    target = Target(session, resources, {}, {"secretsmanager": moto_backend.endpoints.aws})
+    target = with_secrets(moto_backend)
     keys = {name: make_key(target, "read", name) for name in ("one", "two")}
     listed = list_keys(target)
     assert [(each["name"], each["scope"]) for each in listed] == [("one", "read"), ("two", "read")]
@@ -124,6 +170,89 @@ def test_keys_are_made_listed_and_removed(moto_backend: Backend) -> None:
     assert [each["name"] for each in list_keys(target)] == ["two"]
     with pytest.raises(NotFoundError, match=listed[0]["id"]):
         remove_key(target, listed[0]["id"])
+
+
+def test_a_key_is_named_so_that_it_can_be_shown(
+    moto_backend: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In lists, on pages and in logs: at most 60 printable characters."""
+    for name, said in (("x" * 61, "at most 60"), ("a\nb", "printable"), (" a", "no space")):
+        assert main(["key", "make", "read", "--name", name, *AWS]) == 2
+        assert said in capsys.readouterr().err
+    target = with_secrets(moto_backend)
+    assert make_key(target, "read", "é" * 60).startswith("st_")
+    assert [each["name"] for each in list_keys(target)] == ["é" * 60]
+
+
+def test_a_malformed_key_is_listed_and_hinders_nothing(moto_backend: Backend) -> None:
+    """The others are listed, made and removed; what an operator wrote by hand stays as it is."""
+    arn = moto_backend.resources.physical["ApiKeys", ""]
+    client = moto_backend.endpoints.client("secretsmanager")
+    client.put_secret_value(SecretId=arn, SecretString=json.dumps({"keys": [{"name": "by hand"}]}))
+    target = with_secrets(moto_backend)
+    make_key(target, "read", "Report")
+    malformed, report = list_keys(target)
+    assert (malformed["id"], report["name"]) == ("", "Report")
+    assert "entry 1" in malformed["name"]
+    remove_key(target, report["id"])
+    kept = json.loads(
+        client.get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")["SecretString"]
+    )
+    assert kept == {"keys": [{"name": "by hand"}]}
+
+
+@pytest.mark.parametrize(
+    ("ring", "secret"), [("links", "SigningKeys"), ("sessions", "SessionKeys")]
+)
+def test_keys_that_sign_are_rotated(
+    moto_backend: Backend,
+    ring: str,
+    secret: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The new one waits until it is known, and only then can the others be retired."""
+    moto_backend.tell(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    client = moto_backend.endpoints.client("secretsmanager")
+    arn = moto_backend.resources.physical[secret, ""]
+
+    def content() -> dict[str, Any]:
+        return read_secret(client, arn)
+
+    first = content()["newest"]
+    assert main(["key", "rotate", ring]) == 0
+    rotated = content()
+    assert rotated["older"] == [first]
+    assert 60 < rotated["signs_from"] - time.time() <= 120
+    assert len(rotated["newest"]) >= 64
+    assert "2 keys" in capsys.readouterr().out
+    assert main(["key", "rotate", ring, "--retire"]) == 1
+    assert "does not sign yet" in capsys.readouterr().err
+    change_secret(client, arn, lambda known: known | {"signs_from": 1})
+    assert main(["key", "rotate", ring, "--retire"]) == 0
+    assert content() == {"newest": rotated["newest"], "older": []}
+    stages = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)["Versions"]
+    assert not [each for each in stages if "sendtrail-" in "".join(each["VersionStages"])]
+
+
+def test_two_who_change_a_secret_lose_nothing_of_each_others(moto_backend: Backend) -> None:
+    """The one who is later begins again with what the other wrote."""
+    client = moto_backend.endpoints.client("secretsmanager")
+    arn = moto_backend.resources.physical["ApiKeys", ""]
+    others = ["other"]
+
+    def added(content: dict[str, Any], name: str) -> dict[str, Any]:
+        return {**content, "keys": [*content["keys"], name]}
+
+    def change(content: dict[str, Any]) -> dict[str, Any]:
+        if others:  # meanwhile
+            change_secret(client, arn, lambda known: added(known, others.pop()))
+        return added(content, "mine")
+
+    change_secret(client, arn, change)
+    assert read_secret(client, arn)["keys"] == ["other", "mine"]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_mailing_is_looked_at_and_sent(world: World, post: Post, sender: Visit
     page = sender.post(f"{PAGE}/look", **DRAFT)
     labels = text_of(page)
     assert page["statusCode"] == 200
-    assert "template news, version 1 2 recipients" in labels
+    assert "template news, version 1, saved by Front office 2 recipients" in labels
     assert "bob bounce@simulator.amazonses.com They had unsubscribed since" in labels
     assert "As ann reads it" in labels
     assert f"To {GOOD} Subject News for Ann" in labels

@@ -240,3 +240,17 @@ def test_samples_exist_for_every_type_and_form() -> None:
         assert f"sqs-{kind}" in names
         assert f"eventbridge-{kind}" in names
     assert {"sns-bounce-permanent", "sqs-legacy-bounce", "sqs-sns-envelope"} <= names
+
+
+def test_a_record_that_cannot_be_read_goes_where_it_can_be_replayed(
+    moto_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, with the reason; the rest of its batch is projected."""
+    world = World(moto_backend, monkeypatch)
+    batch = load_event("stream-trails-changed")
+    spoilt = {"eventName": "INSERT", "dynamodb": {"NewImage": {"trail": {"S": "odd"}}}}
+    batch["Records"].insert(0, spoilt)
+    assert world.call("project", batch) == {"state": {}, "batchItemFailures": []}
+    url = moto_backend.resources.physical["ProjectionsDlq", ""]
+    (held,) = moto_backend.endpoints.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(held["Body"])["record"] == spoilt

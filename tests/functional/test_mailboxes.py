@@ -34,7 +34,8 @@ class Post:
     def __init__(self, backend: Backend) -> None:
         self.endpoints = backend.endpoints
         self.ses: Any = self.client(ONCE)
-        self.mailboxes = Mailboxes(backend.endpoints, backend.resources.physical["SesTopic", ""])
+        topic, sets = backend.resources.physical["SesTopic", ""], ["sendtrail-own"]
+        self.mailboxes = Mailboxes(backend.endpoints, topic, sets)
         self._queue = backend.resources.physical["IngestQueue", ""]
         self._netloc = urlsplit(backend.endpoints.aws).netloc
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import time
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.times import now
 from tests.functional.sending import NEWS, Post, answered, outbox, people
+from tests.functional.visitor import Visitor, make_key
 from tests.functional.world import Api, World
 
 DEEP: Any = []
@@ -587,6 +590,36 @@ def test_a_mailing_is_fanned_out_while_another_is_held(post: Post) -> None:
     post.world.fold()
     found = post.api(f"/v1/communications/{said['communication_id']}")["json"]
     assert (found["recipients"], found["held"]["reason"]) == (1, "sending_paused")
+    waiting = detail(post, "p0")["waiting"]
+    assert waiting["reason"] == "sending_paused"
+    two_weeks = timedelta(days=14)
+    since, until = (datetime.fromisoformat(waiting[name]) for name in ("since", "until"))
+    assert until - since == two_weeks
+
+
+def detail(post: Post, participant_id: str) -> dict[str, Any]:
+    """A participant's newest message, as the API and the console show it."""
+    (message, *_) = post.api(f"/v1/participants/{participant_id}/messages")["json"]["items"]
+    path = f"/participants/{participant_id}/messages/{message['message_id']}"
+    found: dict[str, Any] = post.api(f"/v1{path}")["json"]
+    visitor = Visitor(post.world)
+    visitor.sign_in(make_key(post.world, Scope.READ))
+    page = visitor.get(f"/console{path}")["body"]
+    part = visitor.get(f"/console/participants/{participant_id}?open={message['message_id']}")
+    for shown in (page, part["body"]):
+        assert ("waits" in shown) == (found["waiting"] is not None)
+    return found
+
+
+def test_a_message_says_that_it_waits_for_its_turn(post: Post) -> None:
+    """Until it is sent."""
+    post.send(recipients=people(f"success@{SIMULATOR}"), **NEWS)
+    post.world.call("dispatch", {"Records": post.jobs()})
+    post.world.fold()
+    waiting = detail(post, "p0")["waiting"]
+    assert (waiting["reason"], waiting["until"]) == ("turn", None)
+    post.run()
+    assert detail(post, "p0")["waiting"] is None
 
 
 def test_what_ses_has_not_taken_for_two_weeks_goes_to_the_dead_letter_queue(post: Post) -> None:
@@ -657,11 +690,17 @@ def test_a_copy_is_in_the_same_job_and_is_eligible_by_rules_of_its_own(post: Pos
     assert [mail["tags"]["kind"] for mail in outbox(post.world)] == ["newsletter", "copy"]
 
 
-def test_lifting_a_suppression_takes_the_address_off_sess_list_too(post: Post) -> None:
-    """In the spelling that SES has; and the answer says which lists it was on."""
+@pytest.mark.parametrize("tenant", [{}, {"TenantName": "Chess"}], ids=["account", "tenant"])
+def test_lifting_a_suppression_takes_the_address_off_sess_list_too(
+    post: Post, tenant: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account's, or the tenant's that mail is sent for, in the spelling that SES has; and the
+    answer says which lists it was on.
+    """
+    monkeypatch.setenv("TENANT_NAME", tenant.get("TenantName", ""))
     ses = post.world.backend.endpoints.client("sesv2")
     written = "Zoe.Quirk@example.com"
-    ses.put_suppressed_destination(EmailAddress=written, Reason="BOUNCE")
+    ses.put_suppressed_destination(EmailAddress=written, Reason="BOUNCE", **tenant)
     post.api(f"/v1/participants/zoe/addresses/{written}", "PUT")
     post.send(recipients=[{"participant_id": "zoe", "data": {"name": "Zoe"}}], **NEWS)
     post.run()

@@ -282,8 +282,7 @@ def test_the_function_continues_itself_by_its_queue(
     house.people(*[(f"p{number}", f"{day}T00:00:00.000Z") for number in range(20)])
     dry = world.call("sweep", load_event("sweep-dry-run") | {"since": str(day)})
     assert len(dry["found"]) == dry["count"] == 20
-    handler = world.function("sweep").handler
-    handler(load_event("schedule-sweep") | {"since": str(day)}, Hurry())
+    world.call("sweep", load_event("schedule-sweep") | {"since": str(day)}, Hurry())
     sqs = moto_backend.endpoints.client("sqs")
     queue = moto_backend.resources.physical["SweepQueue", ""]
     parts = 0
@@ -296,7 +295,7 @@ def test_the_function_continues_itself_by_its_queue(
         event = load_event("sweep-continues")
         event["Records"][0]["body"] = found[0]["Body"]
         assert set(json.loads(found[0]["Body"])) == {"place"}
-        handler(event, Hurry())
+        world.call("sweep", event, Hurry())
     assert parts >= 3
     assert Api(world)("/v1/participants/p7")["json"]["inactive_since"].startswith(
         str(day.replace(year=day.year + 2))

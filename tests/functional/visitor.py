@@ -58,6 +58,10 @@ class Visitor:
         kind = f"multipart/form-data; boundary={mark}"
         return self._call("POST", path, body + f"--{mark}--\r\n".encode(), "https", kind)
 
+    def send(self, path: str, body: str, kind: str) -> dict[str, Any]:
+        """Sends whatever it is, of a media type."""
+        return self._call("POST", path, body, "https", kind)
+
     def secret(self) -> str:
         """The secret in a form of a page."""
         page = self.get("/console/sign-in")
@@ -103,9 +107,9 @@ class Visitor:
         return answer
 
 
-def make_key(world: World, scope: Scope) -> str:
-    """A key of its own, in the stack's secret."""
-    key, entry = new_key(scope, scope.value, now())
+def make_key(world: World, scope: Scope, name: str | None = None) -> str:
+    """A key of its own, in the stack's secret; named as its scope, or otherwise."""
+    key, entry = new_key(scope, scope.value if name is None else name, now())
     _put_keys(world, [entry])
     return key
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from local.aws import Endpoints
+from tests import grants
 from tests.support import clean_environment, copy_of_tree
 
 PATIENCE = 120
@@ -61,6 +62,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stops it."""
+        grants.note(self.state["aws_endpoint"])
         self.command("down")
 
     def publish(self, notifications: Sequence[Any]) -> None:

@@ -86,6 +86,31 @@ def test_a_general_transient_bounce_is_a_reply_only_if_the_message_arrived() -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "cured"),
+    [
+        ("5.7.515", "550 5.7.515 Access denied, sending domain example.org", True),
+        (
+            None,
+            "550-5.7.26 Your email has been blocked because the sender is unauthenticated",
+            True,
+        ),
+        ("5.7.1", "550 5.7.1 we do not like you", False),
+        ("5.1.1", "550 5.1.1 no such user 15.7.26.1", False),
+        (None, None, False),
+    ],
+)
+def test_a_bounce_for_missing_authentication_names_the_cure(
+    status: str | None, diagnostic: str | None, cured: bool
+) -> None:
+    """By the codes of Google and Microsoft; the server's answer stays."""
+    detail = {"subtype": "General", "status": status, "diagnostic": diagnostic}
+    bounced = event("Bounce", **detail)
+    said = labels.describe_event(bounced, delivered=False).more
+    assert ("SPF, DKIM and DMARC" in said) == cured
+    assert (diagnostic or "") in said
+
+
 def test_complaints_are_told_apart() -> None:
     """Spam, the opposite of it, and what was never sent because of it."""
     spam = labels.describe_event(event("Complaint", feedback_type="abuse"), delivered=True)

@@ -101,9 +101,28 @@ def test_the_metrics_are_those_that_functions_emit() -> None:
 def test_every_metric_of_an_alarm_is_emitted() -> None:
     """Of the alarms on metrics of our own."""
     alarms = load().of_type("AWS::CloudWatch::Alarm").values()
-    ours = {each["MetricName"] for each in alarms if each.get("Namespace") == "Sendtrail"}
+    single = [each for each in alarms if "MetricName" in each]
+    of_expressions = [
+        part["MetricStat"]["Metric"]
+        for each in alarms
+        for part in each.get("Metrics", ())
+        if "MetricStat" in part
+    ]
+    ours = {
+        each["MetricName"]
+        for each in (*single, *of_expressions)
+        if "Sendtrail/" in json.dumps(each["Namespace"])
+    }
     assert ours
     assert ours <= METRICS.keys()
+
+
+def test_every_alarm_has_a_section_in_the_runbook() -> None:
+    """In the order of the template, and there is none of an alarm that is gone."""
+    text = (ROOT / "docs/runbook.md").read_text("utf-8")
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(
+        load().of_type("AWS::CloudWatch::Alarm")
+    )
 
 
 def test_every_command_has_a_description_and_every_argument_a_help() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from sendtrail.domain.ids import sent_time
 from sendtrail.domain.message import Message
 from sendtrail.domain.participant import Participant
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
-from sendtrail.errors import AwsError
 from sendtrail.intake.parser import events_of
 from sendtrail.projections.items import (
     PROFILE,
@@ -28,11 +26,10 @@ from sendtrail.projections.items import (
     message_from_item,
     participant_from_item,
 )
-from sendtrail.projections.project import EPOCH_KEY, EPOCHS
 from sendtrail.projections.rebuild import Rebuild
 from tests.memory import MemoryDynamoDB
 from tests.pipeline import Pipeline, is_row
-from tests.strategies import mails, notifications_about
+from tests.rebuilding import begin, calm, steps, take, told
 
 PROJECTIONS = ("Communications", "Participants", "Suppressions")
 YOUNG = "2026-11-20T10:30:12.000Z"
@@ -41,90 +38,10 @@ FIRST, SECOND = "2026-11-20T13:00:00.000Z", "2026-11-20T14:00:00.000Z"
 """Epochs that all mails are older than."""
 
 
-@st.composite
-def told(draw: st.DrawFn) -> list[Event]:
-    """Events of a few mails, what staff recorded, and a mailing that was posted."""
-    events: list[Event] = []
-    for mail in draw(st.lists(mails(), min_size=1, max_size=8)):
-        said = draw(st.lists(notifications_about(mail), max_size=5))
-        events += [event for each in said for event in events_of(each)]
-    at = "2026-11-20T12:00:00.000Z"
-    events += [
-        Event.address_registered("owner", at, "member.1@outlook.com"),
-        Event.interaction("member-1", at, "invoice-7", "payment"),
-        Event.subscription("member-2", at, subscribed=False),
-        Event.suppressed("somebody@example.com", at, "asked by telephone"),
-        Event.communication_posted("news-1", at, {"name": "News", "kind": "newsletter"}),
-    ]
-    return events
-
-
-def calm(events: list[Event]) -> dict[str, Any]:
-    """What the tables say of events that come once, and in order."""
-    pipeline = Pipeline()
-    take(pipeline, events)
-    pipeline.deliver()
-    return pipeline.tables()
-
-
 def of_ages(events: list[Event]) -> tuple[list[Event], list[Event]]:
     """Those of messages that are older than the epoch `YOUNG`, or of none; and the others."""
     young = [each for each in events if each.is_of_message and sent_time(each.message_id) >= YOUNG]
     return [event for event in events if event not in young], young
-
-
-def take(pipeline: Pipeline, events: list[Event]) -> None:
-    """Writes events into the log, and a posted mailing where the API keeps it at once."""
-    pipeline.log.append(events)
-    for event in events:
-        if event.type == "CommunicationPosted":
-            pipeline.communications.post(event)
-
-
-def begin(pipeline: Pipeline, *, epoch: str | None = None, resume: bool = False) -> Rebuild:
-    """A new rebuild, in a process of its own, once its epoch has begun: all batches know of it.
-
-    Args:
-        epoch: its epoch, if not now.
-    """
-    db: Any = pipeline.db
-    if epoch:
-        known = (pipeline.db.get("Trails", EPOCH_KEY) or {}).get(EPOCHS, frozenset())
-        pipeline.db.put_all("Trails", [{**EPOCH_KEY, EPOCHS: frozenset([*known, epoch])}])
-    pipeline.restart()
-    rebuild = Rebuild.begin(
-        db,
-        "Trails",
-        activity=pipeline.activity,
-        participants=pipeline.participants,
-        communications=pipeline.communications,
-        judge=pipeline.judge,
-        soft_bounces=pipeline.soft_bounces,
-        lead=timedelta(0),
-        resume=resume or epoch is not None,
-    )
-    pipeline.db.catch_up()
-    pipeline.restart()
-    return rebuild
-
-
-def steps(pipeline: Pipeline, rebuild: Rebuild, chance: random.Random) -> Iterator[None]:
-    """A rebuild, step by step: each may be broken off by the database, and is then done again."""
-    items = pipeline.db.items("Trails")
-    chance.shuffle(items)
-    while items:
-        size = chance.randint(1, 5)
-        pipeline.db.fail_at = chance.choice((None, None, 0, 1, 2))
-        pipeline.db.fails_after_writing = chance.random() < 0.5
-        pipeline.db.stale = lambda: chance.random() < 0.3
-        try:
-            rebuild.apply(items[:size])
-        except AwsError:
-            continue
-        finally:
-            pipeline.db.fail_at = pipeline.db.stale = None
-        del items[:size]
-        yield
 
 
 def spoil(pipeline: Pipeline, chance: random.Random) -> None:

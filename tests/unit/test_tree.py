@@ -55,7 +55,7 @@ def modules() -> Iterator[tuple[str, Path]]:
         part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if part != "__init__":
             yield part, path
-    yield from (("cli", path) for path in (ROOT / "sendtrail_cli").glob("*.py"))
+    yield from (("cli", path) for path in (ROOT / "sendtrail_cli").rglob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -140,19 +140,27 @@ def test_every_setting_and_parameter_is_documented() -> None:
 
 
 def test_tables_are_protected() -> None:
-    """On demand, encrypted, recoverable to a point in time; the log outlives the stack."""
+    """On demand, recoverable to a point in time, encrypted by a key of the account's if one is
+    given; what cannot be made anew outlives the stack, and is deleted by nobody in passing.
+    """
     resources = load()
     for name, properties in resources.of_type("AWS::DynamoDB::Table").items():
         assert properties["BillingMode"] == "PAY_PER_REQUEST", name
-        assert properties["SSESpecification"]["SSEEnabled"], name
+        condition, encrypted, _ = properties["SSESpecification"]["Fn::If"]
+        assert (condition, encrypted["KMSMasterKeyId"]) == ("HasTableKey", {"Ref": "TableKeyArn"})
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
-    assert resources.all["TrailsTable"]["DeletionPolicy"] == "Retain"
+    for name in ("TrailsTable", "ParticipantsTable", "SuppressionsTable", "TemplatesTable"):
+        table = resources.all[name]
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        assert table["Properties"]["DeletionProtectionEnabled"]
     ttl = resources.all["TrailsTable"]["Properties"]["TimeToLiveSpecification"]
     assert ttl == {"AttributeName": "expires_at", "Enabled": True}
 
 
 def test_only_ses_publishes_and_only_the_topic_sends() -> None:
-    """By the policies of the topic and the queue."""
+    """By the policies of the topic and the queues; what cannot be delivered is among the dead
+    letters.
+    """
     resources = load()
     (topic,) = resources.of_type("AWS::SNS::TopicPolicy").values()
     (said,) = topic["PolicyDocument"]["Statement"]
@@ -161,7 +169,12 @@ def test_only_ses_publishes_and_only_the_topic_sends() -> None:
     (queue,) = resources.of_type("AWS::SQS::QueuePolicy").values()
     (said,) = queue["PolicyDocument"]["Statement"]
     assert said["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "SesTopic"}}}
-    assert resources.all["IngestQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+    dead_letters = {"Fn::GetAtt": ["IngestDlq", "Arn"]}
+    assert said["Resource"] == [{"Fn::GetAtt": ["IngestQueue", "Arn"]}, dead_letters]
+    (subscription,) = resources.of_type("AWS::SNS::Subscription").values()
+    assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": dead_letters}
+    given_up = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": 10}
+    assert resources.all["IngestQueue"]["Properties"]["RedrivePolicy"] == given_up
 
 
 def test_the_projection_knows_its_shard_and_loses_nothing() -> None:
