@@ -66,10 +66,15 @@ class Post:
                 answer = self.world.call("dispatch", {"Records": records[start : start + 10]})
                 assert answer == {"batchItemFailures": []}, answer
 
-    def answer(self) -> None:
-        """Has the mailboxes answer what SES took, and folds what they say."""
+    def answer(self, *, hits: bool = True) -> None:
+        """Has the mailboxes answer what SES took, and folds what they say.
+
+        Args:
+            hits: whether to take what is in the hits queue, too.
+        """
         self._mailboxes.answer()
-        records = [*self.received(self._ingest), *self.received(self._hits)]
+        queues = [self._ingest, self._hits] if hits else [self._ingest]
+        records = [record for queue in queues for record in self.received(queue)]
         for start in range(0, len(records), 100):
             answer = self.world.call("ingest", {"Records": records[start : start + 100]})
             assert answer == {"batchItemFailures": []}, answer

@@ -262,6 +262,31 @@ def test_with_the_database_down_readers_notice_nothing_and_no_event_is_missing(
     assert not post.api("/v1/participants/p0")["json"]["subscribed"]
 
 
+def test_a_replayed_pixel_delays_no_bounce(
+    post: Post, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hits are eight a minute at most, however often it is asked for; and those that cannot be
+    written wait in a queue of their own.
+    """
+    reader.minutes_apart = 0
+    for number in range(100):
+        answer = reader("o", headers={"user-agent": f"{FIREFOX} {number}"})
+        assert answer["statusCode"] == 200
+    with broken_database(post.world, monkeypatch, "throttles"):
+        for number in range(5):
+            answer = reader("o", headers={"user-agent": f"{CHROME} {number}"})
+            assert answer["statusCode"] == 200
+    post.send(recipients=people(f"bounce@{SIMULATOR}"), **NEWS)
+    post.dispatch()
+    post.answer(hits=False)
+    (bounced, opened) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert bounced["status"] == "bounced"
+    assert 1 < opened["open_count"] <= 16  # a minute may have ended
+    post.answer()
+    (_, opened) = post.api("/v1/participants/p0/messages")["json"]["items"]
+    assert opened["open_count"] <= 24
+
+
 def test_with_the_queue_down_too_the_event_is_a_line_that_can_be_read_back(
     post: Post,
     reader: Reader,

@@ -273,6 +273,19 @@ def test_what_cannot_be_made_again_stays() -> None:
             assert wanted is protected
 
 
+def test_a_budget_is_watched_for_who_is_named() -> None:
+    """Forecast and spent; none without an address, or without an amount."""
+    assert "Budget" not in load({"MonthlyBudget": "50"}).all
+    assert "Budget" not in load({"AlarmEmail": "ops@example.org"}).all
+    made = load({"AlarmEmail": "ops@example.org", "MonthlyBudget": "50"})
+    found = made.resolve(made.all["Budget"]["Properties"])
+    assert found["Budget"]["BudgetLimit"] == {"Amount": "50", "Unit": "USD"}
+    kinds = [
+        each["Notification"]["NotificationType"] for each in found["NotificationsWithSubscribers"]
+    ]
+    assert kinds == ["FORECASTED", "ACTUAL"]
+
+
 # --- names of one's own --------------------------------------------------------------------------
 
 
