@@ -105,6 +105,7 @@ BODIES: dict[str, Any] = {
     "recordInteraction": {},
     "setSubscription": {"subscribed": True},
     "suppressAddress": {"note": "x"},
+    "suppressAddressInQuery": {"note": "x"},
     "liftSuppression": None,
     "putTemplate": {"subject": "s", "text": "t"},
 }
@@ -125,9 +126,14 @@ def operations(world: World) -> Iterator[tuple[str, str, Any, Scope]]:
                 name = schema["$ref"].rpartition("/")[2]
                 (body,) = described["components"]["schemas"][name]["examples"]
             needed = Scope.READ if method == "get" else Scope.SEND
-            if method != "get" and "/suppressions/" in path:
+            if method != "get" and "/suppressions" in path:
                 needed = Scope.ADMIN
-            query = "?address=a@example.com" if path == "/v1/participants" else ""
+            wanted = [
+                each["name"]
+                for each in operation.get("parameters", ())
+                if each["in"] == "query" and each.get("required")
+            ]
+            query = "".join(f"?{name}={SAMPLES[name]}" for name in wanted)
             yield method.upper(), path.format(**SAMPLES) + query, body, needed
 
 
