@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from sendtrail.aws.service import RetryPolicy, Service
 
 __all__ = ["Secrets"]
-
-_CURRENT: Final = "AWSCURRENT"
-"""AWS takes this where nothing is said; moto takes what was the first."""
 
 
 class Secrets:
@@ -28,10 +24,9 @@ class Secrets:
         )
 
     def value(self, secret_id: str) -> str:
-        """The value of a secret's current version, as text.
+        """The value of a secret, as text.
 
         Raises:
             AwsError: it cannot be read.
         """
-        request = {"SecretId": secret_id, "VersionStage": _CURRENT}
-        return str(self._service.call("GetSecretValue", request)["SecretString"])
+        return str(self._service.call("GetSecretValue", {"SecretId": secret_id})["SecretString"])
