@@ -31,13 +31,18 @@ class StaffAction(StrEnum):
     SUBSCRIBE = "subscribe"  # the participant
     UNSUBSCRIBE = "unsubscribe"  # the participant
     REGISTER_ADDRESS = "register_address"  # the participant
+    NAME = "name"  # the participant
 
     SUPPRESS = "suppress"  # the address's placeholder participant
     LIFT_SUPPRESSION = "lift_suppression"  # the address's placeholder participant
 
     SAVE_TEMPLATE = "save_template"  # the template
+    SAVE_DRAFT = "save_draft"  # the draft
+    DELETE_DRAFT = "delete_draft"  # the draft
     SEND_COMMUNICATION = "send_communication"  # the communication
     SEND_MESSAGE = "send_message"  # the message's participant
+    STOP_COMMUNICATION = "stop_communication"  # the communication
+    STOP_MESSAGE = "stop_message"  # the message's participant
 
 
 class FunctionLog(Protocol):

@@ -17,9 +17,12 @@ from typing import Final
 from sendtrail.auth.signing_keys import Purpose, SigningKeyRing
 from sendtrail.errors import InvalidTokenError
 
-__all__ = ["LIFETIME_SECONDS", "Session", "Sessions"]
+__all__ = ["LAPSED_SECONDS", "LIFETIME_SECONDS", "Session", "Sessions"]
 
 LIFETIME_SECONDS: Final = 8 * 3600
+LAPSED_SECONDS: Final = 3 * 24 * 3600
+"""How long after its end a session still tells whose it was, so that what they were writing can be
+kept. It lets nobody see or do anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,24 @@ class Sessions:
 
     def read(self, value: str | None) -> Session | None:
         """The session in a cookie's value; None if it is not validly signed, or has ended."""
+        session = self._signed(value)
+        return session if session and session.until > self._clock() else None
+
+    def lapsed(self, value: str | None) -> Session | None:
+        """The session in a cookie's value that has ended, and not longer than `LAPSED_SECONDS` ago;
+        None if it is none, if nobody had signed in, or if it still holds.
+        """
+        session = self._signed(value)
+        if session is None or not session.fingerprint:
+            return None
+        ended = self._clock() - session.until
+        return session if 0 <= ended < LAPSED_SECONDS else None
+
+    def _signed(self, value: str | None) -> Session | None:
         if not value:
             return None
         try:
             fingerprint, form_secret, until = self._cipher.decrypt(value)
         except (InvalidTokenError, ValueError, TypeError):
             return None
-        return Session(fingerprint, form_secret, until) if until > self._clock() else None
+        return Session(fingerprint, form_secret, until)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from sendtrail.domain.bounces import is_provider_refusal
-from sendtrail.domain.events import Event
+from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.links import OTHER_LINKS, kept
 from sendtrail.domain.message import Message, Status
@@ -25,9 +26,11 @@ from sendtrail.domain.times import Timestamp, earliest
 __all__ = [
     "COUNTER_GROUPS",
     "COUNTER_NAMES",
+    "DAY_COUNTERS",
     "CommunicationDefinition",
     "CounterShard",
     "Counters",
+    "Happened",
     "figures",
     "counters_of",
 ]
@@ -56,6 +59,29 @@ COUNTER_NAMES: Final = (
 """Every counter of a communication. Those in the past tense count messages, each once; those that
 end in `opens` or `clicks` count hits."""
 
+
+class Happened(StrEnum):
+    """What may have happened to a message, any number of them to one; as figures count it."""
+
+    DELIVERED = "delivered"
+    OPENED = "opened"
+    """By a person, as clicked is."""
+    CLICKED = "clicked"
+    BOUNCED = "bounced"
+    BLOCKED = "blocked"
+    DELAYED = "delayed"
+    DROPPED = "dropped"
+    SPAMMED = "spammed"
+    UNSUBSCRIBED = "unsubscribed"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+    def to(self, message: Message) -> bool:
+        """Whether it happened to a message, so that a figure counts that."""
+        by_people = self in (Happened.OPENED, Happened.CLICKED)
+        return (f"human_{self}" if by_people else self.value) in counters_of(message).counts
+
+
 _BY_PROVIDER: Final = (
     "recipients",
     "sent",
@@ -70,10 +96,24 @@ _BY_PROVIDER: Final = (
     "spammed",
     "unsubscribed",
 )
+DAY_COUNTERS: Final = (
+    "sent",
+    "delivered",
+    "human_opened",
+    "human_clicked",
+    "bounced",
+    "hard_bounced",
+    "spammed",
+    "unsubscribed",
+    "dropped",
+    "waiting",
+)
+"""The counters of a day (`sendtrail.domain.days`), all of messages."""
 COUNTER_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "": COUNTER_NAMES,
+    "day": DAY_COUNTERS,
     "provider": _BY_PROVIDER,
-    "link": ("clicks", "human_clicks"),
+    "link": ("clicks", "human_clicks", "human_clicked"),
     "age": ("opens", "human_opens", "clicks", "human_clicks"),
     "machine": ("opens", "clicks"),
 }
@@ -104,6 +144,9 @@ class CommunicationDefinition:
         posted: whether it was created through the API.
         counter_shards: the numbers of the counter shards that exist.
         by: who posted it, as an `Actor`'s text; None if that is not known.
+        planned: for how many recipients it was posted; None if that is not known.
+        send_at: when it is to be sent; None if at once.
+        stopped_at, stopped_by: when staff stopped it, and who, as an `Actor`'s text.
     """
 
     communication_id: str
@@ -115,6 +158,27 @@ class CommunicationDefinition:
     posted: bool = False
     counter_shards: frozenset[str] = field(default_factory=frozenset)
     by: str | None = None
+    planned: int | None = None
+    send_at: Timestamp | None = None
+    stopped_at: Timestamp | None = None
+    stopped_by: str | None = None
+
+    @property
+    def listed_at(self) -> Timestamp | None:
+        """The time by which it is listed: when it is to be sent, or else when it was created."""
+        return self.send_at or self.created_at
+
+    def with_event(self, event: Event) -> CommunicationDefinition:
+        """The definition with an event of its own trail applied; idempotent, in any order."""
+        if event.type is EventType.COMMUNICATION_STOPPED:
+            return self.as_stopped(event)
+        return self.as_posted(event)
+
+    def as_stopped(self, event: Event) -> CommunicationDefinition:
+        """The definition with a CommunicationStopped event applied; the earliest holds."""
+        if self.stopped_at is not None and self.stopped_at <= event.at:
+            return self
+        return replace(self, stopped_at=event.at, stopped_by=event.detail.get("by"))
 
     def as_posted(self, event: Event) -> CommunicationDefinition:
         """The definition with a CommunicationPosted event applied; idempotent."""
@@ -128,6 +192,8 @@ class CommunicationDefinition:
             template_version=detail.get("template_version"),
             posted=True,
             by=detail.get("by"),
+            planned=detail.get("recipients"),
+            send_at=detail.get("send_at"),
         )
 
     def with_messages(
@@ -149,7 +215,8 @@ class Counters:
 
     Attributes:
         counts: name → number, never 0. Names are those of `COUNTER_NAMES`, ``dropped/<reason>``,
-            ``provider/<provider>/<counter>``, ``link/<key>/<clicks or human_clicks>``,
+            ``provider/<provider>/<counter>``,
+            ``link/<key>/<clicks, human_clicks or human_clicked>``,
             ``age/<age>/<opens, human_opens, clicks or human_clicks>`` and
             ``machine/<reason>/<opens or clicks>``.
     """
@@ -194,6 +261,9 @@ class CounterShard:
         epoch: the rebuild whose messages are counted here; no others are.
         carried: whether the communication has messages so old that the log may have forgotten
             them. A rebuild then leaves its counters alone.
+        told_at: of a day's row, when something that SES told was last counted here, in seconds
+            since 1970; no rebuild changes it.
+        expires_at: of a day's row, when it expires, in seconds since 1970.
     """
 
     counters: Counters = field(default_factory=Counters)
@@ -201,9 +271,16 @@ class CounterShard:
     kind: str | None = None
     epoch: Timestamp | None = None
     carried: bool = False
+    told_at: int | None = None
+    expires_at: int | None = None
 
     def changed(
-        self, old: Message | None, new: Message, *, forgotten: Callable[[Timestamp], bool]
+        self,
+        old: Message | None,
+        new: Message,
+        *,
+        forgotten: Callable[[Timestamp], bool],
+        count: Callable[[Message | None], Counters] | None = None,
     ) -> CounterShard:
         """The shard after a message has changed from `old` to `new`.
 
@@ -215,7 +292,9 @@ class CounterShard:
         Args:
             forgotten: whether the log may have forgotten messages of the communication when the
                 rebuild of that epoch began.
+            count: what a message contributes, if not `counters_of`.
         """
+        counters = count or counters_of
         counted, before = self, old
         incoming = new.epoch
         if incoming is not None and incoming > (self.epoch or ""):
@@ -229,7 +308,7 @@ class CounterShard:
             before = old if old and old.epoch == incoming else None
         return replace(
             counted,
-            counters=counted.counters + (counters_of(new) - counters_of(before)),
+            counters=counted.counters + (counters(new) - counters(before)),
             first_sent_at=earliest(counted.first_sent_at, sent_time(new.message_id)),
             kind=min(filter(None, (counted.kind, new.kind)), default=None),
         )
@@ -289,6 +368,7 @@ def counters_of(message: Message | None) -> Counters:
     for key, link in engagement.total.links.items():
         counts[_link(key, "clicks")] = link.count
         counts[_link(key, "human_clicks")] = link.human_count
+        counts[_link(key, "human_clicked")] = int(link.human_count > 0)
     for reason, (opened, clicked) in engagement.total.machines.items():
         counts[f"{_MACHINE}{reason.value}/opens"] = opened
         counts[f"{_MACHINE}{reason.value}/clicks"] = clicked
@@ -304,13 +384,15 @@ def figures(counters: Counters, urls: Mapping[str, str] | None = None) -> dict[s
     """The figures of a communication, as the API returns them.
 
     Args:
-        urls: link key → URL.
+        urls: link key → URL; also of links that nobody followed.
 
     Returns:
         every counter of `COUNTER_NAMES`; `dropped_by_reason` {reason: messages}; the four rates, as
         fractions of `sent` rounded to 4 places, or None where nothing was sent; `links`, most
-        clicked first, each with `url` (None for the sum of all others), `clicks` and
-        `human_clicks`; `providers`, largest first, each with `provider` and its counters;
+        clicked first, each with `url` (None for the sum of all others), `clicks`, `human_clicks`
+        and `human_clicked`, the messages in which a person followed it (None for that sum);
+        `providers`, largest
+        first, each with `provider` and its counters;
         `machines`, by reason, most first, each with `reason`, `opens` and `clicks`;
         `hits_by_age`, by time since send, only buckets with hits, each with `from_hours`,
         `until_hours` (None for the last, open-ended one) and the number of hits.
@@ -334,11 +416,18 @@ def figures(counters: Counters, urls: Mapping[str, str] | None = None) -> dict[s
 
 def _links(counts: Mapping[str, int], urls: Mapping[str, str]) -> list[dict[str, Any]]:
     keys = {name.split("/")[1] for name in counts if name.startswith(_LINK)}
+    # Of links past the limit nobody knows whether they are among the others.
+    last = max(keys - {OTHER_LINKS}, default="") if OTHER_LINKS in keys else OTHER_LINKS
+    keys |= {key for key in urls if key <= last}
     links = [
         {
             "url": urls.get(key),
             "clicks": counts.get(_link(key, "clicks"), 0),
             "human_clicks": counts.get(_link(key, "human_clicks"), 0),
+            # A message in which several of the others were followed is in their sum several times.
+            "human_clicked": None
+            if key == OTHER_LINKS
+            else counts.get(_link(key, "human_clicked"), 0),
         }
         for key in keys
     ]

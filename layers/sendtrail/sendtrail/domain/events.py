@@ -48,10 +48,14 @@ class EventType(StrEnum):
 
     COMMUNICATION_POSTED = "CommunicationPosted"
     """The organisation posted a communication."""
+    COMMUNICATION_STOPPED = "CommunicationStopped"
+    """Staff stopped a communication before all of it was sent."""
     INTERACTION = "Interaction"
     """The organisation recorded a transaction of a participant."""
     ADDRESS_REGISTERED = "AddressRegistered"
     """The organisation registered an address of a participant."""
+    NAMED = "Named"
+    """The organisation recorded what a participant is called."""
     INACTIVATED = "Inactivated"
     """A participant was silent for so long that they get no more communications."""
     SUPPRESSED = "Suppressed"
@@ -206,6 +210,19 @@ class Event:
         )
 
     @classmethod
+    def communication_stopped(cls, communication_id: str, at: Timestamp, by: str) -> Event:
+        """Staff stopped a communication; `by` is an `Actor`'s text."""
+        return cls(
+            message_id=communication_trail(communication_id),
+            type=EventType.COMMUNICATION_STOPPED,
+            at=at,
+            identity=digest(communication_id, "stopped"),
+            communication_id=communication_id,
+            source=Source.OWN,
+            detail={"by": by},
+        )
+
+    @classmethod
     def inactivated(cls, participant_id: str, at: Timestamp, *, last_active_at: Timestamp) -> Event:
         """A participant has been silent from `last_active_at` until `at`."""
         return cls(
@@ -278,6 +295,21 @@ class Event:
             address=address,
             source=Source.OWN,
             detail=_by(by),
+        )
+
+    @classmethod
+    def named(
+        cls, participant_id: str, at: Timestamp, name: str | None, by: Actor | None = None
+    ) -> Event:
+        """Staff recorded a participant's name; None removes it."""
+        return cls(
+            message_id=participant_trail(participant_id),
+            type=EventType.NAMED,
+            at=at,
+            identity=digest(participant_id, name or ""),
+            participant_id=participant_id,
+            source=Source.OWN,
+            detail={**({"name": name} if name else {}), **_by(by)},
         )
 
     @classmethod

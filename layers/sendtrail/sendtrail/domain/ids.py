@@ -31,6 +31,7 @@ __all__ = [
     "participant_of_address",
     "participant_trail",
     "sent_time",
+    "ses_id_bounds",
     "unattributed_participant",
 ]
 
@@ -95,6 +96,14 @@ def derived_message_id(sent_at: Timestamp, ses_message_id: str, address: str) ->
     name = f"{ses_message_id}\x1f{normal_address(address)}".encode("utf-8", "surrogatepass")
     at = _time_in(ses_message_id)
     return _ulid(epoch_ms(sent_at) if at is None else at, sha256(name).digest()[:10])
+
+
+def ses_id_bounds(ses_message_id: str) -> tuple[str, str] | None:
+    """The least and the greatest id that a message of this SES id may have, if it was not sent by
+    Sendtrail; None for an id that does not hold its time.
+    """
+    at = _time_in(ses_message_id)
+    return None if at is None else (_ulid(at, bytes(10)), _ulid(at, b"\xff" * 10))
 
 
 def _time_in(ses_message_id: str) -> int | None:

@@ -13,7 +13,15 @@ from typing import Any, Final, TypeVar
 
 from sendtrail.domain.ids import digest
 
-__all__ = ["MAX_LINKS", "OTHER_LINKS", "counted_link", "kept", "link_key", "shown_url"]
+__all__ = [
+    "MAX_LINKS",
+    "OTHER_LINKS",
+    "countable",
+    "counted_link",
+    "kept",
+    "link_key",
+    "shown_url",
+]
 
 MAX_LINKS: Final = 50
 _MAX_SHOWN: Final = 1_000
@@ -43,6 +51,15 @@ def shown_url(url: str) -> str:
     The key is that of the whole URL.
     """
     return url.encode("utf-8", "replace")[:_MAX_SHOWN].decode("utf-8", "ignore")
+
+
+def countable(links: Iterable[str]) -> list[str]:
+    """Those of a content's links that are noted before anybody follows one: short enough to be
+    shown whole, and with the smallest keys.
+    """
+    short = {link_key(link): link for link in links if shown_url(link) == link}
+    keep = kept(short)
+    return [link for key, link in short.items() if key in keep]
 
 
 def kept(keys: Iterable[str] | Mapping[str, _T]) -> set[str]:

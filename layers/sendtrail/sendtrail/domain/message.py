@@ -65,7 +65,7 @@ PROBLEMS: Final = frozenset(
         Status.DROPPED,
     }
 )
-"""The statuses by which a communication's problems are listed."""
+"""What a communication's problems are listed by."""
 
 
 class DropReason(StrEnum):
@@ -79,6 +79,7 @@ class DropReason(StrEnum):
     MANUAL = "manual"
     PROVIDER_SUPPRESSED = "provider_suppressed"
     LIKELY_SPAM = "likely_spam"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class Message:
         accepted_at: when we accepted it for sending; None for mail not sent by Sendtrail.
         plan_id: the plan that holds its content; None for mail not sent by Sendtrail.
         by: who sent it, as an `Actor`'s text; None for mail not sent by Sendtrail.
+        copy: whether it is a sender's own copy, which is in no figure.
+        attachments: how many files go with it, as far as we sent it.
         sent_at: when SES accepted it, or None.
         epoch: the rebuild that the row belongs to, named by the time at which it began; None if
             there has been none.
@@ -145,6 +148,8 @@ class Message:
     accepted_at: Timestamp | None = None
     plan_id: str | None = None
     by: str | None = None
+    copy: bool = False
+    attachments: int = 0
     sent_at: Timestamp | None = None
     delivered_at: Timestamp | None = None
     delayed_at: Timestamp | None = None
@@ -205,6 +210,19 @@ class Message:
         return self.bounce is not None and (self.bounce.is_permanent or not self.arrived)
 
     @property
+    def problems(self) -> frozenset[Status]:
+        """All of `PROBLEMS` that the message has: its status is the gravest."""
+        facts: tuple[tuple[object, Status], ...] = (
+            (self.spammed_at, Status.SPAMMED),
+            (self.unsubscribed_at, Status.UNSUBSCRIBED),
+            (self.is_bounced, Status.BOUNCED),
+            (self.rejected_at, Status.REJECTED),
+            (self.failed_at, Status.FAILED),
+            (self.drop, Status.DROPPED),
+        )
+        return frozenset(problem for fact, problem in facts if fact) | ({self.status} & PROBLEMS)
+
+    @property
     def status(self) -> Status:
         """The status of the highest-ranking fact present. Opened and clicked are people's: what
         machines alone did is no status.
@@ -252,6 +270,8 @@ def _accepted(message: Message, event: Event) -> Message:
         template_version=_agreed(message.template_version, event.detail.get("template_version")),
         plan_id=_agreed(message.plan_id, event.detail.get("plan_id")),
         by=_agreed(message.by, event.detail.get("by")),
+        copy=message.copy or event.detail.get("copy") is True,
+        attachments=max(message.attachments, event.detail.get("attachments", 0)),
     )
 
 

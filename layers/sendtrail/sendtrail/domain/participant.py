@@ -12,6 +12,7 @@ from typing import Final
 from sendtrail.domain.actors import Act, latest_act
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import normal_address, sent_time
+from sendtrail.domain.names import NameChange, later_name
 from sendtrail.domain.subscriptions import SubscriptionChange, change_of
 from sendtrail.domain.times import Timestamp, earliest, latest
 
@@ -62,6 +63,7 @@ class Participant:
         inactivity: the sweep's latest finding; holds only until the next interaction.
         linked_to: of a placeholder participant, the participants to whom its address is
             registered; they are credited with what happens there.
+        name_change: the latest record of their name.
     """
 
     participant_id: str
@@ -73,6 +75,12 @@ class Participant:
     inactivity: Inactivity | None = None
     linked_to: frozenset[str] = field(default_factory=frozenset)
     last_interaction_by: str | None = None
+    name_change: NameChange | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What they are called; None if nobody recorded it."""
+        return self.name_change.name if self.name_change else None
 
     def choice_at(self, placeholder: Participant | None) -> SubscriptionChange | None:
         """The choice by which they get communications at an address, or do not; None if nobody
@@ -148,7 +156,7 @@ class Participant:
 
     def joined(self, other: Participant) -> Participant:
         """This participant, merged with what is known of `other`, but for `choice_there`, which is
-        of an address.
+        of an address, and the name.
         """
         return replace(
             self._with_interaction((other.last_interaction_at, other.last_interaction_by)),
@@ -162,8 +170,12 @@ class Participant:
         """This participant, merged with another state of the same one: of two, of which each may
         know what the other does not.
         """
-        there = _later(self.choice_there, other.choice_there)
-        return replace(self.joined(other), choice_there=there).with_owners(other.linked_to)
+        merged = replace(
+            self.joined(other),
+            choice_there=_later(self.choice_there, other.choice_there),
+            name_change=later_name(self.name_change, other.name_change),
+        )
+        return merged.with_owners(other.linked_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +250,9 @@ def fold_participant(participant: Participant, event: Event) -> Participant:
     )
     if change:
         changed = replace(changed, subscription_change=_later(changed.subscription_change, change))
+    if event.type is EventType.NAMED:
+        named = NameChange(event.at, event.detail.get("name"), event.detail.get("by"))
+        changed = replace(changed, name_change=later_name(changed.name_change, named))
     if event.type is EventType.INACTIVATED:
         found = Inactivity(event.at, event.detail["last_active_at"])
         changed = replace(changed, inactivity=_greater(changed.inactivity, found))

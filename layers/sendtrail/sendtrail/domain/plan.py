@@ -11,7 +11,7 @@ from typing import Any, Final
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.times import Timestamp
 
-__all__ = ["COPY", "Content", "PlannedMessage", "Plan", "SpamReport"]
+__all__ = ["COPY", "Content", "Plan", "PlannedAttachment", "PlannedMessage", "SpamReport"]
 
 COPY: Final = "copy"
 """The kind of a sender's own confirmation copy."""
@@ -63,12 +63,28 @@ class PlannedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedAttachment:
+    """A file that goes with each message of a plan.
+
+    Attributes:
+        name, content_type: as readers' mail programs are told.
+        size: in bytes.
+        digest: the SHA-256 of its content, in hexadecimal, by which that is kept.
+    """
+
+    name: str
+    content_type: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one request asked to send, as accepted.
 
     Attributes:
         plan_id: also the communication's id, if it is a communication.
-        accepted_at: when it was accepted: the time in the ids of its messages.
+        accepted_at: when it was accepted.
         request: a digest of the request, by which a repeated request is recognised.
         communication_id: None for a direct message.
         tracked: whether its messages have our pixel and links.
@@ -76,6 +92,8 @@ class Plan:
         copies: the sender's confirmation copies: not tracked, and not in the figures.
         job_size: how many messages a job of the dispatch queue sends.
         by: who asked for it, as an `Actor`'s text; None in plans that do not say.
+        send_at: when it is to be sent; None if at once.
+        attachments: what goes with each message, and each copy.
     """
 
     plan_id: str
@@ -92,6 +110,13 @@ class Plan:
     copies: Sequence[PlannedMessage] = ()
     job_size: int = 1
     by: str | None = None
+    send_at: Timestamp | None = None
+    attachments: Sequence[PlannedAttachment] = ()
+
+    @property
+    def begins_at(self) -> Timestamp:
+        """When it is to be sent: the time in the ids of its messages."""
+        return self.send_at or self.accepted_at
 
     @property
     def all_messages(self) -> list[PlannedMessage]:
@@ -117,12 +142,22 @@ class Plan:
             message.address,
         )
 
-    def event(self, event_type: EventType, number: int, detail: Mapping[str, Any]) -> Event:
-        """An event about what we did with a message."""
+    def event(
+        self,
+        event_type: EventType,
+        number: int,
+        detail: Mapping[str, Any],
+        at: Timestamp | None = None,
+    ) -> Event:
+        """An event about what we did with a message.
+
+        Args:
+            at: when; the plan's own time, if None, so that a retry writes the same event.
+        """
         return Event.of_sending(
             event_type,
             self.recipient(number),
-            self.accepted_at,
+            at or self.begins_at,
             kind=self.kind_of(number),
             subject=self.message(number).subject,
             detail=detail,
@@ -134,17 +169,39 @@ class Plan:
 
     def accepted(self) -> list[Event]:
         """An Accepted event for each message and copy."""
-        detail = self._with_template(plan_id=self.plan_id, by=self.by)
+        detail = self._with_template(
+            plan_id=self.plan_id,
+            by=self.by,
+            send_at=self.send_at,
+            attachments=len(self.attachments) or None,
+        )
+        of_copy = detail | {"copy": True}
         return [
-            self.event(EventType.ACCEPTED, number, detail)
+            self.event(
+                EventType.ACCEPTED,
+                number,
+                of_copy if self.is_copy(number) else detail,
+                self.accepted_at,
+            )
             for number in range(len(self.messages) + len(self.copies))
         ]
 
-    def posted(self) -> Event | None:
-        """The CommunicationPosted event; None for a direct message."""
+    def posted(self, links: Sequence[str] = ()) -> Event | None:
+        """The CommunicationPosted event; None for a direct message.
+
+        Args:
+            links: those of its content that are counted.
+        """
         if self.communication_id is None:
             return None
-        definition = self._with_template(name=self.name, kind=self.kind, by=self.by)
+        definition = self._with_template(
+            name=self.name,
+            kind=self.kind,
+            by=self.by,
+            recipients=len(self.messages),
+            send_at=self.send_at,
+            links=list(links) or None,
+        )
         return Event.communication_posted(self.communication_id, self.accepted_at, definition)
 
     def _with_template(self, **detail: Any) -> dict[str, Any]:
@@ -167,5 +224,8 @@ class Plan:
                 "spam": SpamReport(**value["spam"]),
                 "messages": tuple(PlannedMessage(**message) for message in value["messages"]),
                 "copies": tuple(PlannedMessage(**message) for message in value["copies"]),
+                "attachments": tuple(
+                    PlannedAttachment(**each) for each in value.get("attachments", ())
+                ),
             }
         )

@@ -10,9 +10,12 @@ from typing import Final
 
 from sendtrail.domain.ids import normal_address
 
-__all__ = ["OTHER", "PROVIDERS", "provider_of"]
+__all__ = ["NO_COMPLAINTS", "OTHER", "PROVIDERS", "SIMULATOR", "provider_of"]
 
 OTHER: Final = "other"
+SIMULATOR: Final = "ses-simulator"
+NO_COMPLAINTS: Final = frozenset({"gmail"})
+"""Providers that tell SES of no complaints: none known there means nothing."""
 
 PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
     "gmail": ("gmail.com", "googlemail.com"),

@@ -25,6 +25,7 @@ from sendtrail.log.elements import SHARED, VERSION, decode, event_of, facts_of
 
 __all__ = [
     "EVENT_PREFIX",
+    "OF_NO_COMMUNICATION",
     "TrailRow",
     "entry_of",
     "event_from_item",
@@ -42,7 +43,8 @@ EVENT_PREFIX: Final = "event#"
 """Begins the sort key of an event that is kept whole beside its message's row."""
 _SHARED: Final = "shared"
 """The name, among a slot's facts, of what its event shares with others of its message."""
-_OF_NO_COMMUNICATION: Final = "~"
+OF_NO_COMMUNICATION: Final = "~"
+"""Begins what the index lists messages of no communication under, before their month."""
 _DAY: Final = 24 * 3600
 
 
@@ -62,7 +64,7 @@ def listed_in(communication_id: str | None, message_id: str) -> str:
     """Under what the index ``by_communication`` lists a message: its communication; or, if it is of
     none, ``~`` and the month of its id, which sorts after every communication.
     """
-    return communication_id or _OF_NO_COMMUNICATION + sent_time(message_id)[:7]
+    return communication_id or OF_NO_COMMUNICATION + sent_time(message_id)[:7]
 
 
 def expires(event: Event) -> bool:

@@ -7,9 +7,9 @@ are in `sendtrail.reading.queries`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.ids import normal_address, participant_of_address
@@ -18,21 +18,36 @@ from sendtrail.domain.participant import AddressUse, Participant, current_addres
 from sendtrail.domain.suppression import Suppression
 from sendtrail.domain.times import Timestamp, latest
 from sendtrail.projections.items import (
+    ACTIVITY_SHARDS,
     ADDRESS_PREFIX,
+    INACTIVE,
     PROFILE,
+    TERM_SHARDS,
+    TermList,
+    activity_key,
     address_part,
     address_use_from_item,
     message_from_item,
     participant_from_item,
     suppression_from_item,
+    term_list,
 )
 
-__all__ = ["NEWEST", "Directory", "address_of"]
+__all__ = ["NEWEST", "Directory", "Listed", "address_of"]
 
 NEWEST: Final = 100
 """How many of a participant's messages are looked at for when they last did something."""
 _MAX_ADDRESSES: Final = 200
 _OWNER_KEYS: Final = ("address", "participant_id", "part")
+_LAST: Final = "\U0010ffff"
+"""Sorts after every character that a key begins with or goes on by."""
+
+
+class Listed(NamedTuple):
+    """Somebody in a list of people, and by what they stand there: the list's order."""
+
+    key: str
+    participant_id: str
 
 
 class Directory:
@@ -107,13 +122,13 @@ class Directory:
             found.append(replace(use, last_used_at=latest(latest(own, anybody), use.first_used_at)))
         return found
 
-    def newest_messages(self, participant_id: str) -> list[Message]:
+    def newest_messages(self, participant_id: str, limit: int = NEWEST) -> list[Message]:
         """A participant's newest messages, newest first, eventually consistently."""
         items, _ = self._db.query(
             self._trails,
             ("trail", participant_id),
             newest_first=True,
-            limit=NEWEST,
+            limit=limit,
             consistent=False,
         )
         return [message_from_item(item) for item in items]
@@ -204,6 +219,105 @@ class Directory:
         found = [rows.get((key["participant_id"], key["part"])) for key in keys]
         uses = self.with_last_use([each for each in found if each])
         return uses, keys[-1] if more and keys else None
+
+    def ids_at(self, addresses: Iterable[str], limit: int) -> list[list[str]]:
+        """For each address the ids of the first `limit` participants who have, or had, it; one
+        request for each, eventually consistent.
+        """
+
+        def ids(address: str) -> list[str]:
+            items, _ = self._db.query(
+                self._participants,
+                ("address", normal_address(address)),
+                index="by_address",
+                limit=limit,
+            )
+            return [item["participant_id"] for item in items]
+
+        return self._db.at_once(ids, list(addresses))
+
+    def listed(
+        self, lists: Iterable[TermList], begins: str, after: str | None, limit: int
+    ) -> list[Listed]:
+        """Whom lists of the index ``by_term`` have, in their order, merged; a request for each of
+        their shards, eventually consistent.
+
+        Args:
+            begins: with what the term begins.
+            after: the key after which to begin.
+            limit: of those that are given back, at most.
+        """
+        partitions = [term_list(name, shard) for name in lists for shard in range(TERM_SHARDS)]
+        return self._merged("by_term", ("terms", "term"), partitions, begins, after, limit)
+
+    def inactive(self, after: str | None, limit: int) -> list[Listed]:
+        """Who was found inactive, and nothing ended it, by id; as `listed`."""
+        partitions = [activity_key(INACTIVE, shard) for shard in range(ACTIVITY_SHARDS)]
+        keys = ("activity_day", "participant_id")
+        return self._merged("by_activity_day", keys, partitions, "", after, limit)
+
+    def _merged(
+        self,
+        index: str,
+        keys: tuple[str, str],
+        partitions: list[str],
+        begins: str,
+        after: str | None,
+        limit: int,
+    ) -> list[Listed]:
+        partition, sort = keys
+        between = (sort, after or begins or " ", begins + _LAST)
+
+        def part(name: str) -> list[Listed]:
+            items, _ = self._db.query(
+                self._participants,
+                (partition, name),
+                index=index,
+                between=between,
+                limit=limit + 1,  # the one at `after` may be among them
+            )
+            return [Listed(item[sort], item["participant_id"]) for item in items]
+
+        found = [each for some in self._db.at_once(part, partitions) for each in some]
+        return sorted(each for each in found if each.key != after)[:limit]
+
+    def newest(self, trails: Mapping[str, str], limit: int) -> list[list[dict[str, Any]]]:
+        """The newest items of partitions of the log, newest first; one request for each.
+
+        Args:
+            trails: partition → the greatest entry that is wanted.
+            limit: of each.
+        """
+
+        def part(trail: str) -> list[dict[str, Any]]:
+            items, _ = self._db.query(
+                self._trails,
+                ("trail", trail),
+                between=("entry", " ", trails[trail]),
+                newest_first=True,
+                limit=limit,
+            )
+            return items
+
+        return self._db.at_once(part, list(trails))
+
+    def people(
+        self, participant_ids: Iterable[str], newest: int
+    ) -> dict[str, tuple[Participant | None, list[AddressUse], list[Message]]]:
+        """Participants with their addresses and newest messages, by id; two requests for each.
+
+        Args:
+            newest: how many messages of each.
+        """
+
+        def one(
+            participant_id: str,
+        ) -> tuple[Participant | None, list[AddressUse], list[Message]]:
+            known, uses = self.participant(participant_id)
+            return known, uses, self.newest_messages(participant_id, newest)
+
+        ids = list(dict.fromkeys(participant_ids))
+        return dict(zip(ids, self._db.at_once(one, ids), strict=True))
 
     def at_address(self, address: str) -> tuple[Participant | None, Suppression | None]:
         """What is known of an address: its placeholder participant, and its suppression if that

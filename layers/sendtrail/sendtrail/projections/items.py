@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from enum import StrEnum
 from typing import Any, Final
 from zlib import crc32
 
@@ -20,9 +21,10 @@ from sendtrail.domain.communication import (
 from sendtrail.domain.engagement import Reason
 from sendtrail.domain.events import Event, Source, SuppressionReason
 from sendtrail.domain.hits import Bucket
-from sendtrail.domain.ids import normal_address
+from sendtrail.domain.ids import ADDRESS_PARTICIPANT, UNATTRIBUTED, normal_address
 from sendtrail.domain.judgement import NO_HITS, HitTotals, Judgement
 from sendtrail.domain.message import Engagement, Message, fold
+from sendtrail.domain.names import NameChange, folded, terms_of_name
 from sendtrail.domain.participant import AddressUse, Inactivity, Participant
 from sendtrail.domain.subscriptions import SubscriptionChange
 from sendtrail.domain.suppression import Evidence, Suppression
@@ -32,9 +34,12 @@ from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
 
 __all__ = [
     "DEFINITION",
+    "DRAFTS_ID",
     "ACTIVITY_SHARDS",
     "ADDRESS_PREFIX",
+    "DIRECT",
     "EPOCH_ID",
+    "INACTIVE",
     "LINK_PREFIX",
     "MONTHS",
     "MONTHS_ID",
@@ -42,8 +47,13 @@ __all__ = [
     "PROFILE",
     "COUNTERS_PREFIX",
     "COUNTER_SHARDS",
+    "DAYS_ID",
     "SWEEP_ID",
     "TEMPLATES_ID",
+    "TEMPLATE_PREFIX",
+    "TERM_SHARDS",
+    "TermList",
+    "WORD_PREFIX",
     "definition_from_item",
     "definition_to_item",
     "activity_day",
@@ -59,14 +69,19 @@ __all__ = [
     "message_of",
     "participant_from_item",
     "participant_to_item",
+    "term_list",
+    "term_of",
+    "word_items",
     "counters_from_item",
     "counter_part",
     "counters_to_item",
+    "day_part",
     "packed",
-    "problem_part",
+    "problem_parts",
     "unpacked",
     "suppression_from_item",
     "suppression_to_item",
+    "template_use_to_item",
 ]
 
 Item = dict[str, Any]
@@ -81,14 +96,28 @@ LINK_PREFIX: Final = "link#"
 MONTHS: Final = "months"
 MONTHS_ID: Final = "#months"
 """Not a communication: the row that lists the months with communications."""
+DRAFTS_ID: Final = "#drafts"
+"""Not a communication: the partition of drafts (`sendtrail.sending.draft_store`)."""
+DAYS_ID: Final = "#days"
+"""Not a communication: the partition of days' counters, which no index lists."""
+DIRECT: Final = "direct"
+"""The part of `MONTHS_ID` with the months and kinds of messages of no communication."""
 ACTIVITY_SHARDS: Final = 4
 """How many partitions of the index a day's participants are spread over."""
+INACTIVE: Final = "inactive"
+"""Stands for the day, in that index, of those who are inactive: no sweep reads it."""
+TERM_SHARDS: Final = 4
+"""How many partitions of the index ``by_term`` each of its lists is spread over."""
+WORD_PREFIX: Final = "#word#"
+"""Begins the sort key of a word of a participant's name; before those of profile and addresses."""
 SWEEP_ID: Final = "#sweep"
 """Not a participant: the row with the day that was swept last."""
 EPOCH_ID: Final = "#epoch"
 """Neither a participant nor a message: the row with the epochs of all rebuilds."""
 TEMPLATES_ID: Final = "#templates"
-"""Not a template: the row, of version 0, that lists the templates."""
+"""Not a template: the list of all of them, in the index ``by_list``."""
+TEMPLATE_PREFIX: Final = "#template#"
+"""Not a communication: before a template's id, the list of the mailings that were made of it."""
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -182,12 +211,17 @@ def counter_part(shard: str) -> str:
     return f"{COUNTERS_PREFIX}{crc32(shard.encode()) % COUNTER_SHARDS}"
 
 
+def day_part(day: str, shard: str) -> str:
+    """The counter row of a day for a shard of the log's stream: ``2026-11-24#<0-15>``."""
+    return f"{day}#{counter_part(shard).removeprefix(COUNTERS_PREFIX)}"
+
+
 def definition_to_item(definition: CommunicationDefinition) -> Item:
     """The definition as an item, with the keys of the index ``by_month``."""
     item = _present(_fields(definition))
-    if definition.created_at:
-        item["month"] = definition.created_at[:7]
-        item["listed"] = f"{definition.created_at}#{definition.communication_id}"
+    if definition.listed_at:
+        item["month"] = definition.listed_at[:7]
+        item["listed"] = f"{definition.listed_at}#{definition.communication_id}"
     return item | {"part": DEFINITION}
 
 
@@ -214,6 +248,8 @@ def counters_to_item(shard: CounterShard) -> Item:
             "kind": shard.kind,
             "epoch": shard.epoch,
             "carried": shard.carried or None,
+            "told_at": shard.told_at,
+            "expires_at": shard.expires_at,
         }
     )
 
@@ -226,6 +262,8 @@ def counters_from_item(item: Mapping[str, Any]) -> CounterShard:
         kind=item.get("kind"),
         epoch=item.get("epoch"),
         carried=bool(item.get("carried")),
+        told_at=item.get("told_at"),
+        expires_at=item.get("expires_at"),
     )
 
 
@@ -283,9 +321,24 @@ def _base36(number: int) -> str:
 # --- problems and links of a communication ---------------------------------------------------
 
 
-def problem_part(message: Message) -> str:
-    """The sort key under which a message's problem is listed: ``problem#<status>#<message>``."""
-    return f"{PROBLEM_PREFIX}{message.status.value}#{message.message_id}"
+def problem_parts(message: Message) -> set[str]:
+    """The sort keys under which a message's problems are listed: ``problem#<which>#<message>``."""
+    return {f"{PROBLEM_PREFIX}{each.value}#{message.message_id}" for each in message.problems}
+
+
+def template_use_to_item(posted: Event) -> Item | None:
+    """The row that lists a mailing under the template that it was made of, by when it was posted;
+    None if it was made of none. It is the same however often the event comes.
+    """
+    template_id = posted.detail.get("template_id")
+    if not template_id:
+        return None
+    return {
+        "communication_id": TEMPLATE_PREFIX + template_id,
+        "part": f"{posted.at}#{posted.communication_id}",
+        "version": posted.detail.get("template_version"),
+        "name": posted.detail["name"],
+    }
 
 
 # --- participants ----------------------------------------------------------------------------
@@ -299,7 +352,7 @@ def address_part(address: str) -> str:
 
 
 def activity_day(active_at: Timestamp, participant_id: str) -> str:
-    """A participant's partition in the index ``by_activity_day``."""
+    """A participant's partition in the index ``by_activity_day``: a time's day, or `INACTIVE`."""
     return activity_key(active_at[:10], crc32(participant_id.encode()) % ACTIVITY_SHARDS)
 
 
@@ -308,16 +361,79 @@ def activity_key(day: str, shard: int) -> str:
     return f"{day}#{shard}"
 
 
+class TermList(StrEnum):
+    """The lists of the index ``by_term``, by which people are listed and found."""
+
+    IDS = "ids"
+    """The ids of people, but for those of the next list."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The ids of people who unsubscribed."""
+    WORDS = "words"
+    """Words of names."""
+    ADDRESSES = "addresses"
+    """Addresses of people."""
+    PLACEHOLDERS = "placeholders"
+    """Addresses of placeholder participants."""
+
+
+def term_list(name: TermList, shard: int) -> str:
+    """A partition key of the index ``by_term``: a list, and one of its shards."""
+    return f"{name}#{shard}"
+
+
+def term_of(term: str, participant_id: str) -> str:
+    """A sort key of the index ``by_term``: what begins as somebody is looked for, and who it is."""
+    return f"{term} {participant_id}"
+
+
+def _listed(name: TermList, term: str, participant_id: str) -> Item:
+    shard = crc32(participant_id.encode()) % TERM_SHARDS
+    return {"terms": term_list(name, shard), "term": term_of(term, participant_id)}
+
+
+def _profile_listed(participant: Participant) -> Item:
+    """Where a profile is listed: a placeholder participant by its address, and so only here if it
+    unsubscribed; nowhere if others have its address, who are credited with all that it does.
+    """
+    participant_id = participant.participant_id
+    change = participant.subscription_change
+    unsubscribed = change is not None and change.unsubscribed
+    placeholder = participant_id.startswith(ADDRESS_PARTICIPANT)
+    if participant_id.startswith(UNATTRIBUTED) or participant.first_seen_at is None:
+        return {}
+    if placeholder and (participant.linked_to or not unsubscribed):
+        return {}
+    name = TermList.UNSUBSCRIBED if unsubscribed else TermList.IDS
+    return _listed(name, participant_id.lower(), participant_id)
+
+
+def word_items(participant: Participant) -> list[Item]:
+    """The items by which a participant's name is found. What an earlier name left stays, and
+    readers, who see the profile, leave it out.
+    """
+    participant_id = participant.participant_id
+    return [
+        {"participant_id": participant_id, "part": WORD_PREFIX + term, "revision": 1}
+        | _listed(TermList.WORDS, term, participant_id)
+        for term in terms_of_name(participant.name)
+    ]
+
+
 def participant_to_item(participant: Participant) -> Item:
-    """The profile as an item; in the index ``by_activity_day`` until it is marked inactive."""
-    item = _present(_fields(participant))
+    """The profile as an item: in the index ``by_activity_day`` by its day, and by `INACTIVE` once
+    it is marked so; in ``by_term`` by its id.
+    """
+    item = _present(_fields(participant)) | _profile_listed(participant)
     for name in _CHOICES:
         if choice := getattr(participant, name):
             item[name] = _fields(choice)
     if participant.inactivity:
         item["inactivity"] = _fields(participant.inactivity)
-    if participant.active_at and not participant.inactive_since:
-        item["activity_day"] = activity_day(participant.active_at, participant.participant_id)
+    if participant.name_change:
+        item["name_change"] = _fields(participant.name_change)
+    day = INACTIVE if participant.inactive_since else participant.active_at
+    if day:
+        item["activity_day"] = activity_day(day, participant.participant_id)
     return item | {"part": PROFILE}
 
 
@@ -330,12 +446,19 @@ def participant_from_item(item: Mapping[str, Any]) -> Participant:
             values[name] = SubscriptionChange(**choice | {"placeholders": placeholders})
     if "inactivity" in item:
         values["inactivity"] = Inactivity(**item["inactivity"])
+    if "name_change" in item:
+        values["name_change"] = NameChange(**item["name_change"])
     return Participant(**values | {"linked_to": frozenset(item.get("linked_to") or ())})
 
 
 def address_use_to_item(use: AddressUse) -> Item:
-    """The address use as an item; ``address`` is the key of the index ``by_address``."""
+    """The address use as an item; ``address`` is the key of the index ``by_address``, and it is in
+    ``by_term`` too.
+    """
+    placeholder = use.participant_id.startswith(ADDRESS_PARTICIPANT)
+    name = TermList.PLACEHOLDERS if placeholder else TermList.ADDRESSES
     item = _present(_fields(replace(use, last_used_at=None)))
+    item |= _listed(name, folded(use.normal), use.participant_id)
     return item | {"part": address_part(use.address), "address": use.normal, "written": use.address}
 
 

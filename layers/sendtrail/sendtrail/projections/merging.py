@@ -22,6 +22,7 @@ from sendtrail.projections.items import (
     ADDRESS_PREFIX,
     PROFILE,
     SWEEP_ID,
+    WORD_PREFIX,
     address_use_from_item,
     participant_from_item,
     suppression_from_item,
@@ -65,7 +66,7 @@ def merge_participants(db: DynamoDB, table: str, items: Iterable[Item]) -> Count
     for item in items:
         key = (item["participant_id"], item["part"])
         try:
-            if item["participant_id"] == SWEEP_ID:
+            if item["participant_id"] == SWEEP_ID or item["part"].startswith(WORD_PREFIX):
                 found[_put_if_absent(db, table, item)] += 1
             elif item["part"] == PROFILE:
                 profiles[key] = participant_from_item(item)

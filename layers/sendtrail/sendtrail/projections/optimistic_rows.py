@@ -42,6 +42,8 @@ class RowState(Generic[S]):
 class _Row(Generic[S]):
     contents: RowState[S]
     revision: int
+    listed: bool
+    """Whether it stands in the indexes as this version would have it."""
 
 
 Change = Callable[[RowState[S]], RowState[S]]
@@ -59,6 +61,7 @@ class OptimisticRows(Generic[S]):
         fresh: Callable[[Key], S],
         to_item: Callable[[S], Item],
         from_item: Callable[[Mapping[str, Any]], S],
+        index_keys: tuple[str, ...] = (),
     ) -> None:
         """Describes the rows.
 
@@ -66,6 +69,8 @@ class OptimisticRows(Generic[S]):
             key: the names of the key attributes, partition key first.
             fresh: the initial state of a row that does not exist.
             to_item, from_item: convert the state to an item, without keys, and back.
+            index_keys: attributes by which indexes list a row; one that has others than `to_item`
+                gives, as an earlier version left them, is written though nothing alters it.
         """
         self._db = db
         self._table = table
@@ -73,6 +78,7 @@ class OptimisticRows(Generic[S]):
         self._fresh = fresh
         self._to_item = to_item
         self._from_item = from_item
+        self._index_keys = index_keys
 
     def read(self, keys: Iterable[Key], *, consistent: bool = True) -> dict[Key, S]:
         """The states of rows; those that do not exist are left out."""
@@ -128,7 +134,7 @@ class OptimisticRows(Generic[S]):
     ) -> S | None:
         old = row.contents if row else RowState(self._fresh(key), Checkpoints())
         new = change(old)
-        if new == old:
+        if new == old and (row is None or row.listed):
             return new.state
         if before_write:
             before_write(key, old.state, new.state)
@@ -169,10 +175,13 @@ class OptimisticRows(Generic[S]):
             [dict(zip(self._key, key, strict=True)) for key in keys],
             consistent=consistent,
         )
-        return {
-            tuple(item[name] for name in self._key): _Row(
-                RowState(self._from_item(item), checkpoints_from_item(item.get(_CHECKPOINTS))),
-                int(item.get(_REVISION, 0)),
-            )
-            for item in items
-        }
+        return {tuple(item[name] for name in self._key): self._row(item) for item in items}
+
+    def _row(self, item: Item) -> _Row[S]:
+        state = self._from_item(item)
+        listed = True
+        if self._index_keys:
+            now = self._to_item(state)
+            listed = all(item.get(name) == now.get(name) for name in self._index_keys)
+        checkpoints = checkpoints_from_item(item.get(_CHECKPOINTS))
+        return _Row(RowState(state, checkpoints), int(item.get(_REVISION, 0)), listed)

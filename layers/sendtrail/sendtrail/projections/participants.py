@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event, EventType
@@ -34,6 +34,7 @@ from sendtrail.projections.items import (
     participant_to_item,
     suppression_from_item,
     suppression_to_item,
+    word_items,
 )
 from sendtrail.projections.optimistic_rows import Change, Key, OptimisticRows, RowState
 
@@ -54,6 +55,7 @@ def participant_rows(db: DynamoDB, table: str) -> OptimisticRows[Participant]:
         fresh=lambda key: Participant(participant_id=key[0]),
         to_item=participant_to_item,
         from_item=participant_from_item,
+        index_keys=("activity_day", "terms", "term"),
     )
 
 
@@ -66,6 +68,7 @@ def address_rows(db: DynamoDB, table: str) -> OptimisticRows[AddressUse]:
         fresh=lambda key: AddressUse(key[0], ""),
         to_item=address_use_to_item,
         from_item=address_use_from_item,
+        index_keys=("address", "terms", "term"),
     )
 
 
@@ -89,7 +92,14 @@ class ParticipantProjection:
         participants: OptimisticRows[Participant],
         addresses: OptimisticRows[AddressUse],
         suppressions: OptimisticRows[Suppression],
+        put_words: Callable[[list[dict[str, Any]]], object],
     ) -> None:
+        """Projects into these rows.
+
+        Args:
+            put_words: writes items of `word_items`.
+        """
+        self._put_words = put_words
         self._participants = participants
         self._addresses = addresses
         self._suppressions = suppressions
@@ -102,15 +112,19 @@ class ParticipantProjection:
             participant_rows(db, participants),
             address_rows(db, participants),
             suppression_rows(db, suppressions),
+            partial(db.at_once, lambda item: db.put_all(participants, [item])),
         )
 
-    def apply(self, events: Iterable[Event]) -> None:
+    def apply(self, events: Iterable[Event], *, thorough: bool = False) -> None:
         """Applies a batch.
+
+        Args:
+            thorough: whether rows of which it tells nothing new are looked at too.
 
         Raises:
             AwsError: some rows may have been written; the batch may be retried.
         """
-        batch = self._news(list(events))
+        batch = list(events) if thorough else self._news(list(events))
         uses = [event for event in batch if _is_use(event)]
         # Addresses first: what `_credit` reads of a placeholder's addresses, in this batch or a
         # concurrent one, must be written before its profile. But what a use contributes to an
@@ -228,8 +242,13 @@ class ParticipantProjection:
             )
             for participant_id in mine.keys() | owners.keys()
         }
-        states = self._participants.change(changes).values() if changes else ()
-        return [state for state in states if state.linked_to]
+        states = self._participants.change(changes) if changes else {}
+        # After the profile: of two names that are recorded at once, that which holds has its words.
+        renamed = {event.participant_id for event in events if event.type is EventType.NAMED}
+        words = [item for who in renamed for item in word_items(states[who, PROFILE])]
+        if words:
+            self._put_words(words)
+        return [state for state in states.values() if state.linked_to]
 
     def _credit(self, placeholders: Sequence[Participant], addresses: Mapping[str, str]) -> None:
         """Credits the owners of addresses with what happened there, and when they were used.

@@ -37,6 +37,7 @@ from sendtrail.projections.stream import Record
 __all__ = [
     "EPOCHS",
     "EPOCH_KEY",
+    "OF_COMMUNICATIONS",
     "Image",
     "Projection",
     "RowImage",
@@ -49,6 +50,10 @@ __all__ = [
 EPOCH_KEY: Final = {"trail": EPOCH_ID, "entry": EPOCH_ID}
 """Not a message: the row whose attribute `EPOCHS` names all rebuilds there were."""
 EPOCHS: Final = "epochs"
+OF_COMMUNICATIONS: Final = frozenset(
+    {EventType.COMMUNICATION_POSTED, EventType.COMMUNICATION_STOPPED}
+)
+"""The events of communications' own trails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +168,8 @@ class Projection:
             for event in about_people(row.old, row.new, row.events, row.elements, row.known)
         ]
         for event in events:
-            if event.type is EventType.COMMUNICATION_POSTED:
-                self._communications.post(event)
+            if event.type in OF_COMMUNICATIONS:
+                self._communications.define(event)
             elif not event.is_of_message or event.type is EventType.SUBSCRIPTION:
                 people.append(event)
         if people:

@@ -7,9 +7,11 @@ the epoch. Through the stream, communications count each message again as it ent
 grow from zero meanwhile. A message whose id is younger than the epoch is in it by its age; one that
 is older, but whose row is born later, enters it when it is projected.
 
-Participants, addresses and suppressions are joins: applying the log only adds what they lack.
+Participants, addresses and suppressions are joins: applying the log only adds what they lack, and
+lists again what an earlier version listed otherwise, or not at all.
 
-Communications with messages so old that the log may have forgotten some are left alone.
+Of communications and days with messages so old that the log may have forgotten some, the counters
+are carried over.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.project import (
     EPOCH_KEY,
     EPOCHS,
+    OF_COMMUNICATIONS,
     RowImage,
     about_people,
     epochs_of,
@@ -56,9 +59,9 @@ class Rebuild:
 
     Attributes:
         epoch: of this rebuild.
-        done: how many messages were ``rebuilt``, how many left alone because the log may have
-            ``forgotten`` others of their communication, and how many items of the log were
-            ``unreadable``.
+        done: how many messages were ``rebuilt``, of how many the communication's counters were
+            carried over because the log may have ``forgotten`` others of it, and how many items of
+            the log were ``unreadable``.
     """
 
     epoch: Timestamp
@@ -134,20 +137,19 @@ class Rebuild:
                 # Of slots that are there each asks for itself; these are of those that were.
                 task.all_buckets = True
                 task.choices = task.choices or message.subscription_change is not None
-                if message.communication_id and forgotten(message.communication_id):
-                    self.done["forgotten"] += 1
-                else:
-                    task.epoch = self.epoch
-                    self.done["rebuilt"] += 1
+                # It enters the epoch for its day's sake, though its mailing's counters are carried.
+                task.epoch = self.epoch
+                is_carried = message.communication_id and forgotten(message.communication_id)
+                self.done["forgotten" if is_carried else "rebuilt"] += 1
             elif image is not None and image.is_of_message:
                 tasks.setdefault((image.participant_id, image.message_id), Task()).add(image)
                 people += [image] if image.type is EventType.SUBSCRIPTION else []
-            elif image is not None and image.type is EventType.COMMUNICATION_POSTED:
-                self.communications.post(image)
+            elif image is not None and image.type in OF_COMMUNICATIONS:
+                self.communications.define(image)
             elif image is not None:
                 people.append(image)
         if people:
-            self.participants.apply(people)
+            self.participants.apply(people, thorough=True)
         self.participants.apply_hits(hits_of_people(self.judge.judge(tasks)))
         self.soft_bounces.apply(messages)
         for event in people:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from sendtrail.domain.events import Event, EventType
@@ -11,13 +10,13 @@ from sendtrail.domain.hits import HITS
 from sendtrail.domain.ids import message_id_bounds, participant_of_address
 from sendtrail.domain.judgement import verdicts
 from sendtrail.domain.links import counted_link, link_key, shown_url
-from sendtrail.domain.message import Message, Status
+from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant, current_address
 from sendtrail.domain.suppression import Suppression
-from sendtrail.domain.times import Timestamp
 from sendtrail.errors import NotFoundError
 from sendtrail.projections.directory import Directory, address_of
 from sendtrail.reading import queries
+from sendtrail.reading.message_filter import ALL_MESSAGES, MessageFilter
 from sendtrail.reading.views import (
     address_view,
     event_view,
@@ -26,35 +25,9 @@ from sendtrail.reading.views import (
     participant_view,
 )
 
-__all__ = ["History", "MessageFilter"]
+__all__ = ["History", "partitions_of", "seen_active"]
 
 View = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageFilter:
-    """Selects messages of a history.
-
-    Attributes:
-        since, until: the range of times in the messages' ids, inclusive; a key condition.
-        status, kind: compared one by one, since no index has them.
-    """
-
-    status: Status | None = None
-    kind: str | None = None
-    since: Timestamp | None = None
-    until: Timestamp | None = None
-
-    @property
-    def looks_at_each(self) -> bool:
-        """Whether messages have to be compared one by one."""
-        return self.status is not None or self.kind is not None
-
-    def __call__(self, message: Message) -> bool:
-        """Whether a message has the wanted status and kind."""
-        return (self.status is None or message.status is self.status) and (
-            self.kind is None or message.kind == self.kind
-        )
 
 
 class History:
@@ -92,7 +65,9 @@ class History:
         address = current.address if current else address_of(newest)
         found = self._directory.profiles([participant_of_address(address)] if address else [])
         placeholder = found[0] if found else None
-        return participant_view(_active(known, newest), current, placeholder, suppression), views
+        return participant_view(
+            seen_active(known, newest), current, placeholder, suppression
+        ), views
 
     def address(self, participant_id: str, address: str) -> View:
         """One address of a participant's history.
@@ -122,20 +97,28 @@ class History:
             between=message_id_bounds(wanted.since, wanted.until),
             place=place,
             limit=limit,
-            wanted=wanted if wanted.looks_at_each else None,
+            wanted=wanted.wants if wanted.looks_at_each else None,
         )
         return [message_view(message) for message, _ in found.items], found.place
 
     def profile_and_messages(
-        self, participant_id: str, *, place: Any, limit: int, opened: str | None
+        self,
+        participant_id: str,
+        *,
+        place: Any,
+        limit: int,
+        opened: str | None,
+        wanted: MessageFilter = ALL_MESSAGES,
     ) -> tuple[View, list[View], Any]:
         """A participant, a page of their messages, and the place to continue from.
 
         Three requests, one for each further address that is registered to them, one for each
-        partition of their messages on a later page, and one for the message that is opened.
+        partition of their messages on a later page or with a filter, and one for the message that
+        is opened.
 
         Args:
             place, limit: of the page.
+            wanted: which messages.
             opened: the id of a message of this page whose view has links and trail, as in
                 `message`.
 
@@ -144,18 +127,18 @@ class History:
         """
         known, uses = self._participant(participant_id)
         found = queries.messages(
-            _partitions(participant_id, uses),
-            between=message_id_bounds(None, None),
+            partitions_of(participant_id, uses),
+            between=message_id_bounds(wanted.since, wanted.until),
             place=place,
             limit=limit,
-            wanted=None,
+            wanted=wanted.wants if wanted.looks_at_each else None,
         )
         views = [
             _with_trail(message, events) if message.message_id == opened else message_view(message)
             for message, events in found.items
         ]
         newest = [message for message, _ in found.items]
-        if place is not None:
+        if place is not None or wanted != ALL_MESSAGES:
             newest = self._newest(participant_id, uses)
         return self._profile(known, uses, newest), views, found.place
 
@@ -189,7 +172,7 @@ class History:
 
     def _profile(self, known: Participant, uses: list[AddressUse], newest: list[Message]) -> View:
         use = current_address(self._directory.with_last_use(uses, newest))
-        return participant_view(_active(known, newest), use, *self._at(use, newest))
+        return participant_view(seen_active(known, newest), use, *self._at(use, newest))
 
     def _at(
         self, use: AddressUse | None, newest: list[Message]
@@ -204,16 +187,16 @@ class History:
     def _newest(self, participant_id: str, uses: list[AddressUse]) -> list[Message]:
         return [
             message
-            for partition in _partitions(participant_id, uses)
+            for partition in partitions_of(participant_id, uses)
             for message in self._directory.newest_messages(partition)
         ]
 
     def _partitions(self, participant_id: str) -> list[str]:
         _, uses = self._directory.participant(participant_id)
-        return _partitions(participant_id, uses)
+        return partitions_of(participant_id, uses)
 
 
-def _partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
+def partitions_of(participant_id: str, uses: list[AddressUse]) -> list[str]:
     """The partitions of a participant's history: their own, and those of the placeholder
     participants of the addresses that are registered to them.
     """
@@ -221,7 +204,7 @@ def _partitions(participant_id: str, uses: list[AddressUse]) -> list[str]:
     return list(dict.fromkeys([participant_id, *placeholders]))
 
 
-def _active(known: Participant, newest: Iterable[Message]) -> Participant:
+def seen_active(known: Participant, newest: Iterable[Message]) -> Participant:
     """The participant, with the last open or click by a person that their newest messages show."""
     for message in newest:
         known = known.active(message.engagement.total.last_human_at)

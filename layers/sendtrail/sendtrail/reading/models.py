@@ -19,7 +19,12 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
 )
 from pynamodb.constants import MAP
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import (
+    AllProjection,
+    GlobalSecondaryIndex,
+    IncludeProjection,
+    KeysOnlyProjection,
+)
 from pynamodb.models import Model
 
 from sendtrail.aws.dynamodb import from_attributes, to_attributes
@@ -101,7 +106,8 @@ class ByMonth(GlobalSecondaryIndex["CommunicationRow"]):
 
 class CommunicationRow(Model):
     """A row of a communication: its definition, one of up to 16 counter shards, the URL of a link,
-    or a message that has a problem; also the row with the list of months.
+    or a message that has a problem; also a counter shard of a day, and the rows with the lists of
+    months.
     """
 
     class Meta:  # noqa: D106
@@ -119,9 +125,14 @@ class CommunicationRow(Model):
     posted = BooleanAttribute(null=True)
     counter_shards = UnicodeSetAttribute(null=True)
     by = UnicodeAttribute(null=True)
+    planned = NumberAttribute(null=True)
+    send_at = UnicodeAttribute(null=True)
+    stopped_at = UnicodeAttribute(null=True)
+    stopped_by = UnicodeAttribute(null=True)
     month = UnicodeAttribute(null=True)
     listed = UnicodeAttribute(null=True)
     months = UnicodeSetAttribute(null=True)
+    kinds = UnicodeSetAttribute(null=True)
     counts = UnicodeAttribute(null=True)
     url = UnicodeAttribute(null=True)
     participant_id = UnicodeAttribute(null=True)
@@ -130,6 +141,7 @@ class CommunicationRow(Model):
     carried = BooleanAttribute(null=True)
     checkpoints = PlainMapAttribute(null=True)
     revision = NumberAttribute(null=True)
+    told_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
 
     by_month = ByMonth()
@@ -157,8 +169,21 @@ class ByActivityDay(GlobalSecondaryIndex["ParticipantRow"]):
     participant_id = UnicodeAttribute(range_key=True)
 
 
+class ByTerm(GlobalSecondaryIndex["ParticipantRow"]):
+    """People by the beginning of an id, an address, or a word of a name."""
+
+    class Meta:
+        index_name = "by_term"
+        projection = KeysOnlyProjection()
+
+    terms = UnicodeAttribute(hash_key=True)
+    term = UnicodeAttribute(range_key=True)
+
+
 class ParticipantRow(Model):
-    """A row of a participant: the profile, or one of their addresses; also the sweep's state."""
+    """A row of a participant: the profile, one of their addresses, or a word of their name; also
+    the sweep's state.
+    """
 
     class Meta:  # noqa: D106
         table_name: str
@@ -175,6 +200,9 @@ class ParticipantRow(Model):
     choice_there = PlainMapAttribute(null=True)
     inactivity = PlainMapAttribute(null=True)
     linked_to = UnicodeSetAttribute(null=True)
+    name_change = PlainMapAttribute(null=True)
+    terms = UnicodeAttribute(null=True)
+    term = UnicodeAttribute(null=True)
     activity_day = UnicodeAttribute(null=True)
     finished_day = UnicodeAttribute(null=True)
     address = UnicodeAttribute(null=True)
@@ -186,6 +214,7 @@ class ParticipantRow(Model):
 
     by_address = ByAddress()
     by_activity_day = ByActivityDay()
+    by_term = ByTerm()
 
 
 class ByReason(GlobalSecondaryIndex["SuppressionRow"]):
@@ -218,8 +247,21 @@ class SuppressionRow(Model):
     by_reason = ByReason()
 
 
+class ByList(GlobalSecondaryIndex["TemplateRow"]):
+    """Templates by the beginning of their name, and the versions of each; without their sources."""
+
+    class Meta:
+        index_name = "by_list"
+        projection = IncludeProjection(
+            ["newest", "subject", "fields", "description", "created_at", "by"]
+        )
+
+    listed_in = UnicodeAttribute(hash_key=True)
+    listed_as = UnicodeAttribute(range_key=True)
+
+
 class TemplateRow(Model):
-    """An immutable version of a template; also the row with the list of templates."""
+    """An immutable version of a template; of version 0, what its newest is."""
 
     class Meta:  # noqa: D106
         table_name: str
@@ -233,7 +275,12 @@ class TemplateRow(Model):
     text = UnicodeAttribute(null=True)
     fields = ListAttribute[str]()
     created_at = UnicodeAttribute()
+    description = UnicodeAttribute(null=True)
+    listed_in = UnicodeAttribute()
+    listed_as = UnicodeAttribute()
+    newest = NumberAttribute(null=True)
     by = UnicodeAttribute(null=True)
+    by_list = ByList()
 
 
 class IdempotencyRow(Model):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from sendtrail.domain.events import EventType
 from sendtrail.domain.plan import SpamReport
 from sendtrail.errors import NotFoundError
 from sendtrail.mail.templates import Rendered
 from sendtrail.reading.history import History
+from sendtrail.reading.views import attachment_view
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
 
@@ -19,6 +24,24 @@ class Preview:
         self._history = history
         self._plans = plans
         self._renderer = renderer
+
+    def attachments(self, message: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What goes with a message: the name, type and size of each file. One object in S3, if
+        there is any.
+
+        Args:
+            message: with its trail, as of `History.message`.
+
+        Raises:
+            AwsError: it cannot be read.
+        """
+        if not message["attachment_count"]:
+            return []
+        plan_id = next(
+            (each["detail"]["plan_id"] for each in message["events"] if _is_accepted(each)), None
+        )
+        plan = self._plans.find(plan_id) if plan_id else None
+        return [attachment_view(each) for each in plan.attachments] if plan else []
 
     def of(self, participant_id: str, message_id: str) -> tuple[Rendered, SpamReport]:
         """A message of a participant's history, with its original links and no pixel, and its
@@ -40,3 +63,7 @@ class Preview:
         if plan is None or planned is None:
             raise NotFoundError(f"what message {message_id} said is not kept any more")
         return self._renderer.render(plan.content, planned, NO_UNSUBSCRIBING), plan.spam
+
+
+def _is_accepted(event: Mapping[str, Any]) -> bool:
+    return event["type"] == EventType.ACCEPTED and "plan_id" in event["detail"]

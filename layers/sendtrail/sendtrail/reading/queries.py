@@ -16,16 +16,23 @@ from pynamodb.indexes import Index
 from pynamodb.models import Model
 
 from sendtrail.domain.communication import CommunicationDefinition, Counters, CounterShard
+from sendtrail.domain.days import Day
 from sendtrail.domain.events import Event, SuppressionReason
-from sendtrail.domain.ids import sent_time
+from sendtrail.domain.ids import (
+    derived_message_id,
+    message_id_bounds,
+    sent_time,
+    ses_id_bounds,
+)
 from sendtrail.domain.links import MAX_LINKS
-from sendtrail.domain.message import PROBLEMS, Message, Status
+from sendtrail.domain.message import Message
 from sendtrail.domain.suppression import Suppression
 from sendtrail.domain.times import Timestamp
 from sendtrail.log.items import TrailRow, event_from_item, listed_in, message_partition
 from sendtrail.projections.items import (
     COUNTER_SHARDS,
     COUNTERS_PREFIX,
+    DAYS_ID,
     DEFINITION,
     LINK_PREFIX,
     MONTHS,
@@ -43,19 +50,26 @@ from sendtrail.reading.models import (
     TrailItem,
     item_of,
 )
+from sendtrail.reading.recipient_filter import EVERYBODY, RecipientFilter
 
 __all__ = [
+    "LISTED_AT_ONCE",
     "LOOKED_AT",
     "MAX_EVENTS",
     "Found",
     "Known",
     "beside",
     "communication",
+    "communication_definition",
     "communications",
+    "day_counters",
     "message",
     "messages",
+    "messages_of_ses_id",
     "participant_of_message",
     "recipients",
+    "recipients_like",
+    "recipients_of",
     "suppressions",
 ]
 
@@ -64,12 +78,14 @@ Place = Any
 
 LOOKED_AT: Final = 100
 """How many items a filter without an index examines in one request."""
+LISTED_AT_ONCE: Final = 1_000
+"""How many entries of a list of recipients are looked through for the beginning of an id."""
 MAX_EVENTS: Final = 300
 """How many hits, choices and long events of a trail are returned."""
 _MAX_MONTHS: Final = 12
 _MAX_GUESSES: Final = 50
 """In how many communications a message is looked for, if nothing but its id is known."""
-_MAX_ADDRESSES: Final = 200
+_MAX_RECIPIENTS: Final = 50
 
 
 class Found(NamedTuple):
@@ -177,6 +193,37 @@ def participant_of_message(message_id: str) -> str | None:
     return None
 
 
+def messages_of_ses_id(ses_message_id: str) -> list[Message]:
+    """The messages of a mail that something else sent, by SES's id of it: one for each recipient,
+    the first `_MAX_RECIPIENTS`; none if the id does not hold its time.
+
+    They are of the millisecond that the id holds, and are looked for where the index may list them,
+    as in `participant_of_message`, for the same price and one request. What Sendtrail sends is not
+    known by SES's id.
+    """
+    bounds = ses_id_bounds(ses_message_id)
+    if bounds is None:
+        return []
+    for place in itertools.islice(_where_listed(bounds[0]), 1 + _MAX_GUESSES):
+        rows = TrailItem.by_communication.query(
+            place, TrailItem.entry.between(*bounds), limit=_MAX_RECIPIENTS
+        )
+        keys = [(row.trail, row.entry) for row in rows]
+        read = TrailItem.batch_get(keys) if keys else ()
+        found = [message_from_item(item_of(row)) for row in read]
+        mine = [each for each in found if _is_of_ses_id(each, ses_message_id)]
+        if mine:
+            return sorted(mine, key=lambda message: message.address or "")
+    return []
+
+
+def _is_of_ses_id(message: Message, ses_message_id: str) -> bool:
+    at, address = sent_time(message.message_id), message.address
+    return bool(address) and message.message_id == derived_message_id(
+        at, ses_message_id, address or ""
+    )
+
+
 def _where_listed(message_id: str) -> Iterator[str]:
     """Under what the index may list a message, the likeliest first."""
     at = sent_time(message_id)
@@ -233,6 +280,12 @@ def communication(communication_id: str) -> Known | None:
     if definition is None:
         return None
     return Known(definition, CounterShard.total(rows), urls)
+
+
+def communication_definition(communication_id: str) -> CommunicationDefinition | None:
+    """A communication's name, kind and beginning, in one request; None if it is not known."""
+    row = next(iter(CommunicationRow.batch_get([(communication_id, DEFINITION)])), None)
+    return definition_from_item(item_of(row)) if row else None
 
 
 def communications(
@@ -300,21 +353,30 @@ def _with_counters(
     ]
 
 
-def recipients(communication_id: str, *, status: Status | None, place: Place, limit: int) -> Found:
+def recipients(
+    communication_id: str,
+    *,
+    wanted: RecipientFilter,
+    place: Place,
+    limit: int,
+    newest_first: bool = False,
+) -> Found:
     """The messages of a communication in order of their ids, in two requests.
 
-    Messages with a problem are listed by their status, and by those that they had; for any other
-    status a bounded number of messages is examined.
+    Messages with a problem are listed by it, also by those that they had; for any other filter a
+    bounded number of messages is examined.
     """
     keys: list[tuple[str, str]]
-    if status in PROBLEMS:
+    problem = wanted.listed_as
+    if problem:
         problems = _page(
             CommunicationRow,
             communication_id,
-            CommunicationRow.part.startswith(f"{PROBLEM_PREFIX}{status}#"),
+            CommunicationRow.part.startswith(f"{PROBLEM_PREFIX}{problem}#"),
             place,
             limit,
             keys=("communication_id", "part"),
+            newest_first=newest_first,
         )
         places = [_place_of(row, ("communication_id", "part")) for row in problems.items]
         keys = [(row.participant_id, row.part.rpartition("#")[2]) for row in problems.items]
@@ -325,28 +387,111 @@ def recipients(communication_id: str, *, status: Status | None, place: Place, li
             communication_id,
             None,
             place,
-            LOOKED_AT - 1 if status else limit,
+            limit if wanted == EVERYBODY else LOOKED_AT - 1,
             keys=("listed_in", "entry", "trail"),
+            newest_first=newest_first,
         )
         places = [_place_of(row, ("listed_in", "entry", "trail")) for row in found.items]
         keys = [(row.trail, row.entry) for row in found.items]
-    whole = {
-        (row.trail, row.entry): message_from_item(item_of(row))
-        for row in (TrailItem.batch_get(keys) if keys else ())
-    }
+    whole = _whole(keys)
     items: list[Message] = []
     for number, key in enumerate(keys):
         message = whole.get(key)
         if message is None or message.address is None:
             continue
-        if status is not None and message.status is not status:
+        if not wanted.wants(message):
             continue
-        if status in PROBLEMS and message.communication_id != communication_id:
+        if problem and message.communication_id != communication_id:
             continue
         if len(items) == limit:
             return Found(items, places[number - 1])
         items.append(message)
     return Found(items, found.place)
+
+
+def recipients_like(
+    definition: CommunicationDefinition,
+    word: str,
+    *,
+    wanted: RecipientFilter,
+    place: Place,
+    limit: int,
+) -> Found:
+    """The messages of a communication whose participant's id begins with `word`.
+
+    No index has them by participant. So those of the very participant `word` are looked for among
+    the first `LOOKED_AT` messages that they got since the communication began, and the others among
+    `LISTED_AT_ONCE` entries of the list at a time: three requests.
+    """
+    communication_id = definition.communication_id
+    found = _page(
+        TrailItem.by_communication,
+        communication_id,
+        None,
+        place,
+        LISTED_AT_ONCE,
+        keys=("listed_in", "entry", "trail"),
+    )
+    like = [row for row in found.items if row.trail.startswith(word)]
+    themselves = recipients_of(definition, [word], wanted=wanted) if place is None else []
+    items: list[Message] = []
+    whole = _whole([(row.trail, row.entry) for row in like[: limit + 1]])
+    for number, row in enumerate(like):
+        if len(items) == limit or number > limit:
+            following = _place_of(like[number - 1], ("listed_in", "entry", "trail"))
+            return Found(themselves + items, following)
+        message = whole.get((row.trail, row.entry))
+        if message and message.participant_id != word and message.address and wanted.wants(message):
+            items.append(message)
+    return Found(themselves + items, found.place)
+
+
+def recipients_of(
+    definition: CommunicationDefinition,
+    participant_ids: Sequence[str],
+    *,
+    wanted: RecipientFilter,
+) -> list[Message]:
+    """The messages of a communication to some participants: among the first `LOOKED_AT` that each
+    got since it began. A request for each.
+    """
+    low, high = message_id_bounds(definition.created_at, None)
+    found = [
+        message_from_item(item_of(row))
+        for participant_id in participant_ids
+        for row in TrailItem.query(
+            participant_id, TrailItem.entry.between(low, high), limit=LOOKED_AT
+        )
+    ]
+    return [
+        message
+        for message in found
+        if message.communication_id == definition.communication_id
+        and message.address
+        and wanted.wants(message)
+    ]
+
+
+def _whole(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Message]:
+    """Messages by their keys, in one request."""
+    rows = TrailItem.batch_get(list(keys)) if keys else ()
+    return {(row.trail, row.entry): message_from_item(item_of(row)) for row in rows}
+
+
+# --- days ------------------------------------------------------------------------------------
+
+
+def day_counters(first: Day, last: Day) -> Iterator[tuple[Day, CounterShard]]:
+    """The counter shards of the days from `first` to `last`, in one request for each megabyte: at
+    most 16 a day, of some half a kilobyte each.
+    """
+    rows = CommunicationRow.query(
+        DAYS_ID,
+        CommunicationRow.part.between(first, f"{last}~"),
+        attributes_to_get=["communication_id", "part", "counts", "epoch", "carried", "told_at"],
+    )
+    for row in rows:
+        yield row.part[:10], counters_from_item(item_of(row))
 
 
 # --- suppressions ----------------------------------------------------------------------------

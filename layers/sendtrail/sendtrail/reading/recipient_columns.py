@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from sendtrail.domain.message import Message
@@ -21,6 +22,9 @@ class ValueType(StrEnum):
     ID = "id"
     ADDRESS = "address"  # None where it is not known
     STATUS = "status"
+    REASON = "reason"  # a drop's or a bounce's; None where there is neither
+    TEXT = "text"  # None where nothing was said
+    COUNT = "count"
     TIME = "time"  # None where it has not happened
 
 
@@ -30,7 +34,7 @@ class Column:
 
     Attributes:
         name: in JSON, CSV and schema.
-        heading: on the page; empty where the page has the value in a link, not in a column.
+        heading: on the page; empty where the page has it elsewhere, or files alone have it.
         explanation: what it means, in a sentence.
         value: what a message has in it, as JSON has it.
     """
@@ -39,7 +43,30 @@ class Column:
     type: ValueType
     heading: str
     explanation: str
-    value: Callable[[Message], str | None]
+    value: Callable[[Message], str | int | None]
+
+    @property
+    def title(self) -> str:
+        """What it is called in a file that people read."""
+        return self.heading or self.name.replace("_", " ").capitalize()
+
+
+def reason_of(message: Message) -> str | None:
+    """Why a message did not arrive: a reason to drop it, or a bounce's type and subtype."""
+    if message.drop:
+        return message.drop.reason
+    if message.bounce and message.is_bounced:
+        return f"{message.bounce.type}/{message.bounce.subtype}"
+    return None
+
+
+def _diagnostic_of(message: Message) -> str | None:
+    return message.bounce.diagnostic if message.bounce and message.is_bounced else None
+
+
+def _time(name: str, heading: str, explanation: str) -> Column:
+    """A time that the message has by this name."""
+    return Column(name, ValueType.TIME, heading, explanation, attrgetter(name))
 
 
 RECIPIENT_COLUMNS: Final = (
@@ -72,10 +99,50 @@ RECIPIENT_COLUMNS: Final = (
         lambda message: message.status.value,
     ),
     Column(
-        "last_changed_at",
-        ValueType.TIME,
-        "Last change",
-        "When anything last happened to the message.",
-        lambda message: message.last_changed_at,
+        "reason",
+        ValueType.REASON,
+        "Why",
+        "Why it was dropped or bounced, or empty.",
+        reason_of,
     ),
+    Column(
+        "diagnostic",
+        ValueType.TEXT,
+        "",
+        "What the receiving server said of a bounce.",
+        _diagnostic_of,
+    ),
+    _time("sent_at", "Sent", "When the mail service took it."),
+    _time("delivered_at", "Delivered", "When the recipient's mail server took it."),
+    Column(
+        "human_open_count",
+        ValueType.COUNT,
+        "Opens",
+        "How often a person opened it.",
+        lambda message: message.engagement.total.opens.human_count,
+    ),
+    Column(
+        "human_click_count",
+        ValueType.COUNT,
+        "Clicks",
+        "How often a person followed a link in it.",
+        lambda message: message.engagement.total.clicks.human_count,
+    ),
+    Column(
+        "bounced_at",
+        ValueType.TIME,
+        "",
+        "When it bounced.",
+        lambda message: message.bounce.at if message.bounce and message.is_bounced else None,
+    ),
+    Column(
+        "dropped_at",
+        ValueType.TIME,
+        "",
+        "When it was dropped.",
+        lambda message: message.drop.at if message.drop else None,
+    ),
+    _time("spammed_at", "", "When the recipient marked it as spam."),
+    _time("unsubscribed_at", "", "When the recipient unsubscribed by way of it."),
+    _time("last_changed_at", "Last change", "When anything last happened to the message."),
 )

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from sendtrail.domain.actors import Actor
 from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
+from sendtrail.domain.eligibility import check_eligibility
 from sendtrail.domain.engagement import Verdict
 from sendtrail.domain.events import Event, Source
 from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.plan import PlannedAttachment
+from sendtrail.domain.progress import progress_of
 from sendtrail.domain.suppression import Suppression
+from sendtrail.domain.times import Timestamp, now
+from sendtrail.reading.message_columns import MESSAGE_COLUMNS
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 
 __all__ = [
     "actor_view",
     "address_view",
+    "attachment_view",
     "communication_view",
+    "direct_message_view",
     "event_view",
     "link_views",
     "message_view",
@@ -81,6 +89,17 @@ def message_view(message: Message) -> View:
         "delayed_at": message.delayed_at,
         "unsubscribed_at": message.unsubscribed_at,
         "by": actor_view(message.by),
+        "copy": message.copy,
+        "attachment_count": message.attachments,
+    }
+
+
+def attachment_view(attachment: PlannedAttachment) -> View:
+    """A file that went with a message; its size in bytes."""
+    return {
+        "name": attachment.name,
+        "content_type": attachment.content_type,
+        "size": attachment.size,
     }
 
 
@@ -136,20 +155,28 @@ def recipient_view(message: Message) -> View:
     return {column.name: column.value(message) for column in RECIPIENT_COLUMNS}
 
 
+def direct_message_view(message: Message) -> View:
+    """A message of no communication, as it is listed."""
+    return {column.name: column.value(message) for column in MESSAGE_COLUMNS}
+
+
 def communication_view(
     definition: CommunicationDefinition,
     counters: Counters,
     *,
     whole: bool,
     urls: Mapping[str, str] | None = None,
+    at: Timestamp | None = None,
 ) -> View:
-    """A communication with its figures.
+    """A communication with its figures, and how far it is.
 
     Args:
+        at: the time now, or another.
         urls: link key → URL.
         whole: with figures per link, per mailbox provider, by machines, and over time.
     """
     numbers = figures(counters, urls)
+    progress = progress_of(definition, counters, at or now())
     if not whole:
         for name in ("links", "providers", "machines", "hits_by_age"):
             del numbers[name]
@@ -161,6 +188,12 @@ def communication_view(
         "template_id": definition.template_id,
         "template_version": definition.template_version,
         "by": actor_view(definition.by),
+        "state": progress.state.value,
+        "planned": progress.planned,
+        "done": progress.done,
+        "send_at": definition.send_at,
+        "stopped_at": definition.stopped_at,
+        "stopped_by": actor_view(definition.stopped_by),
         **numbers,
     }
 
@@ -175,6 +208,8 @@ def participant_view(
     choice = participant.choice_at(placeholder)
     return {
         "participant_id": participant.participant_id,
+        "name": participant.name,
+        "named_by": actor_view(participant.name_change.by) if participant.name_change else None,
         "subscribed": participant.gets_communications_at(placeholder),
         "subscription_changed_at": choice.at if choice else None,
         "subscription_changed_by": (choice.participant_id or None) if choice else None,
@@ -186,6 +221,31 @@ def participant_view(
         "address": use.address if use else None,
         "address_registered_by": actor_view(use.registered_by) if use else None,
         "suppression": _standing(suppression),
+        "gets": _gets(participant, use, placeholder, suppression),
+    }
+
+
+def _gets(
+    participant: Participant,
+    use: AddressUse | None,
+    placeholder: Participant | None,
+    suppression: Suppression | None,
+) -> View:
+    """What mail a participant gets, by the rule that sending goes by, and why not all."""
+    if use is None:
+        return {"communications": False, "direct_messages": False, "reason": None, "since": None}
+    check = partial(
+        check_eligibility,
+        participant=participant,
+        placeholder=placeholder,
+        suppression=suppression,
+    )
+    why = check(of_communication=True)
+    return {
+        "communications": why is None,
+        "direct_messages": check(of_communication=False) is None,
+        "reason": why.reason.value if why else None,
+        "since": why.evidence.get("at") if why else None,
     }
 
 

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sendtrail.domain.ids import sent_time
-from sendtrail.domain.message import DropReason, Status
+from sendtrail.domain.message import Status
+from sendtrail.domain.progress import MailingState
 from sendtrail.domain.times import now
 from sendtrail.sending.holds import Holds
 
-__all__ = ["TURN", "held", "held_of", "is_waiting", "waiting_of"]
+__all__ = ["SCHEDULED", "TURN", "held", "held_of", "is_waiting", "waiting_of", "with_hold"]
 
 TURN: Final = "turn"
 """What a message waits for that nothing holds: those before it are sent first, at the rate."""
+
+SCHEDULED: Final = "scheduled"
+"""What a message waits for whose time has not come."""
 
 
 def held(holds: Holds) -> dict[str, Any] | None:
@@ -53,22 +57,30 @@ def waiting_of(holds: Holds, message: Mapping[str, Any]) -> dict[str, Any] | Non
         message: as of `sendtrail.reading.views.message_view`.
 
     Returns:
-        ``reason`` (`TURN`, or a hold's reason), ``since`` and ``until``, which is None of a turn.
+        ``reason`` (`SCHEDULED`, `TURN`, or a hold's reason), ``since`` and ``until``, which is None
+        of a turn.
 
     Raises:
         AwsError: nobody knows.
     """
     if message["status"] != Status.QUEUED:
         return None
+    begins_at = sent_time(message["message_id"])
+    if begins_at > now():
+        return {"reason": SCHEDULED, "since": message["last_changed_at"], "until": begins_at}
     hold = held(holds)
     if hold is None:
-        return {"reason": TURN, "since": sent_time(message["message_id"]), "until": None}
+        return {"reason": TURN, "since": begins_at, "until": None}
     return {"reason": hold["reason"], "since": hold["since"], "until": hold["until"]}
 
 
 def is_waiting(figures: Mapping[str, Any]) -> bool:
     """Whether something of a mailing is neither sent nor given up."""
-    # What SES did not try was sent to it.
-    by_ses = figures["dropped_by_reason"].get(DropReason.PROVIDER_SUPPRESSED, 0)
-    given_up = figures["dropped"] - by_ses + figures["rejected"] + figures["failed"]
-    return bool(figures["recipients"] > figures["sent"] + given_up)
+    return bool(figures["recipients"] > figures["done"])
+
+
+def with_hold(figures: Mapping[str, Any], hold: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A mailing, *held* if it runs and SES takes no mail."""
+    if hold and figures["state"] == MailingState.RUNNING:
+        return {**figures, "state": MailingState.HELD.value}
+    return dict(figures)

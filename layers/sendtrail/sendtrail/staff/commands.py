@@ -14,6 +14,7 @@ from sendtrail.auth.audit import Audit, StaffAction
 from sendtrail.domain.actors import Actor
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import normal_address, participant_of_address
+from sendtrail.domain.names import person_name
 from sendtrail.domain.participant import MAX_OWNERS
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError, NotFoundError
@@ -102,6 +103,15 @@ class StaffCommands:
             )
         self._record(Event.address_registered(participant_id, at, address, by))
         self._audit(by, StaffAction.REGISTER_ADDRESS, participant_id)
+
+    def name(self, participant_id: str, at: Timestamp, name: str | None, *, by: Actor) -> None:
+        """Records what a participant is called; None removes it.
+
+        Raises:
+            InvalidInputError: it is not a name as `person_name` allows it.
+        """
+        self._record(Event.named(participant_id, at, person_name(name) if name else None, by))
+        self._audit(by, StaffAction.NAME, participant_id)
 
     def suppress(self, address: str, at: Timestamp, *, note: str, by: Actor) -> None:
         """Puts an address on the suppression list.
