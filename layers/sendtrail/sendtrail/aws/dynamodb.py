@@ -137,6 +137,7 @@ class DynamoDB:
         *,
         index: str | None = None,
         begins: tuple[str, str] | None = None,
+        between: tuple[str, str, str] | None = None,
         start: Item | None = None,
         limit: int | None = None,
         newest_first: bool = False,
@@ -147,6 +148,7 @@ class DynamoDB:
         Args:
             partition: the name and value of the partition key.
             begins: the name of the sort key, and what it has to begin with.
+            between: its name, and the least and the greatest that it may be; not both.
             start: the key after which the page starts.
             limit: the maximum number of items.
             newest_first: in descending order of the sort key.
@@ -166,6 +168,11 @@ class DynamoDB:
             request["KeyConditionExpression"] += " AND begins_with(#sort, :begins)"
             request["ExpressionAttributeNames"]["#sort"] = begins[0]
             request["ExpressionAttributeValues"][":begins"] = {"S": begins[1]}
+        if between:
+            name, low, high = between
+            request["KeyConditionExpression"] += " AND #sort BETWEEN :low AND :high"
+            request["ExpressionAttributeNames"]["#sort"] = name
+            request["ExpressionAttributeValues"] |= {":low": {"S": low}, ":high": {"S": high}}
         if index:
             request["IndexName"] = index
         else:
@@ -249,6 +256,32 @@ class DynamoDB:
         if returned:
             request["ReturnValues"] = "UPDATED_NEW"
         return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
+
+    def delete(
+        self,
+        table: str,
+        key: Item,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> None:
+        """Deletes one item if `condition` holds.
+
+        Args:
+            names, values: the expression attribute names and values of the condition.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        request = {
+            "TableName": table,
+            "Key": to_attributes(key),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": dict(names),
+            "ExpressionAttributeValues": to_attributes(values),
+        }
+        self._call("DeleteItem", request)
 
     def _write(self, requests: list[dict[str, Any]], table: str) -> None:
         for attempt in range(1, _ROUNDS + 1):

@@ -1,4 +1,4 @@
-"""A thin S3 client: reads objects, and writes new ones without overwriting."""
+"""A thin S3 client: reads and deletes objects, and writes new ones without overwriting."""
 
 from __future__ import annotations
 
@@ -41,15 +41,28 @@ class Bucket(Service):
         """
         return self._request("GetObject", "GET", key)
 
-    def put(self, key: str, content: bytes, content_type: str) -> None:
+    def put(self, key: str, content: bytes, content_type: str, *, replace: bool = False) -> None:
         """Writes an object unless one with that key exists.
+
+        Args:
+            replace: whether to write it nevertheless.
 
         Raises:
             ConditionFailedError: one exists.
             AwsError: it was not written, or it is not known whether it was.
         """
-        headers = {"Content-Type": content_type, "If-None-Match": "*"}
+        headers = {"Content-Type": content_type}
+        if not replace:
+            headers["If-None-Match"] = "*"
         self._request("PutObject", "PUT", key, content, headers)
+
+    def delete(self, key: str) -> None:
+        """Deletes an object, if there is one.
+
+        Raises:
+            AwsError: it may not have been deleted.
+        """
+        self._request("DeleteObject", "DELETE", key)
 
     def sign_object(
         self,
@@ -85,7 +98,7 @@ class Bucket(Service):
             status, content = self._exchange(
                 operation, method, self._path_of(key), body=body, headers=signed, ends=ends
             )
-            if status == 200:
+            if status in (200, 204):
                 return content
             code, message = _field(_CODE, content), _field(_MESSAGE, content)
             if status == 412:

@@ -1,14 +1,14 @@
-"""A thin SQS client: sends messages, defers received ones, and says whether a queue is empty."""
+"""A thin SQS client: sends messages, defers received ones, and counts those in a queue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sendtrail.aws.service import RetryPolicy, Service
 from sendtrail.errors import AwsError
 
-__all__ = ["Sqs"]
+__all__ = ["QueueCounts", "Sqs"]
 
 _LONGEST_DELAY: Final = 900
 _MAX_ENTRIES: Final = 10  # SendMessageBatch
@@ -17,6 +17,21 @@ _COUNTS: Final = (
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
+
+
+class QueueCounts(NamedTuple):
+    """How many messages a queue has, approximately: what was sent within the last minute may be
+    missing.
+
+    Attributes:
+        waiting: to be received.
+        in_flight: that somebody works on.
+        delayed: that are received later.
+    """
+
+    waiting: int
+    in_flight: int
+    delayed: int
 
 
 class Sqs:
@@ -41,15 +56,19 @@ class Sqs:
         """
         self._service.call("SendMessage", {"QueueUrl": queue_url, "MessageBody": body})
 
-    def send_all(self, queue_url: str, bodies: Sequence[str]) -> None:
+    def send_all(self, queue_url: str, bodies: Sequence[str], *, delay_seconds: int = 0) -> None:
         """Sends messages of a few bytes each, ten to a request.
+
+        Args:
+            delay_seconds: after how many seconds they can be received; SQS allows up to 900.
 
         Raises:
             AwsError: some were not accepted; others may have been.
         """
+        delay = {"DelaySeconds": delay_seconds} if delay_seconds else {}
         for start in range(0, len(bodies), _MAX_ENTRIES):
             entries: list[dict[str, Any]] = [
-                {"Id": str(number), "MessageBody": body}
+                {"Id": str(number), "MessageBody": body} | delay
                 for number, body in enumerate(bodies[start : start + _MAX_ENTRIES])
             ]
             answer = self._service.call(
@@ -85,11 +104,17 @@ class Sqs:
     def is_empty(self, queue_url: str) -> bool:
         """Whether a queue has no message: none to be received, and none that is being worked on.
 
-        SQS counts approximately: what was sent within the last minute may be missing.
+        Raises:
+            AwsError: nobody knows.
+        """
+        return not any(self.counts(queue_url))
+
+    def counts(self, queue_url: str) -> QueueCounts:
+        """How many messages a queue has.
 
         Raises:
             AwsError: nobody knows.
         """
         request = {"QueueUrl": queue_url, "AttributeNames": list(_COUNTS)}
         counts = self._service.call("GetQueueAttributes", request)["Attributes"]
-        return not any(int(counts[name]) for name in _COUNTS)
+        return QueueCounts(*(int(counts[name]) for name in _COUNTS))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from io import StringIO
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from liquid import BoundTemplate, Environment, Expression, Mode, Node, RenderContext, TokenStream
 from liquid import escape as escaped
@@ -38,7 +38,10 @@ from sendtrail.errors import (
     Problem,
 )
 
-__all__ = ["FILTERS", "TAGS", "Part"]
+__all__ = ["FILTERS", "MEMBER", "TAGS", "Part", "Use"]
+
+MEMBER: Final = "[]"
+"""In the path of a use: whatever the list before it holds."""
 
 _BLOCKS: Final = frozenset({"capture", "case", "for", "if", "unless"})
 TAGS: Final = _BLOCKS | {"assign", "break", "comment", "continue", "cycle", "raw"}
@@ -490,6 +493,85 @@ def _refuse(token: Token, message: str) -> NoReturn:
     raise _RefusedError(message, token=token)
 
 
+class Use(NamedTuple):
+    """What a part does with something in the data.
+
+    Attributes:
+        path: the keys that lead there; `MEMBER` for each member of a list.
+        filters: the names of the filters that it goes through.
+    """
+
+    path: tuple[str, ...]
+    filters: tuple[str, ...] = ()
+
+
+_Scope = Mapping[str, tuple[str, ...] | None]
+"""Name → the path that it stands for; None for what is made in the template itself."""
+
+
+def _uses(node: Node, scope: dict[str, tuple[str, ...] | None]) -> Iterator[Use]:
+    """What a node and all in it do with the data, as far as can be seen without any."""
+    for expression in node.expressions():
+        yield from _uses_of(expression, scope)
+    inner = scope
+    if isinstance(node, _ForNode):
+        iterable = node.expression.iterable
+        path = _path_of(iterable, scope) if isinstance(iterable, Path) else None
+        if path:
+            yield Use((*path, MEMBER))
+        inner = {**scope, node.expression.identifier: (*path, MEMBER) if path else None}
+        inner["forloop"] = None
+    for name in node.template_scope():
+        scope.setdefault(name, None)
+    for child in node.children(_STATIC):
+        yield from _uses(child, inner)
+
+
+def _uses_of(expression: Expression, scope: _Scope, filters: tuple[str, ...] = ()) -> Iterator[Use]:
+    if isinstance(expression, FilteredExpression):
+        names = tuple(each.name for each in expression.filters or [])
+        yield from _uses_of(expression.left, scope, (*names, *filters))
+        path = _path_of(expression.left, scope) if isinstance(expression.left, Path) else None
+        for each in expression.filters or []:
+            if path and each.name in _OF_LISTS:
+                yield Use((*path, MEMBER))
+            for argument in each.args:
+                value = getattr(argument, "value", None)
+                if isinstance(value, Literal) and path and each.name in _OF_LISTS - {"join"}:
+                    yield Use((*path, MEMBER, str(value.value)), (each.name,))
+                break
+        return
+    if isinstance(expression, Path):
+        found = _path_of(expression, scope)
+        if found:
+            yield Use(found, filters)
+        return
+    children = list(expression.children())
+    # What is compared with a number is one.
+    numbers = any(isinstance(each, Literal) and type(each.value) is int for each in children)
+    for child in children:
+        yield from _uses_of(child, scope, ("plus",) if numbers else ())
+
+
+def _path_of(expression: Path, scope: _Scope) -> tuple[str, ...] | None:
+    """The path of a name in the data; None if it is none of theirs."""
+    first, *rest = expression.path
+    if first in scope:
+        begin = scope[str(first)]
+        if begin is None:
+            return None
+    else:
+        begin = (str(first),)
+    for each in rest:
+        if not isinstance(each, str) or each in ("first", "last"):
+            begin = (*begin, MEMBER)
+        elif each == "size":
+            return begin
+        else:
+            begin = (*begin, each)
+    return begin
+
+
 class Part:
     """One part of a mail, read and checked.
 
@@ -521,6 +603,11 @@ class Part:
             if isinstance(error, LiquidSyntaxError):
                 message = f"{message}; {_LITERALLY}"
             raise InvalidTemplateError(_problem(message, name, token)) from None
+
+    def uses(self) -> list[Use]:
+        """What it does with the data, in the order in which it stands there."""
+        scope: dict[str, tuple[str, ...] | None] = {}
+        return [use for node in self._template.nodes for use in _uses(node, scope)]
 
     def render(self, data: Mapping[str, Any]) -> str:
         """The part with the data in it.

@@ -19,7 +19,12 @@ _MARK = re.compile("\ue000([0-9]+)\ue001")
 
 
 class TemplateLinks:
-    """The links of a template's HTML that have tags."""
+    """The links of a template's HTML, and those of them that have tags.
+
+    Attributes:
+        counted: all that lead to the web, as clicks on them are counted; not the one by which one
+            unsubscribes, which is ours.
+    """
 
     def __init__(self, source: str) -> None:
         tags: list[str] = []
@@ -37,6 +42,10 @@ class TemplateLinks:
             if len(texts) > 1:
                 written = _MARK.sub(lambda mark: tags[int(mark[1])], href)
                 self._shapes.append((written, _between(texts, tags, href)))
+        as_written = (_MARK.sub(lambda mark: tags[int(mark[1])], href) for href in hrefs)
+        self.counted: Sequence[str] = [
+            href for href in dict.fromkeys(as_written) if _leads_to_the_web(href)
+        ]
         self._shapes.sort(key=lambda shape: -sum(map(len, shape[1])))
 
     def of(self, url: str) -> str | None:
@@ -46,6 +55,12 @@ class TemplateLinks:
         if not self._shapes or url in self._plain:
             return None
         return next((written for written, texts in self._shapes if _fits(url, texts)), None)
+
+
+def _leads_to_the_web(href: str) -> bool:
+    if "unsubscribe_url" in href:
+        return False
+    return href.lower().startswith(("https://", "http://", "{{", "{%"))
 
 
 def _between(texts: Sequence[str], tags: Sequence[str], href: str) -> list[str]:

@@ -7,7 +7,7 @@ key of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,11 +68,11 @@ class Template:
         from sendtrail.mail.dialect import Part  # only where it is needed: it takes some 0.1 s
 
         sources = {"subject": body.subject, "html": body.html or "", "text": body.text or ""}
-        _check_sources(sources)
+        problems = _problems_of(sources)
+        unfit = {problem.field for problem in problems}
         parts: dict[str, Part] = {}
-        problems: list[Problem] = []
         for name, source in sources.items():
-            if source.strip():
+            if source.strip() and name not in unfit:
                 try:
                     parts[name] = Part(name, source)
                 except InvalidTemplateError as error:
@@ -85,6 +85,15 @@ class Template:
         self._links = TemplateLinks(sources["html"])
         self.fields: Final = frozenset().union(*(part.names for part in parts.values())) - BUILT_IN
 
+    def sample_data(self) -> dict[str, Any]:
+        """Data that are made up, so that the template can be looked at before there is anybody."""
+        from sendtrail.mail.sample_data import sample_data
+
+        parts = filter(None, (self._subject, self._html, self._text))
+        uses = [use for part in parts for use in part.uses()]
+        made_up = sample_data(use for use in uses if use.path[0] in self.fields)
+        return dict.fromkeys(self.fields, "text") | made_up
+
     @property
     def has_text(self) -> bool:
         """Whether the mail's text is its author's own, and not made of the page."""
@@ -93,6 +102,11 @@ class Template:
     def link_of(self, url: str) -> str | None:
         """The link, as it is written here, that became a URL; None if the URL is."""
         return self._links.of(url)
+
+    @property
+    def links(self) -> Sequence[str]:
+        """Its links, as clicks on them are counted; which of them a mail has, its data decide."""
+        return self._links.counted
 
     def render(self, data: Mapping[str, Any], *, make_text: bool = True) -> Rendered:
         """The mail for one recipient.
@@ -130,21 +144,24 @@ def check(body: Body) -> frozenset[str]:
     return Template(body).fields
 
 
-def _check_sources(sources: Mapping[str, str]) -> None:
-    for part, source in sources.items():
-        if _SURROGATE.search(source):
-            raise _invalid(part, "half of a surrogate pair is no character")
-    if not sources["subject"].strip():
-        raise _invalid("subject", "it is empty")
-    if not sources["html"].strip() and not sources["text"].strip():
-        raise _invalid("text", "there is neither html nor text")
-    sizes = {part: len(source.encode()) for part, source in sources.items()}
+def _problems_of(sources: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with sources before they are read.
+
+    Raises:
+        InvalidTemplateError: they are too large to be.
+    """
+    sizes = {part: len(source.encode("utf-8", "surrogatepass")) for part, source in sources.items()}
     if sum(sizes.values()) > _MAX_SOURCE:
-        raise _invalid(
-            max(sizes, key=lambda part: sizes[part]),
-            f"all parts together have {sum(sizes.values())} bytes; the most is {_MAX_SOURCE}",
-        )
-
-
-def _invalid(part: str, message: str) -> InvalidTemplateError:
-    return InvalidTemplateError(Problem(message, field=part))
+        largest = max(sizes, key=lambda part: sizes[part])
+        said = f"all parts together have {sum(sizes.values())} bytes; the most is {_MAX_SOURCE}"
+        raise InvalidTemplateError(Problem(said, field=largest))
+    problems = [
+        Problem("half of a surrogate pair is no character", field=part)
+        for part, source in sources.items()
+        if _SURROGATE.search(source)
+    ]
+    if not sources["subject"].strip():
+        problems.append(Problem("it is empty", field="subject"))
+    if not sources["html"].strip() and not sources["text"].strip():
+        problems.append(Problem("there is neither html nor text", field="text"))
+    return problems

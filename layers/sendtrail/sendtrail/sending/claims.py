@@ -18,11 +18,15 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.errors import AwsError, BusyError, ConditionFailedError
 from sendtrail.sending.jobs import Job
 
-__all__ = ["KEPT_DAYS", "Claim", "Claims", "Mark"]
+__all__ = ["KEPT_DAYS", "STOP_PREFIX", "Claim", "Claims", "Mark"]
 
 KEPT_DAYS: Final = 45
 """How long a claim is kept after its last change: two weeks in the queue, two in its dead-letter
 queue, and time to redrive it. For older plans the log is asked."""
+
+
+STOP_PREFIX: Final = "#stop#"
+"""Begins the id of a row that is no claim, but has a plan not sent (`sendtrail.sending.stops`)."""
 
 
 class Mark(StrEnum):
@@ -118,7 +122,7 @@ class Claims:
         """Puts claims of another table into this one, unless there is one of the job; idempotent.
 
         Args:
-            rows: of that table; those that are no claims are passed over.
+            rows: of that table; those that are neither claims nor stops are passed over.
 
         Returns:
             how many were put.
@@ -126,7 +130,7 @@ class Claims:
         Raises:
             AwsError: some may have been put; all of it may be repeated.
         """
-        return sum(self._put(row) for row in rows if "marks" in row)
+        return sum(self._put(row) for row in rows if "marks" in row or _is_stop(row))
 
     def _put(self, row: Mapping[str, Any]) -> bool:
         """Puts the row of a new claim; returns whether there was none."""
@@ -200,6 +204,10 @@ class Claims:
 
     def _until(self) -> float:
         return self._clock() + self._in_doubt_seconds
+
+
+def _is_stop(row: Mapping[str, Any]) -> bool:
+    return str(row["id"]).startswith(STOP_PREFIX)
 
 
 def _id(job: Job) -> str:

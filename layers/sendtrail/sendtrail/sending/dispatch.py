@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.plan import Plan, PlannedMessage
-from sendtrail.domain.times import epoch_ms, now
+from sendtrail.domain.times import Timestamp, epoch_ms, now
 from sendtrail.errors import (
     AwsError,
     BusyError,
@@ -19,17 +20,19 @@ from sendtrail.errors import (
     ThrottledError,
 )
 from sendtrail.log.trails import Trails
+from sendtrail.sending.attachment_store import AttachmentStore
 from sendtrail.sending.claims import Claim, Claims, Mark
 from sendtrail.sending.composer import Composer
 from sendtrail.sending.eligibility import Eligibility
 from sendtrail.sending.jobs import DispatchOutcome, Job, JobReport
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.ses_sender import OutgoingMail, SesSender
+from sendtrail.sending.stops import Stops
 
 __all__ = ["Dispatch", "outcome_by"]
 
 _CLAIMED_MS: Final = 30 * 24 * 3_600_000
-"""For so long after a plan was accepted, whatever was tried of it has a claim: claims are kept for
+"""For so long after a plan's time, whatever was tried of it has a claim: claims are kept for
 half as long again."""
 
 
@@ -40,7 +43,9 @@ class Dispatch:
         self,
         *,
         plans: PlanStore,
+        attachments: AttachmentStore,
         claims: Claims,
+        stops: Stops,
         outcome: Callable[[str, str], DispatchOutcome | None],
         caught_up: Callable[[], bool],
         composer: Composer,
@@ -56,7 +61,9 @@ class Dispatch:
             caught_up: whether the log has all that SES has told (docs/decisions/0023).
         """
         self._plans = plans
+        self._attachments = attachments
         self._claims = claims
+        self._stops = stops
         self._outcome = outcome
         self._caught_up = caught_up
         self._composer = composer
@@ -65,8 +72,8 @@ class Dispatch:
         self._ses_sender = ses_sender
 
     def send(self, job: Job) -> JobReport:
-        """Sends what is left of a job, unless the log has its outcome or the recipient is not
-        eligible.
+        """Sends what is left of a job, unless the log has its outcome, it was stopped, or the
+        recipient is not eligible.
 
         Raises:
             RejectedRecordError: its plan has no such job.
@@ -104,15 +111,22 @@ class Dispatch:
                 attempt.leave(place, BusyError("Behind", "ingest has more to write"))
 
     def _prepare(self, attempt: Attempt) -> None:
-        """Drops whom it must, and renders the mails of all others."""
+        """Drops what was stopped, and whom it must, and renders the mails of all others."""
         plan, places = attempt.plan, attempt.left()
+        stop = self._stops.of(plan.plan_id) if places else None
+        if stop:
+            for place in places:
+                attempt.end(place, Mark.DROPPED, EventType.DROPPED, stop.detail(), stop.at)
+            return
+        attachments = self._attachments.get(plan.attachments) if places else []
         recipients = [plan.recipient(attempt.number(place)) for place in places]
         for place, ineligible in zip(places, self._eligibility.of(recipients), strict=True):
             if ineligible:
                 attempt.end(place, Mark.DROPPED, EventType.DROPPED, ineligible.detail())
                 continue
             try:
-                attempt.mails[place] = self._composer.mail(plan, attempt.number(place), now())
+                mail = self._composer.mail(plan, attempt.number(place), now())
+                attempt.mails[place] = replace(mail, attachments=attachments)
             except InvalidInputError as error:
                 detail = {"error": str(error)}
                 attempt.end(place, Mark.FAILED, EventType.RENDERING_FAILURE, detail)
@@ -172,13 +186,24 @@ class Attempt:
 
     def unsure(self, now_ms: int) -> list[int]:
         """The places of messages that may have been sent before."""
-        old = now_ms - epoch_ms(self.plan.accepted_at) > _CLAIMED_MS
+        old = now_ms - epoch_ms(self.plan.begins_at) > _CLAIMED_MS
         return [place for place in self.left() if old or place in self.claim.doubtful]
 
-    def end(self, place: int, mark: Mark, event_type: EventType, detail: Mapping[str, Any]) -> None:
-        """Something has come of a message that only we can tell."""
+    def end(
+        self,
+        place: int,
+        mark: Mark,
+        event_type: EventType,
+        detail: Mapping[str, Any],
+        at: Timestamp | None = None,
+    ) -> None:
+        """Something has come of a message that only we can tell.
+
+        Args:
+            at: when; None for the plan's own time.
+        """
         self.marks[place] = mark
-        self.events[place] = self.plan.event(event_type, self.number(place), detail)
+        self.events[place] = self.plan.event(event_type, self.number(place), detail, at)
 
     def leave(self, place: int, error: AwsError) -> None:
         """A message is left: in doubt if it may have been sent, or else free."""

@@ -8,9 +8,11 @@ from sendtrail.domain.eligibility import Ineligible
 from sendtrail.domain.events import EventType
 from sendtrail.domain.message import DropReason
 from sendtrail.domain.plan import Plan
+from sendtrail.domain.times import now
 from sendtrail.log.trails import Trails
 from sendtrail.sending.jobs import DispatchOutcome, Job
 from sendtrail.sending.plan_store import PlanStore
+from sendtrail.sending.stops import Stops
 
 __all__ = ["FanOut"]
 
@@ -19,27 +21,45 @@ class FanOut:
     """Fans plans out. Idempotent: jobs that are queued twice are done once."""
 
     def __init__(
-        self, plans: PlanStore, log: Trails, enqueue: Callable[[Plan, Sequence[Job]], None]
+        self,
+        plans: PlanStore,
+        log: Trails,
+        stops: Stops,
+        enqueue: Callable[[Plan, Sequence[Job]], None],
     ) -> None:
         """Reads plans from `plans`, and writes events to `log`.
 
         Args:
             plans: the accepted plans.
             log: the event log.
-            enqueue: queues jobs of a plan; raises AwsError if it cannot.
+            stops: what staff have stopped.
+            enqueue: queues jobs of a plan, to be received no later than its time; raises AwsError
+                if it cannot.
         """
         self._plans = plans
         self._log = log
+        self._stops = stops
         self._enqueue = enqueue
 
-    def fan_out(self, plan_id: str) -> DispatchOutcome:
+    def fan_out(self, plan_id: str) -> DispatchOutcome | None:
         """Records each message as accepted, and queues the jobs that send them; if the plan is
-        likely spam, records each message as dropped instead.
+        likely spam, records each message as dropped instead. Of a mailing that was stopped before
+        its time nothing is recorded; what was stopped later is dropped by its jobs, which know what
+        went out.
+
+        Returns:
+            what came of it; None if its time has not come: it is in its queue anew.
 
         Raises:
             AwsError: some of it may have been done; it may be retried.
         """
         plan = self._plans.get(plan_id)
+        stop = self._stops.of(plan_id)
+        if stop and stop.keeps_back(plan):
+            return DispatchOutcome.DROPPED
+        if plan.send_at and now() < plan.send_at and not stop:
+            self._enqueue(plan, [Job(plan_id)])
+            return None
         self._log.append(plan.accepted())
         if plan.spam.likely:
             rules = [finding["rule"] for finding in plan.spam.findings]

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.times import Timestamp, from_epoch_ms
 from sendtrail.errors import ConditionFailedError, ThrottledError
 
-__all__ = ["LATENESS", "RateLimiter"]
+__all__ = ["LATENESS", "RateLimiter", "last_slot"]
 
 LATENESS: Final = 0.05
 """Seconds after its slot until which a call may begin."""
@@ -17,6 +18,7 @@ LATENESS: Final = 0.05
 _SECOND: Final = 1_000_000  # slots are in microseconds: DynamoDB adds integers exactly
 _LATENESS: Final = int(LATENESS * _SECOND)
 _RESERVED: Final = 10
+_ROWS: Final = ("#rate", "#rate-direct")
 
 
 class RateLimiter:
@@ -118,6 +120,17 @@ class RateLimiter:
             first = after - count * apart
             return [(first + number * apart) / _SECOND for number in range(count)]
         return None
+
+
+def last_slot(db: DynamoDB, table: str) -> Timestamp | None:
+    """When the slots that are taken end: about when SES was last called; None if it never was.
+
+    Raises:
+        AwsError: nobody knows.
+    """
+    rows = db.get_all(table, [{"id": name} for name in _ROWS], consistent=False)
+    ends = [int(row["next"]) for row in rows if "next" in row]
+    return from_epoch_ms(max(ends) * 1000 // _SECOND) if ends else None
 
 
 def _apart(rate: int) -> int:

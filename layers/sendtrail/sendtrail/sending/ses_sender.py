@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 
 from sendtrail.errors import AwsError, BusyError, RefusedError, ThrottledError
+from sendtrail.mail.attachments import Attachment
 from sendtrail.sending.holds import hold_of
 from sendtrail.sending.rate_limiter import RateLimiter
 
@@ -44,6 +45,7 @@ class OutgoingMail:
     Attributes:
         to: in the form that SES accepts.
         headers, tags: name → value.
+        attachments: files that go with it.
     """
 
     to: str
@@ -53,6 +55,7 @@ class OutgoingMail:
     reply_to: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    attachments: Sequence[Attachment] = ()
 
 
 class SesSender:
@@ -176,6 +179,18 @@ class SesSender:
             "ConfigurationOverrides": {"Tracking": _NO_TRACKING},
             **self._tenant,
         }
+        if mail.attachments:
+            request["Content"]["Simple"]["Attachments"] = [
+                {
+                    "FileName": each.name,
+                    "ContentType": each.content_type,
+                    "ContentDisposition": "ATTACHMENT",
+                    # SES's default, SEVEN_BIT, is for text in ASCII alone.
+                    "ContentTransferEncoding": "BASE64",
+                    "RawContent": each.content,
+                }
+                for each in mail.attachments
+            ]
         if mail.reply_to:
             request["ReplyToAddresses"] = list(mail.reply_to)
         return request

@@ -18,6 +18,7 @@ from sendtrail.domain.ids import (
     normal_address,
     participant_of_address,
 )
+from sendtrail.domain.links import countable
 from sendtrail.domain.plan import Content, Plan, PlannedMessage, SpamReport
 from sendtrail.domain.times import Timestamp, epoch_ms
 from sendtrail.errors import (
@@ -30,14 +31,17 @@ from sendtrail.errors import (
 )
 from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import canonical_address, sendable_address
+from sendtrail.mail.attachments import Attachment, check_attachments, planned_attachments
 from sendtrail.mail.spam import score
 from sendtrail.mail.templates import Rendered
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.directory import Directory
+from sendtrail.sending.attachment_store import AttachmentStore
 from sendtrail.sending.composer import Composer
 from sendtrail.sending.eligibility import Eligibility
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING, MessageRenderer
+from sendtrail.sending.schedule import schedule_problem
 from sendtrail.sending.template_store import TemplateStore
 
 __all__ = ["Addressee", "Submission", "Draft", "Prepared", "Request"]
@@ -77,6 +81,8 @@ class Draft:
         content: a template without a version stands for its newest.
         name: of a communication; None for a direct message.
         copy_to: the sender's own addresses, for a copy each.
+        send_at: when it is to be sent; None for at once.
+        attachments: what goes with each message (`sendtrail.mail.attachments`).
     """
 
     content: Content
@@ -87,6 +93,8 @@ class Draft:
     allow_likely_spam: bool = False
     reply_to: str | None = None
     copy_to: Sequence[str] = ()
+    send_at: Timestamp | None = None
+    attachments: Sequence[Attachment] = ()
 
     @property
     def is_communication(self) -> bool:
@@ -125,6 +133,7 @@ class Submission:
         self,
         *,
         plans: PlanStore,
+        attachments: AttachmentStore,
         templates: TemplateStore,
         renderer: MessageRenderer,
         composer: Composer,
@@ -134,6 +143,7 @@ class Submission:
         eligibility: Eligibility,
         enqueue: Callable[[Plan], None],
         max_recipients: int,
+        max_days_ahead: int,
         spam_threshold: float,
         job_size: int,
         audit: Audit,
@@ -143,11 +153,13 @@ class Submission:
         Args:
             enqueue: queues a plan, to be fanned out.
             max_recipients: of one communication.
+            max_days_ahead: how many days ahead something may be scheduled.
             spam_threshold: the score from which on a communication is not sent.
             job_size: how many messages are sent by one job.
             audit: told of each draft that was taken.
         """
         self._plans = plans
+        self._attachments = attachments
         self._templates = templates
         self._renderer = renderer
         self._composer = composer
@@ -159,13 +171,15 @@ class Submission:
         self._job_size = job_size
         self._audit = audit
         self.max_recipients = max_recipients
+        self.max_days_ahead = max_days_ahead
         self.spam_threshold = spam_threshold
 
     def submit(self, draft: Draft, request: Request) -> Plan:
         """Takes a draft for sending; nothing of it is sent unless all of it can be.
 
-        The plan is written first and never changed, and the queue is told last: whoever repeats a
-        request with the same key, after whatever failure, goes on with the first one's plan.
+        The plan is written first, with its attachments, and never changed, and the queue is told
+        last: whoever repeats a request with the same key, after whatever failure, goes on with the
+        first one's plan.
 
         Raises:
             InvalidInputError: something in it is not allowed or missing: all of that, each with
@@ -178,15 +192,23 @@ class Submission:
         known = None
         if request.idempotency_key and not problems:
             known = self._plans.find(_plan_id(draft, request))
-        plan = known or self._plans.put(self._prepare(draft, request, problems, unfit).plan)
+        if known is None:  # what is repeated may be of a time that has come meanwhile
+            self._check_time(draft, request, problems)
+        plan = known
+        if plan is None:
+            prepared = self._prepare(draft, request, problems, unfit).plan
+            self._attachments.put(draft.attachments)
+            plan = self._plans.put(prepared)
         if plan.request != _digest(draft):
             raise InvalidInputError(
                 "this Idempotency-Key was used before, with another body; use a new one"
             )
-        posted = plan.posted()
+        posted = plan.posted(self._links(plan))
         if posted:
             self._log.append([posted])
-            self._communications.post(posted)
+            self._communications.define(posted)
+        elif plan.send_at:  # it is in the history of its recipient while it waits
+            self._log.append(plan.accepted())
         if epoch_ms(request.at) - epoch_ms(plan.accepted_at) < _QUEUED_AGAIN // _MILLISECOND:
             self._enqueue(plan)
         if plan.communication_id:
@@ -195,6 +217,12 @@ class Submission:
             (message,) = plan.messages
             self._audit(request.by, StaffAction.SEND_MESSAGE, message.participant_id)
         return plan
+
+    def _links(self, plan: Plan) -> Sequence[str]:
+        """The links of a mailing that are counted, so that it is known which nobody followed."""
+        if plan.communication_id is None or not plan.tracked:
+            return ()
+        return countable(self._renderer.template(plan.content).links)
 
     def preview(self, draft: Draft, request: Request, number: int = 0) -> Prepared:
         """What would be sent, and to whom it would not; nothing is written.
@@ -207,6 +235,7 @@ class Submission:
         """
         problems = Problems()
         unfit = self._check(draft, problems)
+        self._check_time(draft, request, problems)
         prepared = self._prepare(draft, request, problems, unfit)
         plan, messages = prepared.plan, prepared.plan.messages
         ineligible = self._eligibility.of([plan.recipient(each) for each in range(len(messages))])
@@ -239,7 +268,7 @@ class Submission:
                 said = f"none is known of {who}; give one, or register it"
                 problems.add(_of_recipient(draft, number, said, "address"))
             message = PlannedMessage(
-                message_id=new_message_id(request.at),
+                message_id=new_message_id(draft.send_at or request.at),
                 participant_id=who,
                 address=address or "",
                 subject="",
@@ -274,7 +303,7 @@ class Submission:
             copies=[
                 replace(
                     messages[0],
-                    message_id=new_message_id(request.at),
+                    message_id=new_message_id(draft.send_at or request.at),
                     participant_id=participant_of_address(address),
                     address=address,
                 )
@@ -282,6 +311,8 @@ class Submission:
             ],
             job_size=self._job_size,
             by=request.by.text,
+            send_at=draft.send_at,
+            attachments=planned_attachments(draft.attachments),
         )
         spam = self._spam(draft, plan, {number: rendered[number] for number in scored})
         return Prepared(replace(plan, spam=spam), rendered)
@@ -298,6 +329,7 @@ class Submission:
             _check_address(address, problems, "copy_to", number)
         if len({normal_address(address) for address in draft.copy_to}) < len(draft.copy_to):
             problems.add(Problem("an address twice", field="copy_to"))
+        check_attachments(draft.attachments, problems)
         count = len(draft.recipients)
         if not 0 < count <= self.max_recipients:
             said = f"{count}; at least 1 and at most {self.max_recipients} are allowed"
@@ -319,6 +351,14 @@ class Submission:
             unfit.add(number)
             problems.add(_of_recipient(draft, number, said, "data", who))
         return unfit
+
+    def _check_time(self, draft: Draft, request: Request, problems: Problems) -> None:
+        """Looks whether it may be sent at that time."""
+        if draft.send_at is None:
+            return
+        said = schedule_problem(draft.send_at, request.at, self.max_days_ahead)
+        if said:
+            problems.add(Problem(said, field="send_at"))
 
     def _recipients(self, draft: Draft) -> Sequence[Addressee]:
         """Those to look at one by one: nobody, where there are too many."""
@@ -437,4 +477,14 @@ def _depth(value: Any) -> int:
 
 
 def _digest(draft: Draft) -> str:
-    return digest(json.dumps(asdict(draft), sort_keys=True), length=64)
+    """The digest of what is asked for. What is left out is not in it, so that a request which is
+    repeated after an update is recognised.
+    """
+    asked = asdict(replace(draft, attachments=()))
+    del asked["attachments"]
+    if draft.attachments:
+        files = [(each.name, each.content_type, each.digest) for each in draft.attachments]
+        asked["attachments"] = files
+    if draft.send_at is None:
+        del asked["send_at"]
+    return digest(json.dumps(asked, sort_keys=True), length=64)
