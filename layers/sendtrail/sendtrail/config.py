@@ -142,6 +142,21 @@ class Settings:
         return self.text("DIRECT_QUEUE_URL")
 
     @property
+    def ingest_dlq_url(self) -> str:
+        """The dead-letter queue of ingest, and of SNS."""
+        return self.text("INGEST_DLQ_URL")
+
+    @property
+    def dispatch_dlq_url(self) -> str:
+        """The dead-letter queue of the dispatch queues."""
+        return self.text("DISPATCH_DLQ_URL")
+
+    @property
+    def sweep_dlq_url(self) -> str:
+        """The dead-letter queue of the sweep."""
+        return self.text("SWEEP_DLQ_URL")
+
+    @property
     def sweep_queue_url(self) -> str:
         """The queue by which a sweep that runs out of time continues in another invocation."""
         return self.text("SWEEP_QUEUE_URL")

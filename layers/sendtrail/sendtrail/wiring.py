@@ -35,16 +35,23 @@ if TYPE_CHECKING:
     from sendtrail.projections.participants import ParticipantProjection
     from sendtrail.projections.project import Projection
     from sendtrail.projections.soft_bounces import SoftBounces
+    from sendtrail.reading.health import Health
     from sendtrail.reading.history import History
+    from sendtrail.reading.people import People
     from sendtrail.reading.preview import Preview
+    from sendtrail.reading.timeline import Timeline
+    from sendtrail.sending.attachment_store import AttachmentStore
     from sendtrail.sending.composer import Composer
     from sendtrail.sending.dispatch import Dispatch
+    from sendtrail.sending.draft_store import DraftStore
     from sendtrail.sending.fan_out import FanOut
     from sendtrail.sending.holds import Holds
     from sendtrail.sending.jobs import Job
     from sendtrail.sending.plan_store import PlanStore
     from sendtrail.sending.rate_limiter import RateLimiter
     from sendtrail.sending.rendering import MessageRenderer
+    from sendtrail.sending.stopping import Stopping
+    from sendtrail.sending.stops import Stops
     from sendtrail.sending.submission import Submission
     from sendtrail.sending.template_store import TemplateStore
     from sendtrail.staff.commands import StaffCommands
@@ -321,11 +328,29 @@ class Wiring:
         return PlanStore(Bucket(self.variables, self.settings.plans_bucket))
 
     @cached_property
+    def attachments(self) -> AttachmentStore:
+        """The store of attachments."""
+        from sendtrail.aws.s3 import Bucket
+        from sendtrail.sending.attachment_store import AttachmentStore
+
+        return AttachmentStore(Bucket(self.variables, self.settings.plans_bucket))
+
+    @cached_property
     def templates(self) -> TemplateStore:
         """The store of templates."""
         from sendtrail.sending.template_store import TemplateStore
 
         return TemplateStore(self.database, self.settings.templates_table, self.audit)
+
+    @cached_property
+    def drafts(self) -> DraftStore:
+        """The store of drafts."""
+        from sendtrail.aws.s3 import Bucket
+        from sendtrail.sending.draft_store import DraftStore
+
+        settings = self.settings
+        bucket = Bucket(self.variables, settings.plans_bucket)
+        return DraftStore(self.database, settings.communications_table, bucket, self.audit)
 
     @cached_property
     def renderer(self) -> MessageRenderer:
@@ -339,10 +364,12 @@ class Wiring:
         """The submission of drafts: validates and accepts them for sending."""
         from sendtrail.sending.eligibility import Eligibility
         from sendtrail.sending.jobs import Job, job_size
+        from sendtrail.sending.schedule import days_ahead
         from sendtrail.sending.submission import Submission
 
         return Submission(
             plans=self.plans,
+            attachments=self.attachments,
             templates=self.templates,
             renderer=self.renderer,
             composer=self.composer,
@@ -352,6 +379,7 @@ class Wiring:
             eligibility=Eligibility(self.directory),
             enqueue=lambda plan: self._enqueue(plan, [Job(plan.plan_id)]),
             max_recipients=self.settings.max_recipients,
+            max_days_ahead=days_ahead(self.settings.retention_days),
             spam_threshold=self.settings.spam_threshold,
             job_size=job_size(self.settings.send_rate),
             audit=self.audit,
@@ -369,14 +397,33 @@ class Wiring:
         """The fan-out of plans into jobs."""
         from sendtrail.sending.fan_out import FanOut
 
-        return FanOut(self.plans, self.trails, self._enqueue)
+        return FanOut(self.plans, self.trails, self.stops, self._enqueue)
 
     def _enqueue(self, plan: Plan, jobs: Sequence[Job]) -> None:
-        """Queues jobs of a plan: a direct message's where no mailing is before it."""
-        settings = self.settings
-        direct = plan.communication_id is None
+        """Queues jobs of a plan: a direct message's, and what waits for its time, where no mailing
+        is before it.
+        """
+        from sendtrail.domain.times import now
+        from sendtrail.sending.schedule import delay_of
+
+        settings, delay = self.settings, delay_of(plan.send_at, now())
+        direct = plan.communication_id is None or delay > 0
         url = settings.direct_queue_url if direct else settings.dispatch_queue_url
-        self.sqs.send_all(url, [job.to_text() for job in jobs])
+        self.sqs.send_all(url, [job.to_text() for job in jobs], delay_seconds=delay)
+
+    @cached_property
+    def stops(self) -> Stops:
+        """What staff have stopped."""
+        from sendtrail.sending.stops import Stops
+
+        return Stops(self.database, self.settings.idempotency_table)
+
+    @cached_property
+    def stopping(self) -> Stopping:
+        """Stops mailings and direct messages."""
+        from sendtrail.sending.stopping import Stopping
+
+        return Stopping(self.stops, self.trails, self.communication_projection, self.audit)
 
     @cached_property
     def holds(self) -> Holds:
@@ -425,6 +472,8 @@ class Wiring:
         settings = self.settings
         return Dispatch(
             plans=self.plans,
+            attachments=self.attachments,
+            stops=self.stops,
             claims=Claims(
                 self.database,
                 settings.idempotency_table,
@@ -526,11 +575,52 @@ class Wiring:
         )
 
     @cached_property
+    def health(self) -> Health:
+        """What may be wrong now. It gives up on a queue after two seconds."""
+        from sendtrail.aws.service import RetryPolicy
+        from sendtrail.aws.sqs import Sqs
+        from sendtrail.reading.health import Health, QueueName
+        from sendtrail.reading.waiting import held
+        from sendtrail.sending.rate_limiter import last_slot
+
+        settings = self.settings
+        policy = RetryPolicy(attempts=2, timeout=1.0, first_wait=0.05, within=2.0)
+        return Health(
+            counts=Sqs(self.variables, retry_policy=policy).counts,
+            queues={
+                QueueName.INGEST: settings.ingest_queue_url,
+                QueueName.HITS: settings.hits_queue_url,
+                QueueName.DISPATCH: settings.dispatch_queue_url,
+                QueueName.DIRECT: settings.direct_queue_url,
+                QueueName.INGEST_DLQ: settings.ingest_dlq_url,
+                QueueName.DISPATCH_DLQ: settings.dispatch_dlq_url,
+                QueueName.PROJECTIONS_DLQ: settings.quarantine_queue_url,
+                QueueName.SWEEP_DLQ: settings.sweep_dlq_url,
+            },
+            held=partial(held, self.holds),
+            called_at=partial(last_slot, self.database, settings.idempotency_table),
+        )
+
+    @cached_property
     def history(self) -> History:
         """Participants' histories."""
         from sendtrail.reading.history import History
 
         return History(self.directory)
+
+    @cached_property
+    def people(self) -> People:
+        """Lists of people."""
+        from sendtrail.reading.people import People
+
+        return People(self.directory)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Participants' timelines."""
+        from sendtrail.reading.timeline import Timeline
+
+        return Timeline(self.directory)
 
     @cached_property
     def preview(self) -> Preview:

@@ -10,7 +10,15 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from sendtrail import __version__
-from sendtrail.api import communications, participants, problems, sending, suppressions
+from sendtrail.api import (
+    communications,
+    messages,
+    overview,
+    participants,
+    problems,
+    sending,
+    suppressions,
+)
 from sendtrail.wiring import Wiring
 
 __all__ = ["create"]
@@ -30,7 +38,9 @@ def create(wiring: Wiring, logger: Logger) -> APIGatewayHttpResolver:
     participants.add_routes(app, wiring)
     communications.add_routes(app, wiring)
     sending.add_routes(app, wiring)
+    messages.add_routes(app, wiring)
     suppressions.add_routes(app, wiring)
+    overview.add_routes(app, wiring)
 
     @cache
     def description() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -11,13 +12,14 @@ from sendtrail.api.parameters import CommunicationId, Cursor, Limit, answers
 from sendtrail.api.schemas import Communication, CommunicationSummary, Page, Recipient
 from sendtrail.api.scopes import Needs
 from sendtrail.auth.api_keys import Scope
-from sendtrail.domain.communication import CommunicationDefinition
+from sendtrail.domain.communication import CommunicationDefinition, Happened
 from sendtrail.domain.message import Status
 from sendtrail.errors import NotFoundError
 from sendtrail.reading import queries
 from sendtrail.reading.export import recipients_csv
+from sendtrail.reading.recipient_filter import RecipientFilter
 from sendtrail.reading.views import communication_view, recipient_view
-from sendtrail.reading.waiting import held_of
+from sendtrail.reading.waiting import held, held_of, is_waiting, with_hold
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
@@ -66,6 +68,8 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             communication_view(definition, counters, whole=False)
             for definition, counters in found.items
         ]
+        hold = held(wiring.holds) if any(map(is_waiting, items)) else None
+        items = [with_hold(each, hold) for each in items]
         return Page[CommunicationSummary].of(items, wiring.cursors.write(found.place, *list_name))
 
     @app.get(
@@ -81,7 +85,8 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         if found is None:
             raise NotFoundError(f"there is no communication {communication_id}")
         view = communication_view(found.definition, found.counters, whole=True, urls=found.urls)
-        return Communication.model_validate(view | {"held": held_of(wiring.holds, view)})
+        hold = held_of(wiring.holds, view)
+        return Communication.model_validate(with_hold(view, hold) | {"held": hold})
 
     @app.get(
         "/v1/communications/<communication_id>/recipients",
@@ -99,24 +104,29 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     def recipients(
         communication_id: CommunicationId,
         status: Annotated[Status | None, Query()] = None,
+        did: Annotated[
+            Happened | None,
+            Query(description="what happened to it, as the figures count it; opened, by people"),
+        ] = None,
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Any:
-        list_name = ("recipients", communication_id, status)
+        wanted = RecipientFilter(status, did)
+        list_name = ("recipients", communication_id, status, did)
         place = wiring.cursors.read(cursor, *list_name)
         if _CSV in (app.current_event.headers.get("accept") or ""):
-            text, place = recipients_csv(communication_id, status=status, place=place)
+            text, place = recipients_csv(communication_id, wanted=wanted, place=place)
             following = wiring.cursors.write(place, *list_name)
-            return _csv(text, app.current_event.path, status, following)
-        found = queries.recipients(communication_id, status=status, place=place, limit=limit)
+            return _csv(text, app.current_event.path, wanted, following)
+        found = queries.recipients(communication_id, wanted=wanted, place=place, limit=limit)
         items = [recipient_view(each) for each in found.items]
         return Page[Recipient].of(items, wiring.cursors.write(found.place, *list_name))
 
 
-def _csv(text: str, path: str, status: Status | None, following: str | None) -> Any:
+def _csv(text: str, path: str, wanted: RecipientFilter, following: str | None) -> Any:
     headers = {"Content-Disposition": 'attachment; filename="recipients.csv"'}
     if following:
-        query = f"cursor={following}" + (f"&status={status.value}" if status else "")
+        query = urlencode({"cursor": following, **wanted.query})
         headers["Link"] = f'<{path}?{query}>; rel="next"'
     return Response(
         status_code=200,

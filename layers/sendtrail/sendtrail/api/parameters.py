@@ -9,15 +9,17 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from sendtrail.api.schemas import EMAIL, ID, GatewayMessage, Problem
-from sendtrail.domain.times import Timestamp, epoch_ms, now, parse
+from sendtrail.domain.times import Timestamp, epoch_ms, now
 from sendtrail.errors import InvalidInputError
 from sendtrail.mail.addresses import checked_address
+from sendtrail.reading.message_filter import time_bound
 
 __all__ = [
     "AddressPath",
     "AddressQuery",
     "CommunicationId",
     "Cursor",
+    "DID",
     "Limit",
     "MessageId",
     "IdempotencyKey",
@@ -26,7 +28,6 @@ __all__ = [
     "address_of",
     "answers",
     "past_time",
-    "time_bound",
 ]
 
 Limit = Annotated[int, Query(ge=1, le=100, description="how many at most")]
@@ -43,6 +44,7 @@ IdempotencyKey = Annotated[
         description="the same key with the same body is the same request, and answered as that was",
     ),
 ]
+DID: Final = "what happened to it, as the figures count it; opened and clicked, by people"
 MessageId = Annotated[str, Path(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="a ULID")]
 AddressPath = Annotated[
     str, Path(max_length=1000, description="an email address", json_schema_extra=EMAIL)
@@ -91,28 +93,6 @@ def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:
 def address_of(path: str) -> str:
     """The address in a path; gateways differ in whether they have decoded it."""
     return checked_address(path if "@" in path else unquote(path))
-
-
-def time_bound(value: str | None, name: str, *, end: bool) -> Timestamp | None:
-    """A bound of a range of times: a time, or a day, which is meant whole.
-
-    Args:
-        end: whether a day stands for its last millisecond and not its first.
-
-    Raises:
-        InvalidInputError: it is neither.
-    """
-    if value is None:
-        return None
-    text = value.replace(" ", "+")  # a plus sign that was not encoded
-    if len(text) == 10:
-        text += "T23:59:59.999Z" if end else "T00:00:00.000Z"
-    try:
-        return parse(text)
-    except ValueError:
-        raise InvalidInputError(
-            f"{name}: {value!r:.60} is no time; write 2026-11-24, or 2026-11-24T09:30:00Z"
-        ) from None
 
 
 def past_time(value: str | None, name: str) -> Timestamp:

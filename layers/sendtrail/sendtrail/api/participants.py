@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from sendtrail.api.parameters import (
+    DID,
     AddressPath,
     AddressQuery,
     Cursor,
@@ -17,7 +18,6 @@ from sendtrail.api.parameters import (
     address_of,
     answers,
     past_time,
-    time_bound,
 )
 from sendtrail.api.schemas import (
     EMAIL,
@@ -25,19 +25,23 @@ from sendtrail.api.schemas import (
     Interaction,
     Message,
     MessageWithTrail,
+    Name,
     Page,
     Participant,
     ParticipantOfAddress,
     Subscription,
+    TimelineEntry,
 )
 from sendtrail.api.scopes import Needs, actor_of
 from sendtrail.auth.api_keys import Scope
+from sendtrail.domain.communication import Happened
 from sendtrail.domain.ids import normal_address
 from sendtrail.domain.message import Status
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
 from sendtrail.mail.addresses import MAX_ADDRESS, checked_address
-from sendtrail.reading.history import MessageFilter
+from sendtrail.reading.message_filter import MessageFilter
+from sendtrail.reading.people import MAX_WORD, PeopleFilter, PeopleState
 from sendtrail.reading.waiting import waiting_of
 from sendtrail.wiring import Wiring
 
@@ -51,21 +55,58 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
 
     @app.get(
         "/v1/participants",
-        summary="Who has, or had, an address",
+        summary="Participants: all, those whom a word finds, or who has, or had, an address",
+        description=(
+            "By a word: whose id begins with it, then whose name, then whose address. With a state "
+            "alone, those in it. Each participant is looked at, and left out if they are not, or "
+            "no longer, in the list: so an answer may have fewer than limit, with a cursor to go "
+            "on. last_interaction_at is told by the newest 10 messages."
+        ),
         tags=_TAG,
         operation_id="findParticipants",
-        responses=answers(Page[ParticipantOfAddress], 400),
+        responses=answers(Page[Participant | ParticipantOfAddress], 400),
         middlewares=[Needs(Scope.READ)],
     )
-    def of_address(
-        address: Annotated[str, Query(max_length=MAX_ADDRESS, json_schema_extra=EMAIL)],
+    def several(
+        q: Annotated[
+            str | None,
+            Query(
+                max_length=MAX_WORD,
+                description="the beginning of an id or an address, or the beginnings of words of "
+                "a name; capitals and accents do not matter",
+            ),
+        ] = None,
+        state: Annotated[PeopleState | None, Query()] = None,
+        address: Annotated[
+            str | None,
+            Query(
+                max_length=MAX_ADDRESS,
+                json_schema_extra=EMAIL,
+                description="this very one; without q and state",
+            ),
+        ] = None,
         limit: Limit = 25,
         cursor: Cursor = None,
-    ) -> Page[ParticipantOfAddress]:
+    ) -> Page[Participant | ParticipantOfAddress]:
+        if address is not None:
+            if q is not None or state is not None:
+                raise InvalidInputError("address: give it alone, or q and state")
+            return _of_address(address, limit, cursor)
+        wanted = PeopleFilter(q, state)
+        name = ("people", q, state)
+        place = wiring.cursors.read(cursor, *name)
+        items, place = wiring.people.page(wanted, place=place, limit=limit)
+        return Page[Participant | ParticipantOfAddress].of(
+            items, wiring.cursors.write(place, *name)
+        )
+
+    def _of_address(
+        address: str, limit: int, cursor: str | None
+    ) -> Page[Participant | ParticipantOfAddress]:
         normal = normal_address(checked_address(address.replace(" ", "+")))
         place = wiring.cursors.read(cursor, "participants", normal)
         found, place = wiring.directory.owners_of(normal, place, limit)
-        return Page[ParticipantOfAddress].of(
+        return Page[Participant | ParticipantOfAddress].of(
             [
                 {
                     "participant_id": use.participant_id,
@@ -90,12 +131,47 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     def one(participant_id: ParticipantId) -> Participant:
         return Participant.model_validate(wiring.history.profile(participant_id))
 
+    @app.put(
+        "/v1/participants/<participant_id>",
+        summary="Record what a participant is called",
+        description="The latest record holds. A participant need not be known before.",
+        tags=_TAG,
+        operation_id="nameParticipant",
+        responses=answers(Participant),
+        middlewares=[Needs(Scope.SEND)],
+    )
+    def name(participant_id: ParticipantId, name: Name) -> Participant:
+        wiring.staff.name(participant_id, now(), name.name, by=actor_of(app))
+        return Participant.model_validate(wiring.history.profile(participant_id))
+
+    @app.get(
+        "/v1/participants/<participant_id>/timeline",
+        summary="All that happened to a participant, newest first",
+        description=(
+            "Their messages, each as one line; changes of name, addresses and subscription; "
+            "transactions, suppressions of their addresses and lifts, and when they were found "
+            "inactive; and who of the staff recorded it."
+        ),
+        tags=_TAG,
+        operation_id="getTimeline",
+        responses=answers(Page[TimelineEntry], 400),
+        middlewares=[Needs(Scope.READ)],
+    )
+    def timeline(
+        participant_id: ParticipantId, limit: Limit = 25, cursor: Cursor = None
+    ) -> Page[TimelineEntry]:
+        place = wiring.cursors.read(cursor, "timeline", participant_id)
+        items, place = wiring.timeline.page(participant_id, place=place, limit=limit)
+        return Page[TimelineEntry].of(
+            items, wiring.cursors.write(place, "timeline", participant_id)
+        )
+
     @app.get(
         "/v1/participants/<participant_id>/messages",
         summary="What a participant was sent, newest first",
         description=(
-            "Filtering by status or kind looks at up to 100 messages at a time, and may answer "
-            "fewer than limit, with a cursor to go on."
+            "Filtering by status, did or kind looks at up to 100 messages at a time, and may "
+            "answer fewer than limit, with a cursor to go on."
         ),
         tags=_TAG,
         operation_id="listMessages",
@@ -105,6 +181,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     def messages(
         participant_id: ParticipantId,
         status: Annotated[Status | None, Query()] = None,
+        did: Annotated[Happened | None, Query(description=DID)] = None,
         kind: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
         since: Annotated[
             str | None, Query(alias="from", max_length=40, description="sent then or later")
@@ -115,15 +192,8 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         limit: Limit = 25,
         cursor: Cursor = None,
     ) -> Page[Message]:
-        wanted = MessageFilter(
-            status,
-            kind,
-            time_bound(since, "from", end=False),
-            time_bound(until, "to", end=True),
-        )
-        if wanted.since and wanted.until and wanted.since > wanted.until:
-            raise InvalidInputError("from is later than to")
-        name = ("messages", participant_id, status, kind, wanted.since, wanted.until)
+        wanted = MessageFilter.of(status=status, did=did, kind=kind, since=since, until=until)
+        name = ("messages", participant_id, *wanted.name)
         place = wiring.cursors.read(cursor, *name)
         items, place = wiring.history.messages(participant_id, wanted, place=place, limit=limit)
         return Page[Message].of(items, wiring.cursors.write(place, *name))
@@ -139,7 +209,10 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     def message(participant_id: ParticipantId, message_id: MessageId) -> MessageWithTrail:
         found = wiring.history.message(participant_id, message_id)
         waiting = waiting_of(wiring.holds, found)
-        return MessageWithTrail.model_validate(found | {"waiting": waiting})
+        attachments = wiring.preview.attachments(found)
+        return MessageWithTrail.model_validate(
+            found | {"waiting": waiting, "attachments": attachments}
+        )
 
     @app.get(
         "/v1/participants/<participant_id>/addresses",

@@ -10,9 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, mode
 from sendtrail.domain.engagement import Actor, Reason
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.message import DropReason, Status
+from sendtrail.domain.names import MAX_NAME
+from sendtrail.domain.progress import MailingState
+from sendtrail.domain.reputation import Standing
 from sendtrail.mail.addresses import MAX_ADDRESS
+from sendtrail.mail.attachments import MAX_ATTACHMENTS, MAX_FILE_NAME, MAX_TOTAL_BYTES, MAX_TYPE
+from sendtrail.reading.health import Concern, QueueName, Severity
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS, ValueType
+from sendtrail.reading.timeline import EntryType
 from sendtrail.sending.holds import HoldReason
+from sendtrail.sending.schedule import MAX_DAYS_AHEAD
 
 __all__ = [
     "EMAIL",
@@ -32,6 +39,8 @@ __all__ = [
     "Message",
     "MessageDraft",
     "MessageWithTrail",
+    "Name",
+    "Overview",
     "Page",
     "Participant",
     "ParticipantOfAddress",
@@ -44,6 +53,7 @@ __all__ = [
     "Template",
     "TemplateDraft",
     "TemplateNames",
+    "TimelineEntry",
 ]
 
 T = TypeVar("T")
@@ -150,10 +160,23 @@ class LiftedSuppression(BaseModel):
     removed_from_ses: bool = Field(description="It was on SES's suppression list of the account")
 
 
+class Gets(BaseModel):
+    """What mail somebody gets, by the rule that sending goes by."""
+
+    communications: bool
+    direct_messages: bool
+    reason: DropReason | None = Field(
+        description="why not all; null also where no address is known"
+    )
+    since: Time | None
+
+
 class Participant(BaseModel):
     """A participant, with the address to write to."""
 
     participant_id: str
+    name: str | None
+    named_by: By
     subscribed: bool = Field(description="They get communications at this address")
     subscription_changed_at: Time | None
     subscription_changed_by: str | None = Field(
@@ -168,6 +191,7 @@ class Participant(BaseModel):
     address: str | None
     address_registered_by: By
     suppression: Evidence | None
+    gets: Gets
 
 
 class ParticipantOfAddress(BaseModel):
@@ -234,6 +258,29 @@ class Message(BaseModel):
     delayed_at: Time | None
     unsubscribed_at: Time | None
     by: By
+    copy_: bool = Field(
+        alias="copy", description="a sender's own copy: of no mailing, and in no figure"
+    )
+    attachment_count: int
+
+
+class Attachment(BaseModel):
+    """A file that went with a message."""
+
+    name: str
+    content_type: str
+    size: int = Field(description="in bytes")
+
+
+class TimelineEntry(BaseModel):
+    """A line of a participant's timeline."""
+
+    at: Time = Field(description="of a message, when it was accepted, or sent by something else")
+    type: EntryType
+    message: Message | None = Field(description="null of all that is none")
+    address: str | None
+    detail: dict[str, Any]
+    by: By
 
 
 class Link(BaseModel):
@@ -263,8 +310,9 @@ class TrailEvent(BaseModel):
 class Waiting(BaseModel):
     """What a message waits for that is not sent yet."""
 
-    reason: HoldReason | Literal["turn"] = Field(
-        description="turn: nothing holds it, and those before it are sent first"
+    reason: HoldReason | Literal["turn", "scheduled"] = Field(
+        description="turn: nothing holds it, and those before it are sent first; scheduled: its "
+        "time, until, has not come"
     )
     since: Time
     until: Time | None = Field(description="it is tried until this at least; null of a turn")
@@ -275,16 +323,20 @@ class MessageWithTrail(Message):
 
     waiting: Waiting | None = Field(description="null if it does not wait")
     links: list[Link]
+    attachments: list[Attachment] = Field(description="empty too once they are kept no more")
     events: list[TrailEvent]
     events_truncated: bool
 
 
 class CommunicationLink(BaseModel):
-    """A link of a mailing that was clicked."""
+    """A link of a mailing; of one that Sendtrail sent, also those that nobody followed."""
 
     url: str | None = Field(description="null: all others together")
     clicks: int
     human_clicks: int
+    human_clicked: int | None = Field(
+        description="messages in which a person followed it; null: of all others together"
+    )
 
 
 _COMPLAINTS: Final = "who marked it as spam; Gmail tells nobody, so of its recipients 0 is unknown"
@@ -350,7 +402,16 @@ class CommunicationSummary(BaseModel):
     template_id: str | None
     template_version: int | None
     by: By
-    recipients: int
+    state: MailingState = Field(
+        description="recorded: something else sends it; held: what is left of it waits, since SES "
+        "takes no mail"
+    )
+    planned: int = Field(description="for how many recipients it is; of a recorded one, known")
+    done: int = Field(description="of these sent, dropped, rejected or failed")
+    send_at: Time | None = Field(description="null: at once, or something else sends it")
+    stopped_at: Time | None
+    stopped_by: By
+    recipients: int = Field(description="accepted until now")
     sent: int
     delivered: int
     opened: int
@@ -388,10 +449,110 @@ class Communication(CommunicationSummary):
     )
 
 
+class DayFigures(BaseModel):
+    """What became of the mail of a day, or of several; all count messages, each once."""
+
+    sent: int
+    delivered: int
+    human_opened: int
+    human_clicked: int
+    bounced: int = Field(description="for good, or without evidence of arrival")
+    hard_bounced: int = Field(description="for good, which SES counts in an account's bounce rate")
+    spammed: int = Field(description=_COMPLAINTS)
+    unsubscribed: int
+    dropped: int
+    waiting: int = Field(description="accepted, and neither sent nor given up")
+
+
+class DayOfMail(DayFigures):
+    """A day, of UTC, and what became of the mail that was sent on it."""
+
+    day: str = Field(examples=["2026-11-24"])
+
+
+class ReputationRate(BaseModel):
+    """A rate by which SES judges an account. SES's own is of a volume that it does not disclose."""
+
+    count: int
+    sent: int = Field(
+        description="to the providers that count: of complaints, not Gmail; never the simulator"
+    )
+    rate: float | None = Field(description="a fraction; null where nothing was sent")
+    review_at: float = Field(description="from here on SES reviews the account")
+    pause_at: float = Field(description="from here on SES may pause its sending")
+    standing: Standing | None
+
+
+class ReputationRates(BaseModel):
+    """Hard bounces, and complaints."""
+
+    bounces: ReputationRate
+    complaints: ReputationRate
+
+
+class ProviderOfMail(BaseModel):
+    """What became of the mail to one mailbox provider."""
+
+    provider: str
+    sent: int
+    delivered: int
+    human_opened: int
+    human_clicked: int
+    bounced: int
+    hard_bounced: int
+    spammed: int | None = Field(description="null: this provider, Gmail, tells nobody")
+    unsubscribed: int
+    dropped: int
+    waiting: int
+    bounce_rate: float | None = Field(description="of hard bounces; null where nothing was sent")
+    complaint_rate: float | None = Field(description="null where it is unknown")
+
+
+class QueueLength(BaseModel):
+    """How much is in a queue, approximately; null where it could not be told."""
+
+    queue: QueueName
+    waiting: int | None
+    in_flight: int | None
+    delayed: int | None
+
+
+class HealthFinding(BaseModel):
+    """Something that is wrong, or may be; docs/runbook.md says what to do."""
+
+    concern: Concern
+    severity: Severity = Field(description="unknown: it could not be told")
+    queue: QueueName | None
+    count: int | None
+    since: Time | None
+    reason: HoldReason | Standing | None
+
+
+class Overview(BaseModel):
+    """All mail by the day, SES's limits, and what is wrong now."""
+
+    from_: str = Field(alias="from", examples=["2026-10-26"])
+    until: str = Field(examples=["2026-11-24"])
+    days: list[DayOfMail] = Field(description="every one, the earliest first")
+    total: DayFigures
+    previous: DayFigures = Field(description="of as many days before those")
+    rates: ReputationRates
+    providers: list[ProviderOfMail] = Field(description="the largest first")
+    last_event_at: Time | None = Field(
+        description="when SES last told of mail of these days, or the last 14; null if it has not"
+    )
+    queues: list[QueueLength]
+    held: Hold | None = Field(description="why SES takes no mail now; null if it does")
+    findings: list[HealthFinding] = Field(description="the worst first; empty if all is well")
+
+
 _COLUMN_TYPES: Final[dict[ValueType, Any]] = {
     ValueType.ID: str,
     ValueType.ADDRESS: str | None,
     ValueType.STATUS: Status,
+    ValueType.REASON: str | None,
+    ValueType.TEXT: str | None,
+    ValueType.COUNT: int,
     ValueType.TIME: Time | None,
 }
 
@@ -419,6 +580,9 @@ class TemplateDraft(_Body):
     text: Annotated[
         str | None, Field(min_length=1, description="made from the HTML, if left out")
     ] = None
+    description: Annotated[
+        str | None, Field(min_length=1, max_length=300, description="what it is for")
+    ] = None
 
 
 class Template(BaseModel):
@@ -432,12 +596,13 @@ class Template(BaseModel):
     fields: list[str] = Field(description="The merge fields that its recipients' data must have")
     created_at: Time
     by: By
+    description: str | None = Field(description="What it is for, as its author says")
 
 
 class TemplateNames(BaseModel):
     """Which templates there are."""
 
-    template_ids: list[str] = Field(description="in order; of very many, the first 500 added")
+    template_ids: list[str] = Field(description="in order; of very many, the first 500")
 
 
 class Addressee(_Body):
@@ -456,6 +621,28 @@ class Addressee(_Body):
     data: Annotated[dict[str, Any], Field(description="the merge fields")] = {}
 
 
+class AttachmentDraft(_Body):
+    """A file to go with a mail."""
+
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_FILE_NAME,
+            description="with an extension, such as .pdf; not one that SES refuses (.exe, .js, …)",
+        ),
+    ]
+    content_type: Annotated[str, Field(max_length=MAX_TYPE, examples=["application/pdf"])]
+    content: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="in base64",
+            json_schema_extra={"contentEncoding": "base64"},
+        ),
+    ]
+
+
 class _Sendable(_Body):
     template_id: Annotated[str | None, Field(pattern=ID)] = None
     template_version: Annotated[
@@ -471,6 +658,22 @@ class _Sendable(_Body):
     copy_to: Annotated[
         list[Annotated[str, Field(min_length=3, max_length=MAX_ADDRESS, json_schema_extra=EMAIL)]],
         Field(max_length=10, description="your own addresses: a copy each, in no figure"),
+    ] = []
+    send_at: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            description=f"when to send it, with an offset; at most {MAX_DAYS_AHEAD} days ahead. At "
+            "once, if left out",
+            examples=["2026-12-04T09:00:00+01:00"],
+        ),
+    ] = None
+    attachments: Annotated[
+        list[AttachmentDraft],
+        Field(
+            max_length=MAX_ATTACHMENTS,
+            description=f"of {MAX_TOTAL_BYTES // 1024**2} MB together, before base64",
+        ),
     ] = []
 
     @model_validator(mode="after")
@@ -543,6 +746,7 @@ class AcceptedCommunication(BaseModel):
 
     communication_id: str
     created_at: Time
+    send_at: Time | None = Field(description="null: at once")
     recipients: int
     template_id: str | None
     template_version: int | None
@@ -555,6 +759,7 @@ class AcceptedMessage(BaseModel):
     message_id: str
     participant_id: str
     address: str
+    send_at: Time | None = Field(description="null: at once")
     template_id: str | None
     template_version: int | None
     spam: Spam
@@ -577,6 +782,7 @@ class CommunicationPreview(BaseModel):
     subject: str
     html: str | None
     text: str
+    attachments: list[Attachment]
     recipients: int
     would_be_dropped: list[WouldBeDropped]
     spam: Spam
@@ -595,6 +801,14 @@ class Interaction(_Body):
             description="its own id; needs `at`. The same told again is the same",
         ),
     ] = None
+
+
+class Name(_Body):
+    """What a participant is called."""
+
+    name: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_NAME, description="null removes it")
+    ]
 
 
 class Subscription(_Body):

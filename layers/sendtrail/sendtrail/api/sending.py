@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -9,13 +10,22 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from sendtrail.api.bodies import JSON
-from sendtrail.api.parameters import IdempotencyKey, MessageId, ParticipantId, TemplateId, answers
+from sendtrail.api.parameters import (
+    CommunicationId,
+    IdempotencyKey,
+    MessageId,
+    ParticipantId,
+    TemplateId,
+    answers,
+)
 from sendtrail.api.schemas import (
     MAX_VERSIONS,
     AcceptedCommunication,
     AcceptedMessage,
     CommunicationDraft,
     CommunicationPreview,
+    CommunicationSummary,
+    Message,
     MessageDraft,
     Template,
     TemplateDraft,
@@ -24,10 +34,12 @@ from sendtrail.api.schemas import (
 from sendtrail.api.scopes import Needs, actor_of
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.plan import Content, Plan, SpamReport
-from sendtrail.domain.times import now
-from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.domain.times import now, parse
+from sendtrail.errors import InvalidInputError, NotFoundError, Problem, Problems
+from sendtrail.mail.attachments import Attachment
 from sendtrail.mail.templates import Body, check
-from sendtrail.reading.views import actor_view
+from sendtrail.reading import queries
+from sendtrail.reading.views import actor_view, attachment_view, communication_view, message_view
 from sendtrail.sending.submission import Addressee, Draft, Request
 from sendtrail.sending.template_store import TemplateVersion
 from sendtrail.wiring import Wiring
@@ -66,14 +78,14 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         middlewares=[Needs(Scope.SEND)],
     )
     def put(template_id: TemplateId, draft: TemplateDraft) -> Template:
+        body = Body(draft.subject, draft.html, draft.text)
         made = wiring.templates.add(
             template_id,
-            subject=draft.subject,
-            html=draft.html,
-            text=draft.text,
-            fields=check(Body(draft.subject, draft.html, draft.text)),
+            body,
+            fields=check(body),
             at=now(),
             by=actor_of(app),
+            description=draft.description,
         )
         return _template(made)
 
@@ -125,6 +137,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         accepted = {
             "communication_id": plan.communication_id,
             "created_at": plan.accepted_at,
+            "send_at": plan.send_at,
             "recipients": len(plan.messages),
             **_told(plan, wiring),
         }
@@ -155,6 +168,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
                 "subject": rendered.subject,
                 "html": rendered.html,
                 "text": rendered.text,
+                "attachments": [attachment_view(each) for each in prepared.plan.attachments],
                 "recipients": len(messages),
                 "would_be_dropped": [
                     {
@@ -169,6 +183,30 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
                 "spam": _spam(prepared.plan.spam, wiring),
             }
         )
+
+    @app.post(
+        "/v1/communications/<communication_id>/stop",
+        summary="Stop a mailing: what of it has not gone out is not sent",
+        description=(
+            "Before its time nothing of it is sent, and nobody's history has it; later, what has "
+            "not gone out is dropped, with the reason `stopped`. What Amazon SES was called for "
+            "already goes. To stop it again changes nothing, nor does stopping what is finished: "
+            "the answer says how far it went."
+        ),
+        tags=_SENDING,
+        operation_id="stopCommunication",
+        responses=answers(CommunicationSummary),
+        middlewares=[Needs(Scope.SEND)],
+    )
+    def stop(communication_id: CommunicationId) -> CommunicationSummary:
+        found = queries.communication(communication_id)
+        if found is None:
+            raise NotFoundError(f"there is no communication {communication_id}")
+        stopped = wiring.stopping.communication(
+            found.definition, found.counters, now(), by=actor_of(app)
+        )
+        view = communication_view(stopped, found.counters, whole=False)
+        return CommunicationSummary.model_validate(view)
 
     @app.post(
         "/v1/messages",
@@ -188,9 +226,29 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             "message_id": message.message_id,
             "participant_id": message.participant_id,
             "address": message.address,
+            "send_at": plan.send_at,
             **_told(plan, wiring),
         }
         return _accepted(AcceptedMessage.model_validate(accepted))
+
+    @app.post(
+        "/v1/participants/<participant_id>/messages/<message_id>/stop",
+        summary="Stop a direct message that waits",
+        description=(
+            "It is dropped, with the reason `stopped`: at once if its time is more than a minute "
+            "ahead, or else by its job, unless Amazon SES was called before. One that does not "
+            "wait stays as it is. One of a mailing is stopped with that."
+        ),
+        tags=_SENDING,
+        operation_id="stopMessage",
+        responses=answers(Message),
+        middlewares=[Needs(Scope.SEND)],
+    )
+    def stop_one(participant_id: ParticipantId, message_id: MessageId) -> Message:
+        found = wiring.history.find(participant_id, message_id)
+        wiring.stopping.message(found, now(), by=actor_of(app))
+        found = wiring.history.find(participant_id, message_id)
+        return Message.model_validate(message_view(found))
 
     @app.get(
         "/v1/participants/<participant_id>/messages/<message_id>/preview",
@@ -237,6 +295,7 @@ def _draft(draft: CommunicationDraft) -> Draft:
         allow_likely_spam=draft.allow_likely_spam,
         reply_to=draft.reply_to,
         copy_to=draft.copy_to,
+        **_when_and_with(draft),
     )
 
 
@@ -248,7 +307,35 @@ def _direct(draft: MessageDraft) -> Draft:
         tracked=draft.tracking,
         reply_to=draft.reply_to,
         copy_to=draft.copy_to,
+        **_when_and_with(draft),
     )
+
+
+def _when_and_with(draft: CommunicationDraft | MessageDraft) -> dict[str, Any]:
+    """The time to send, and the attachments.
+
+    Raises:
+        InvalidInputError: it is no time, or a content is not in base64: all of that.
+    """
+    problems = Problems()
+    send_at, attachments = None, []
+    if draft.send_at is not None:
+        try:
+            send_at = parse(draft.send_at)
+        except ValueError:
+            said = f"{draft.send_at!r} is no time with an offset; write 2026-12-04T09:00:00+01:00"
+            problems.add(Problem(said, field="send_at"))
+    for number, each in enumerate(draft.attachments):
+        try:
+            content = b64decode(each.content, validate=True)
+        except ValueError:
+            said = "this is not base64 (RFC 4648, section 4)"
+            problems.add(Problem(said, field="attachments", index=number, subfield="content"))
+            continue
+        attachments.append(Attachment(each.name, each.content_type, content))
+    if problems:
+        raise problems.error()
+    return {"send_at": send_at, "attachments": attachments}
 
 
 def _request(app: APIGatewayHttpResolver, idempotency_key: str | None) -> Request:
