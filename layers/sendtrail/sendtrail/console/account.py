@@ -35,7 +35,8 @@ def add_pages(
         context = access.current()
         if context.caller:
             return redirect(back_to(context.query.get("next", HOME)))
-        return _form(context, back_to(context.query.get("next", HOME)))
+        ended = access.lapsed() is not None
+        return _form(context, back_to(context.query.get("next", HOME)), ended=ended)
 
     @app.post(SIGN_IN)
     def sign_in() -> Response[Any]:
@@ -55,8 +56,11 @@ def add_pages(
         audit(context.actor, StaffAction.SIGN_OUT)
         return redirect(SIGN_IN, [access.end()])
 
-    def _form(context: RequestContext, to: str, *, wrong: bool = False) -> Response[Any]:
+    def _form(
+        context: RequestContext, to: str, *, wrong: bool = False, ended: bool = False
+    ) -> Response[Any]:
         """The form, with a session that holds nothing but its secret."""
         status = 403 if wrong else 200
         cookies = [access.cookie(context.session)]
-        return render("sign_in", context, status=status, cookies=cookies, to=to, wrong=wrong)
+        said = {"to": to, "wrong": wrong, "ended": ended}
+        return render("sign_in", context, status=status, cookies=cookies, **said)

@@ -13,13 +13,21 @@ from sendtrail.console import (
     account,
     communications,
     compose,
+    drafts,
+    home,
     inactive,
+    messages,
     participants,
+    people,
+    recipients,
     search,
+    stopping,
     suppressions,
+    template_editor,
+    template_pages,
 )
-from sendtrail.console.request_context import HOME, ROOT, AccessControl, RequestContext, redirect
-from sendtrail.console.templating import render, static_file
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
+from sendtrail.console.templating import NAVIGATION, render, static_file
 from sendtrail.errors import (
     AwsError,
     ConfigurationError,
@@ -48,11 +56,11 @@ _HEADERS: Final = {
 """What every answer says unless it says something else itself."""
 
 _STATUS: Final[dict[type[Exception], tuple[HTTPStatus, str]]] = {
-    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This page's address is incomplete"),
-    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "That is not valid"),
+    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This link does not work any more"),
+    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "This is not valid"),
     ForbiddenError: (HTTPStatus.FORBIDDEN, "This is not allowed"),
-    NotFoundError: (HTTPStatus.NOT_FOUND, "There is no such page"),
 }
+_NOWHERE: Final = "it may be misspelt, or older than what is kept"
 
 
 class Console:
@@ -74,16 +82,20 @@ class Console:
         )
         self._register_errors(logger)
         account.add_pages(self._app, self._access, wiring.api_keys, wiring.audit)
+        home.add_pages(self._app, self._access, wiring)
         compose.add_pages(self._app, self._access, wiring)
+        drafts.add_pages(self._app, self._access, wiring)
         communications.add_pages(self._app, self._access, wiring)
+        recipients.add_pages(self._app, self._access, wiring)
+        people.add_pages(self._app, self._access, wiring)
+        messages.add_pages(self._app, self._access, wiring)
         participants.add_pages(self._app, self._access, wiring)
         suppressions.add_pages(self._app, self._access, wiring)
         inactive.add_pages(self._app, self._access, wiring)
         search.add_pages(self._app, self._access, wiring)
-
-        @self._app.get(ROOT)
-        def home() -> Response[Any]:
-            return redirect(HOME)
+        stopping.add_pages(self._app, self._access, wiring)
+        template_pages.add_pages(self._app, self._access, wiring)
+        template_editor.add_pages(self._app, self._access, wiring)
 
         @self._app.get(f"{ROOT}/static/<name>")
         def static(name: str) -> Response[str]:
@@ -105,10 +117,18 @@ class Console:
 
         def ours(error: Exception) -> Response[str]:
             kind = next(kind for kind in _STATUS if isinstance(error, kind))  # the closest is first
-            return self._problem(*_STATUS[kind], str(error))
+            said = "begin the list again" if kind is InvalidCursorError else str(error)
+            return self._problem(*_STATUS[kind], said)
 
         for kind in _STATUS:
             app.exception_handler(kind)(ours)
+
+        @app.exception_handler(NotFoundError)
+        def unknown(error: Exception) -> Response[str]:
+            """What is not there is called by its name."""
+            said = str(error)
+            title = f"{said[:1].upper()}{said[1:]}"
+            return self._problem(HTTPStatus.NOT_FOUND, title, _NOWHERE)
 
         @app.exception_handler([AwsError, PynamoDBException])
         def unavailable(error: Exception) -> Response[str]:
@@ -121,8 +141,8 @@ class Console:
 
         @app.not_found
         def not_found(_error: Exception) -> Response[str]:
-            status, title = _STATUS[NotFoundError]
-            return self._problem(status, title, f"nothing is at {app.current_event.path}")
+            said = f"nothing is at {app.current_event.path}"
+            return self._problem(HTTPStatus.NOT_FOUND, "There is no such page", said)
 
         @app.exception_handler(Exception)
         def unexpected(error: Exception) -> Response[str]:
@@ -133,7 +153,10 @@ class Console:
 
     def _problem(self, status: HTTPStatus, title: str, said: str) -> Response[str]:
         said = f"{said[:1].upper()}{said[1:]}."
-        return render("problem", self._visitor(), status=status.value, title=title, said=said)
+        context = self._visitor()
+        return render(
+            "problem", context, status=status.value, title=title, said=said, way=_way_on(context)
+        )
 
     def _visitor(self) -> RequestContext | None:
         """The context of the request; None where not even that can be told."""
@@ -141,3 +164,12 @@ class Console:
             return self._access.current()
         except (AwsError, ConfigurationError, InvalidInputError):
             return None
+
+
+def _way_on(context: RequestContext | None) -> tuple[str, str]:
+    """Where to go from a page that is not there: the label and path of what lists its like."""
+    path = context.path if context else ""
+    for _, label, listed, _ in NAVIGATION:
+        if listed != ROOT and path.startswith(f"{listed}/"):
+            return label, listed
+    return ("Find somebody else", f"{ROOT}/find") if "/participants/" in path else ("Home", ROOT)

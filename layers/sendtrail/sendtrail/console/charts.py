@@ -1,17 +1,30 @@
-"""Charts: where the bars of the funnel, and of opens and clicks over time, are.
+"""Charts: where the bars of the funnel, of opens and clicks over time, and of days, are.
 
 Only numbers; `templates/_charts.html` draws them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
+from sendtrail.console.labels import MONTHS
 from sendtrail.domain.time_since_send import DAYS, HOURS
 
-__all__ = ["Funnel", "Plot", "funnel", "hits_over_days", "hits_over_hours"]
+__all__ = [
+    "DayChart",
+    "Funnel",
+    "Gauge",
+    "Plot",
+    "Series",
+    "days_chart",
+    "funnel",
+    "gauge",
+    "hits_over_days",
+    "hits_over_hours",
+]
 
 _WIDTH: Final = 360
 
@@ -219,3 +232,179 @@ def _ceiling(most: int) -> int:
 
 def _round(value: float) -> float:
     return round(value, 2)
+
+
+# --- days ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A figure of days, as a chart shows it: `kind` is its class in the style sheet."""
+
+    figure: str
+    label: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaySlot:
+    """A day in a chart, its figures in words, and their bars by kind."""
+
+    label: str
+    bars: tuple[tuple[str, Bar], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayChart:
+    """Figures by the day, on a calendar.
+
+    Attributes:
+        left, ground: as of `Plot`.
+        slots: the days on which there was any.
+        sums: label → the sum over all days.
+    """
+
+    title: str
+    width: int
+    height: int
+    left: int
+    ground: int
+    lines: tuple[GridLine, ...]
+    ticks: tuple[Tick, ...]
+    slots: tuple[DaySlot, ...]
+    series: tuple[Series, ...]
+    sums: Mapping[str, int]
+
+
+_MONTHS: Final = [
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
+_DAYS_A_WEEK: Final = 7
+
+
+def days_chart(
+    days: Sequence[Mapping[str, Any]],
+    title: str,
+    series: Sequence[Series],
+    *,
+    stacked: bool = False,
+) -> DayChart:
+    """A bar for each figure of each day.
+
+    Args:
+        days: each with its ``day`` and figures, one after another.
+        stacked: whether bars stand on each other; else each before the one before it.
+    """
+    names = [each.figure for each in series]
+    heights = [[day[name] for name in names] for day in days]
+    most = _ceiling(max((sum(each) if stacked else max(each) for each in heights), default=0))
+    step = (_WIDTH - _LEFT) / len(days)
+
+    def slot(number: int, day: Mapping[str, Any]) -> DaySlot:
+        said = ", ".join(f"{day[each.figure]} {each.label}" for each in series)
+        bars, below = [], 0.0
+        for each in series:
+            height = _PLOT * day[each.figure] / most
+            top = _GROUND - height - (below if stacked else 0)
+            left = _LEFT + number * step + step * 0.12
+            bar = Bar(_round(left), _round(top), _round(step * 0.76), _round(height))
+            bars.append((each.kind, bar))
+            below += height
+        return DaySlot(f"{_in_words(day['day'])}: {said}", tuple(bars))
+
+    return DayChart(
+        title=title,
+        width=_WIDTH,
+        height=_GROUND + 22,
+        left=_LEFT,
+        ground=_GROUND,
+        lines=tuple(
+            GridLine(_round(_GROUND - _PLOT * value / most), value)
+            for value in (0, most // 2, most)
+        ),
+        ticks=tuple(_calendar([day["day"] for day in days], step)),
+        slots=tuple(
+            slot(number, day) for number, day in enumerate(days) if any(day[name] for name in names)
+        ),
+        series=tuple(series),
+        sums={each.label: sum(day[each.figure] for day in days) for each in series},
+    )
+
+
+def _calendar(days: Sequence[str], step: float) -> Iterator[Tick]:
+    """Each day of a week; of a month, Mondays; of more, the firsts of months."""
+    for number, day in enumerate(days):
+        at = date.fromisoformat(day)
+        if len(days) <= _DAYS_A_WEEK:
+            label = f"{at:%a} {at.day}"
+        elif len(days) <= 5 * _DAYS_A_WEEK and at.weekday() == 0:
+            label = f"{at.day} {MONTHS[at.month - 1]}"
+        elif len(days) > 5 * _DAYS_A_WEEK and at.day == 1:
+            label = f"1 {MONTHS[at.month - 1]}"
+        else:
+            continue
+        yield Tick(_round(_LEFT + (number + 0.5) * step), "middle", label)
+
+
+def _in_words(day: str) -> str:
+    at = date.fromisoformat(day)
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+
+
+# --- rates and their limits ----------------------------------------------------------------------
+
+_GAUGE_HEIGHT: Final = 34
+_GAUGE_TOP: Final = 4
+_GAUGE_BAR: Final = 12
+_GAUGE_ROOM: Final = 1.3
+"""How far beyond the last limit a gauge goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A rate on a line with its limits.
+
+    Attributes:
+        bar: the rate; None if there is none.
+        ground: the whole line.
+        marks: the limits, with their words.
+    """
+
+    width: int
+    height: int
+    ground: Bar
+    bar: Bar | None
+    marks: tuple[Tick, ...]
+
+
+def gauge(rate: Mapping[str, Any]) -> Gauge:
+    """A rate against its limits, as ``rates`` of an overview has it. What is beyond the end of the
+    line is drawn at the end.
+    """
+    end = rate["pause_at"] * _GAUGE_ROOM
+
+    def place(fraction: float) -> float:
+        return _round(_WIDTH * min(fraction / end, 1))
+
+    value = rate["rate"]
+    return Gauge(
+        width=_WIDTH,
+        height=_GAUGE_HEIGHT,
+        ground=Bar(0, _GAUGE_TOP, _WIDTH, _GAUGE_BAR),
+        bar=None if value is None else Bar(0, _GAUGE_TOP, place(value), _GAUGE_BAR),
+        marks=tuple(
+            Tick(place(rate[name]), "middle", f"{rate[name] * 100:g} %")
+            for name in ("review_at", "pause_at")
+        ),
+    )

@@ -1,34 +1,32 @@
-"""Pages about communications: all, one, and whom it went to."""
+"""Pages about communications: all, and one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console import charts
+from sendtrail.console.mailings import known_mailing, whole_view
 from sendtrail.console.pager import Pager
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
 from sendtrail.console.templating import render
 from sendtrail.domain.communication import CommunicationDefinition
-from sendtrail.domain.ids import is_communication_id
-from sendtrail.domain.message import Status
-from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.domain.progress import MailingState
+from sendtrail.domain.times import epoch_ms, now
+from sendtrail.errors import InvalidInputError
 from sendtrail.reading import queries
-from sendtrail.reading.export import MAX_ROWS, recipients_csv, recipients_workbook
-from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
-from sendtrail.reading.views import communication_view, recipient_view
-from sendtrail.reading.waiting import held, held_of
+from sendtrail.reading.views import communication_view
+from sendtrail.reading.waiting import held, held_of, with_hold
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_pages"]
 
 _PATH: Final = f"{ROOT}/communications"
-_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PAGE: Final = 25
+_FRESH_MS: Final = 10 * 60 * 1000
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -54,11 +52,12 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             pager.place, _PAGE, month=month, wanted=wanted if kind or name else None
         )
         items = [communication_view(*each, whole=False) for each in found.items]
+        hold = held(wiring.holds)
         return render(
             "communications",
             context,
-            items=items,
-            held=held(wiring.holds),
+            items=[with_hold(each, hold) for each in items],
+            held=hold,
             kinds=sorted({each["kind"] for each in items if each["kind"]}),
             filters={"name": name, "kind": kind, "month": month},
             pager=pager,
@@ -69,13 +68,14 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @access.needs(Scope.READ)
     def one(context: RequestContext, communication_id: str) -> Response[Any]:
         figures = _communication(communication_id)
-        just_sent = context.query.get("done") == "sent"
+        hold = held_of(wiring.holds, figures)
         return render(
             "communication",
             context,
-            figures=figures,
-            held=held_of(wiring.holds, figures),
-            just_sent=just_sent,
+            figures=with_hold(figures, hold),
+            held=hold,
+            posted=figures["by"] is not None,
+            is_moving=_is_moving(figures),
             **_shown(figures),
         )
 
@@ -85,76 +85,41 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         figures = _communication(communication_id)
         return render("figures", context, figures=figures, funnel=charts.funnel(figures))
 
-    @app.get(f"{_PATH}/<communication_id>/recipients")
-    @access.needs(Scope.READ)
-    def recipients(context: RequestContext, communication_id: str) -> Response[Any]:
-        figures, status = _communication(communication_id), _status(context)
-        pager = Pager.of(context, wiring.cursors, "recipients", communication_id, status)
-        found = queries.recipients(communication_id, status=status, place=pager.place, limit=_PAGE)
-        return render(
-            "recipients",
-            context,
-            figures=figures,
-            items=[recipient_view(each) for each in found.items],
-            chosen=status,
-            recipient_columns=RECIPIENT_COLUMNS,
-            statuses=list(Status),
-            most_rows=MAX_ROWS,
-            pager=pager,
-            following=pager.following(found.place),
-        )
-
-    @app.get(f"{_PATH}/<communication_id>/recipients.csv")
-    @access.needs(Scope.READ)
-    def csv_file(context: RequestContext, communication_id: str) -> Response[Any]:
-        return download(context, communication_id, "csv", "text/csv; charset=utf-8", recipients_csv)
-
-    @app.get(f"{_PATH}/<communication_id>/recipients.xlsx")
-    @access.needs(Scope.READ)
-    def workbook(context: RequestContext, communication_id: str) -> Response[Any]:
-        return download(context, communication_id, "xlsx", _XLSX, recipients_workbook)
-
-    def download(
-        context: RequestContext,
-        communication_id: str,
-        ending: str,
-        content_type: str,
-        export: Callable[..., tuple[str | bytes, Any]],
-    ) -> Response[Any]:
-        status = _status(context)
-        if not is_communication_id(communication_id):
-            raise NotFoundError(f"there is no communication {communication_id}")
-        list_name = f"recipients.{ending}"
-        pager = Pager.of(context, wiring.cursors, list_name, communication_id, status)
-        content, place = export(communication_id, status=status, place=pager.place)
-        name = f"{communication_id}-{status or 'recipients'}.{ending}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        following = pager.following(place)
-        if following:
-            headers["Link"] = f'<{following}>; rel="next"'
-        return Response(status_code=200, content_type=content_type, body=content, headers=headers)
-
 
 def _communication(communication_id: str) -> dict[str, Any]:
-    known = is_communication_id(communication_id)
-    found = queries.communication(communication_id) if known else None
-    if found is None:
-        raise NotFoundError(f"there is no communication {communication_id}")
-    return communication_view(found.definition, found.counters, whole=True, urls=found.urls)
+    return whole_view(known_mailing(communication_id))
+
+
+def _is_moving(figures: dict[str, Any]) -> bool:
+    """Whether its figures move while one looks: it goes out, or was sent not long ago, and SES has
+    not told of all of it.
+    """
+    told = figures["delivered"] + figures["bounced"]
+    begun_at = figures["send_at"] or figures["created_at"]
+    recent = begun_at is not None and epoch_ms(now()) - epoch_ms(begun_at) < _FRESH_MS
+    is_told = figures["state"] != MailingState.FINISHED or told >= figures["sent"]
+    return figures["state"] == MailingState.RUNNING or (recent and not is_told)
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:
     """The charts, and the providers, worst first."""
     hits = figures["hits_by_age"]
+    plots = [
+        (f"{what.capitalize()}, {stretch}", measure(hits, what))
+        for what in ("opens", "clicks")
+        for stretch, measure in (
+            ("first day", charts.hits_over_hours),
+            ("first month", charts.hits_over_days),
+        )
+    ]
     return {
         "funnel": charts.funnel(figures),
-        "plots": [
-            (f"{what.capitalize()}, {stretch}", measure(hits, what))
-            for what in ("opens", "clicks")
-            for stretch, measure in (
-                ("first day", charts.hits_over_hours),
-                ("first month", charts.hits_over_days),
-            )
+        # One bar alone is a sentence.
+        "plots": [(title, plot) for title, plot in plots if len(plot.slots) > 1],
+        "lone": [
+            f"{title}: {plot.hits}, all in {plot.slots[0].label}."
+            for title, plot in plots
+            if len(plot.slots) == 1
         ],
         "providers": sorted(figures["providers"], key=_badness),
     }
@@ -173,13 +138,3 @@ def _month(context: RequestContext) -> str | None:
     if month and not _MONTH.fullmatch(month):
         raise InvalidInputError(f"month: {month!r} is none; write 2026-11")
     return month
-
-
-def _status(context: RequestContext) -> Status | None:
-    status = context.query_value("status", max_length=32)
-    try:
-        return Status(status) if status else None
-    except ValueError:
-        raise InvalidInputError(
-            f"status: {status!r} is none; there are {', '.join(Status)}"
-        ) from None

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
-from sendtrail.console.recipient_table import ListedRecipient, decoded, read_recipients
+from sendtrail.console.recipient_table import ListedRecipient, read_file, read_recipients
 from sendtrail.console.request_context import RequestContext
+from sendtrail.console.send_time import UTC_ZONE, send_at_of
 from sendtrail.domain.ids import ID_RULE, is_participant_id
 from sendtrail.domain.plan import Content
 from sendtrail.errors import MAX_TOLD, InvalidInputError, NotFoundError, Problem, Problems
 from sendtrail.mail.addresses import checked_address
+from sendtrail.mail.attachments import MAX_ATTACHMENTS, Attachment
 from sendtrail.sending.submission import Draft
 
-__all__ = ["FIELDS", "Drafted", "Fault", "drafted", "entered"]
+__all__ = [
+    "FIELDS",
+    "Drafted",
+    "Entered",
+    "Fault",
+    "KeptFile",
+    "drafted",
+    "entered",
+    "faults_of",
+    "kept_files",
+    "with_files",
+]
 
 FIELDS: Final = {
     "name": "",
@@ -26,18 +40,27 @@ FIELDS: Final = {
     "html": "",
     "text": "",
     "recipients": "",
+    "same_as": "",
+    "same_who": "",
+    "attachments": "",
+    "send_on": "",
+    "send_time": "",
+    "zone": UTC_ZONE,
     "reply_to": "",
     "copy_to": "",
     "tracking": "yes",
     "allow_likely_spam": "",
 }
-"""Field → what it holds in a new form."""
+"""Field → what it holds in a new form. ``attachments`` has those that are kept (`with_files`)."""
 
 _CONTENT: Final = ("template_id", "subject", "html", "text")
 _MAX_NAME: Final = 200
 _MAX_SUBJECT: Final = 1000
 _MAX_COPIES: Final = 10
 _KIND = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FIELD_OF: Final = {"send_at": "send_on"}
+"""Field of a draft → the field of the form, where it is another."""
 _STAND_IN: Final = Content(subject="-", text="-")
 """What stands for a mail that cannot be one, so that the rest of its draft can be checked."""
 
@@ -54,6 +77,36 @@ class Fault:
     field: str
     said: str
     line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """An attachment whose content is kept with the draft, by its digest.
+
+    Attributes:
+        size: in bytes.
+        digest: the SHA-256 of its content, in hexadecimal.
+    """
+
+    name: str
+    content_type: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A form as it was filled in.
+
+    Attributes:
+        fields: a file that was chosen has taken the place of the table.
+        said: what is to be known of how that was read; empty if nothing.
+        found: why it could not be read.
+    """
+
+    fields: dict[str, str]
+    said: str = ""
+    found: Sequence[Fault] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +132,7 @@ class Drafted:
         """Field → what is wrong with it; the lines of the table in order, and no more than
         `MAX_TOLD` of them.
         """
-        faults: dict[str, list[str]] = {}
-        lines = sorted((each for each in self.found if each.line), key=lambda each: each.line)
-        for each in [each for each in self.found if not each.line] + lines[:MAX_TOLD]:
-            faults.setdefault(each.field, []).append(each.said)
-        more = self.more + len(lines[MAX_TOLD:])
-        if more:
-            faults["recipients"].append(f"And {more} more.")
-        return faults
+        return faults_of(self.found, self.more)
 
     def refused(self, error: InvalidInputError | NotFoundError) -> Drafted:
         """The same, with what else is wrong, as sending it would say.
@@ -98,6 +144,8 @@ class Drafted:
         else:
             told, more = [self._fault(each) for each in error.problems], error.more
         known = {each.field for each in self.found}
+        if "same_as" in known:
+            known.add("recipients")
         new = [each for each in told if each.line or each.field not in known]
         return replace(self, found=[*self.found, *new], more=self.more + more)
 
@@ -106,46 +154,122 @@ class Drafted:
             line = self.lines[problem.index]
             who = f" ({problem.participant_id})" if problem.participant_id else ""
             return Fault("recipients", _sentence(f"line {line}{who}: {problem.message}"), line)
+        if problem.field == "attachments" and problem.index is not None:
+            name = self.draft.attachments[problem.index].name
+            return Fault("attachments", _sentence(f"“{name:.80}”: {problem.message}"))
         position = f"{problem.position}: " if problem.position else ""
-        return Fault(problem.field or "", _sentence(position + problem.message))
+        field = _FIELD_OF.get(problem.field or "", problem.field or "")
+        return Fault(field, _sentence(position + problem.message))
 
 
-def entered(context: RequestContext) -> dict[str, str]:
-    """The fields of a form that was sent; a file takes the place of the table.
+def faults_of(found: Sequence[Fault], more: int = 0) -> dict[str, list[str]]:
+    """Field → what is wrong with it, in the order of the form; the lines of the table in order, and
+    no more than `MAX_TOLD` of them.
+
+    Args:
+        more: how many there are besides, of lines.
+    """
+    faults: dict[str, list[str]] = {}
+    lines = sorted((each for each in found if each.line), key=lambda each: each.line)
+    for each in [each for each in found if not each.line] + lines[:MAX_TOLD]:
+        faults.setdefault(each.field, []).append(each.said)
+    more += len(lines[MAX_TOLD:])
+    if more:
+        faults["recipients"].append(f"And {more} more.")
+    place = {name: number for number, name in enumerate(FIELDS)}
+    return dict(sorted(faults.items(), key=lambda told: place.get(told[0], -1)))
+
+
+def entered(context: RequestContext) -> Entered:
+    """The form that was sent."""
+    fields = {name: context.form.get(name, "").strip() for name in FIELDS}
+    content = context.files.get("file")
+    if not content:
+        return Entered(fields)
+    try:
+        sheet = read_file(content)
+    except InvalidInputError as error:
+        found = [Fault("recipients", _sentence(each.message)) for each in error.problems]
+        return Entered(fields, found=found)
+    fields |= {"recipients": sheet.text.replace("\r\n", "\n").strip("\ufeff"), "same_as": ""}
+    return Entered(fields, sheet.said)
+
+
+def kept_files(fields: Mapping[str, str]) -> list[KeptFile]:
+    """The attachments that are kept with a draft.
 
     Raises:
-        InvalidInputError: the file is no text.
+        InvalidInputError: the field is not as `with_files` writes it.
     """
-    found = _typed(context)
-    if content := context.files.get("file"):
-        found["recipients"] = decoded(content).replace("\r\n", "\n")
-    return found
+    try:
+        given = json.loads(fields["attachments"] or "[]")
+        found = [KeptFile(*each) for each in given]
+        if (
+            isinstance(given, list)
+            and len(found) <= MAX_ATTACHMENTS
+            and all(_is_kept_file(each) for each in found)
+        ):
+            return found
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidInputError("this form is not whole; go back, and load the page anew")
 
 
-def _typed(context: RequestContext) -> dict[str, str]:
-    return {name: context.form.get(name, "").strip() for name in FIELDS}
+def _is_kept_file(file: KeptFile) -> bool:
+    return (
+        isinstance(file.name, str)
+        and isinstance(file.content_type, str)
+        and isinstance(file.size, int)
+        and isinstance(file.digest, str)
+        and _DIGEST.fullmatch(file.digest) is not None
+    )
 
 
-def drafted(context: RequestContext, *, most: int) -> Drafted:
+def with_files(fields: Mapping[str, str], files: Sequence[KeptFile]) -> dict[str, str]:
+    """The fields, with these attachments."""
+    kept = json.dumps([astuple(each) for each in files]) if files else ""
+    return {**fields, "attachments": kept}
+
+
+def drafted(
+    form: Mapping[str, str],
+    begun: Sequence[Fault] = (),
+    *,
+    most: int,
+    content_of: Callable[[KeptFile], bytes | None],
+) -> Drafted:
     """The draft that a form makes, and what is wrong with the form.
 
     Args:
+        begun: what was found wrong already; of a table that could not be read, nothing else is.
         most: how many recipients there may be.
+        content_of: of an attachment; None if it is not kept any more.
+
+    Raises:
+        InvalidInputError: the form is not one of ours.
     """
     listed: list[ListedRecipient] = []
     problems = Problems()
-    try:
-        form = entered(context)
+    if not any(each.field in ("recipients", "same_as") for each in begun):
         listed = read_recipients(form["recipients"], most=most, problems=problems)
-    except InvalidInputError as error:
-        form = _typed(context)
-        for each in error.problems:
-            problems.add(each)
-    found = [Fault(name, said) for name, said in _faults(form)]
+    found = [*begun, *(Fault(name, said) for name, said in _faults(form))]
     content = _STAND_IN if any(each.field in _CONTENT for each in found) else _content(form)
     found += [
         Fault("recipients", _sentence(each.message), each.line or 0) for each in problems.told
     ]
+    attachments = []
+    for file in kept_files(form):
+        held = content_of(file)
+        if held is None:
+            said = f"“{file.name:.80}” is not kept any more; remove it, and add it again."
+            found.append(Fault("attachments", said))
+        else:
+            attachments.append(Attachment(file.name, file.content_type, held))
+    send_at = None
+    try:
+        send_at = send_at_of(form["send_on"], form["send_time"], form["zone"])
+    except InvalidInputError as error:
+        found += [Fault(each.field or "", _sentence(each.message)) for each in error.problems]
     draft = Draft(
         content=content,
         kind=form["kind"],
@@ -155,6 +279,8 @@ def drafted(context: RequestContext, *, most: int) -> Drafted:
         allow_likely_spam=form["allow_likely_spam"] == "yes",
         reply_to=next(iter(_addresses("reply_to", [form["reply_to"]], found)), None),
         copy_to=_addresses("copy_to", re.split(r"[\s,;]+", form["copy_to"]), found),
+        send_at=send_at,
+        attachments=attachments,
     )
     return Drafted(form, draft, [each.line for each in listed], found, problems.more)
 

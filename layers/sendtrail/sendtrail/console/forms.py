@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -17,10 +17,26 @@ from multipart import (
 
 from sendtrail.errors import InvalidInputError
 
-__all__ = ["Form", "read_form"]
+__all__ = ["Form", "Upload", "read_form"]
 
 _MAX_FIELDS: Final = 50
 _MULTIPART: Final = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was sent.
+
+    Attributes:
+        field: by whose field it came; several may come by one.
+        name: what the browser says that it is called, without folders.
+        content_type: what the browser says that it is.
+    """
+
+    field: str
+    name: str
+    content_type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +46,12 @@ class Form:
     Attributes:
         fields: their texts, lines ending in LF; of a name that comes twice, the last.
         files: their contents; of a field in which no file was chosen, nothing.
+        uploads: all files, in their order.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    uploads: Sequence[Upload] = ()
 
 
 def read_form(event: Mapping[str, Any], *, max_bytes: int, files: bool = True) -> Form:
@@ -58,7 +76,7 @@ def read_form(event: Mapping[str, Any], *, max_bytes: int, files: bool = True) -
     except (ValueError, MultipartError):  # no base64, no UTF-8, or too many fields
         raise InvalidInputError(f"no form, or one of more than {_MAX_FIELDS} fields") from None
     lines = {name: text.replace("\r\n", "\n") for name, text in form.fields.items()}
-    return Form(lines, form.files)
+    return Form(lines, form.files, form.uploads)
 
 
 def _of(content: bytes) -> Form:
@@ -75,6 +93,7 @@ def _of_parts(kind: str, content: bytes) -> Form:
     _, options = parse_options_header(kind)
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
+    uploads: list[Upload] = []
     part: MultipartSegment | None = None
     value = bytearray()
     with PushMultipartParser(
@@ -91,6 +110,10 @@ def _of_parts(kind: str, content: bytes) -> Form:
             elif part is not None and part.name is not None:
                 if part.filename is None:
                     fields[part.name] = value.decode()
-                elif value:
-                    files[part.name] = bytes(value)
-    return Form(fields, files)
+                elif value or part.filename:
+                    name = part.filename.replace("\\", "/").rpartition("/")[2]
+                    content_type = part.content_type or ""
+                    uploads.append(Upload(part.name, name, content_type, bytes(value)))
+                    if value:
+                        files[part.name] = bytes(value)
+    return Form(fields, files, uploads)

@@ -16,22 +16,33 @@ from sendtrail.domain.bounces import (
     never_tried,
     wants_authentication,
 )
+from sendtrail.domain.communication import Happened
 from sendtrail.domain.events import EventType, SuppressionReason
-from sendtrail.domain.message import Status
+from sendtrail.domain.message import DropReason, Status
+from sendtrail.domain.reputation import Standing
 from sendtrail.domain.subscriptions import unsubscribes
-from sendtrail.reading.waiting import TURN
+from sendtrail.reading.audience import Audience
+from sendtrail.reading.health import DEAD_LETTERS, Concern, Severity
+from sendtrail.reading.waiting import SCHEDULED, TURN
 from sendtrail.sending.holds import HoldReason
 
 __all__ = [
+    "AUDIENCES",
     "COLUMNS",
     "LABELS",
+    "MONTHS",
     "EventDescription",
+    "FindingDescription",
     "Tone",
+    "because_label",
     "bounce_label",
     "drop_label",
     "evidence_label",
+    "finding_label",
+    "happened_label",
     "hold_label",
     "waiting_label",
+    "why_label",
     "machine_label",
     "reason_label",
     "describe_event",
@@ -50,6 +61,20 @@ class Tone:
     BAD: Final = "bad"
 
 
+MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
 COLUMNS: Final = {
     "created": ("Created", "When it was posted, or when its first message was sent."),
     "sent": ("Sent", "Messages that the mail service accepted for sending."),
@@ -64,6 +89,7 @@ COLUMNS: Final = {
     "opens": ("Opens", "How often it was opened; below, by people if machines did too."),
     "clicks": ("Clicks", "How often a link in it was followed; below, by people."),
     "human_clicks": ("By people", "Clicks that are not those of scanners and link previews."),
+    "followed": ("People", "Recipients who followed it, as a share of the messages delivered."),
 }
 """Column → its heading, and the line that explains it."""
 
@@ -75,10 +101,27 @@ LABELS: Final = {
     "html": "HTML",
     "text": "Text",
     "recipients": "Recipients",
+    "same_as": "The same people as",
+    "same_who": "Of those",
+    "attachments": "Attachments",
+    "send_on": "Day",
+    "send_time": "Time",
+    "zone": "Time zone",
     "reply_to": "Reply-to",
     "copy_to": "Send me a copy",
 }
 """Field of a mailing's form → its label."""
+
+AUDIENCES: Final = {
+    Audience.EVERYBODY: "all of its recipients",
+    Audience.OPENED: "those who opened it",
+    Audience.NOT_OPENED: "those who got it and neither opened it nor clicked",
+    Audience.CLICKED: "those who clicked",
+    Audience.OPENED_NOT_CLICKED: "those who opened it and did not click",
+    Audience.NOT_BOUNCED: "those to whom it was sent and did not bounce",
+    Audience.NOT_REACHED: "those whom it did not reach: bounced, dropped, rejected or failed",
+}
+"""Which recipients of an earlier mailing, in words."""
 
 _STATUS: Final[dict[str, tuple[str, str]]] = {
     Status.SPAMMED: ("Marked as spam", Tone.BAD),
@@ -105,6 +148,7 @@ _DROPS: Final = {
     "manual": "Staff had suppressed the address",
     "provider_suppressed": "The mail service keeps this address on its own list",
     "likely_spam": "The mailing looked like spam, and was not sent",
+    "stopped": "Staff stopped it before it was sent",
 }
 
 _REASONS: Final[dict[str, str]] = {
@@ -168,13 +212,71 @@ _HOLDS: Final = {
         "after that, within two weeks."
     ),
 }
+_CONCERNS: Final[dict[str, tuple[str, str, str]]] = {
+    Concern.SILENCE: (
+        "Mail was handed to Amazon SES, and SES has told nothing of it.",
+        "Its events do not arrive, or figures are behind. sendtrail doctor says where.",
+        "SilenceAlarm",
+    ),
+    Concern.INGEST_BEHIND: (
+        "SES’s events wait to be taken.",
+        "Figures and histories are late; nothing is lost. The log of ingest says why.",
+        "IngestLateAlarm",
+    ),
+    Concern.HITS_BEHIND: (
+        "Opens, clicks and choices wait: the database did not take them at once.",
+        "They are taken by themselves.",
+        "HitsLateAlarm",
+    ),
+    Concern.WAITING_MAIL: (
+        "Messages wait to be sent.",
+        "They go out by themselves, as fast as the account may send.",
+        "DispatchLateAlarm",
+    ),
+    Concern.BOUNCE_RATE: (
+        "More mail bounces for good than Amazon SES allows.",
+        "Addresses that do not exist come from old or bought lists. Lift none of them.",
+        "BounceRateAlarm",
+    ),
+    Concern.COMPLAINT_RATE: (
+        "More people mark mail as spam than Amazon SES allows.",
+        "Who got it without having asked for it? Is the way to unsubscribe plain?",
+        "ComplaintRateAlarm",
+    ),
+}
+"""What is wrong → a sentence, what to do, and the section of the runbook."""
+_STANDINGS: Final[dict[str, str]] = {
+    Standing.REVIEW: "SES reviews accounts from this rate on.",
+    Standing.PAUSE: "From this rate on SES may pause the account’s sending.",
+}
 _UNAUTHENTICATED: Final = (
     "The provider takes mail only where SPF, DKIM and DMARC of the sender’s domain hold; sendtrail "
     "doctor says what is missing. It answered:"
 )
+_BECAUSE: Final = {
+    DropReason.PREVIOUSLY_SPAMMED: "they marked a message as spam",
+    DropReason.PREVIOUSLY_BOUNCED: "mail to their address bounced",
+    DropReason.MANUAL: "their address was suppressed by hand",
+    DropReason.UNSUBSCRIBED: "they unsubscribed",
+    DropReason.INACTIVE: "they were found inactive",
+}
+_HAPPENED: Final = {
+    Happened.DELIVERED: "Delivered",
+    Happened.OPENED: "Opened by a person",
+    Happened.CLICKED: "Clicked by a person",
+    Happened.BOUNCED: "Bounced",
+    Happened.BLOCKED: "Blocked by the provider",
+    Happened.DELAYED: "Delayed",
+    Happened.DROPPED: "Dropped",
+    Happened.SPAMMED: "Marked as spam",
+    Happened.UNSUBSCRIBED: "Unsubscribed",
+    Happened.REJECTED: "Rejected by the mail service",
+    Happened.FAILED: "Could not be made",
+}
 _TURN: Final = (
     "This message waits for its turn: mail is sent one after another, as fast as the account may."
 )
+_SCHEDULED: Final = "This message waits for its time."
 _ACTORS: Final = {
     "ses_says_bot": "by a bot, says Amazon SES",
     "head_request": "by a program that asked for the headers alone",
@@ -225,13 +327,33 @@ def hold_label(reason: str) -> str:
 
 
 def waiting_label(reason: str) -> str:
-    """What a message waits for, in a sentence or two: a hold, or its turn."""
+    """What a message waits for, in a sentence or two: its time, a hold, or its turn."""
+    if reason == SCHEDULED:
+        return _SCHEDULED
     return _TURN if reason == TURN else hold_label(reason)
 
 
 def drop_label(reason: str) -> str:
     """Why a message was kept back."""
     return _DROPS.get(reason, reason)
+
+
+def because_label(reason: str) -> str:
+    """Why somebody gets no mail, as the end of a sentence."""
+    return _BECAUSE[DropReason(reason)]
+
+
+def happened_label(what: str) -> str:
+    """What happened to a message, as a filter of recipients names it."""
+    return _HAPPENED[Happened(what)]
+
+
+def why_label(reason: str) -> str:
+    """Why a message did not arrive, as `sendtrail.reading.recipient_columns.reason_of` gives it."""
+    kind, _, subtype = reason.partition("/")
+    if subtype:
+        return bounce_label({"type": kind, "subtype": subtype}, delivered=False)
+    return drop_label(reason)
 
 
 def reason_label(reason: str) -> str:
@@ -353,3 +475,59 @@ def _hit(event: View) -> EventDescription:
     detail: View = event["detail"]
     url = "" if opened else detail.get("link") or ""
     return EventDescription(what, tone, detail.get("user_agent") or "", url)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDescription:
+    """Something that is wrong, in words.
+
+    Attributes:
+        to_do: what to do, or what happens by itself.
+        runbook: the section of docs/runbook.md that says more; empty if none does.
+        page: where in the console one sees more; empty if nowhere.
+    """
+
+    text: str
+    tone: str
+    to_do: str = ""
+    runbook: str = ""
+    page: str = ""
+
+
+_TONES: Final[dict[str, str]] = {
+    Severity.WRONG: Tone.BAD,
+    Severity.NOTE: Tone.WARN,
+    Severity.UNKNOWN: Tone.QUIET,
+}
+_PAGES: Final[dict[str, str]] = {
+    Concern.BOUNCE_RATE: "/communications",
+    Concern.COMPLAINT_RATE: "/communications",
+    Concern.HELD: "/communications",
+    Concern.WAITING_MAIL: "/communications",
+}
+_UNTOLD: Final[dict[str, str]] = {
+    Concern.HELD: "whether SES takes mail",
+    Concern.SILENCE: "when SES was last called",
+}
+
+
+def finding_label(finding: View) -> FindingDescription:
+    """A finding of an overview (`sendtrail.reading.health.Finding`) in words."""
+    concern, queue, count = finding["concern"], finding["queue"], finding["count"]
+    tone = _TONES[finding["severity"]]
+    if finding["severity"] == Severity.UNKNOWN:
+        what = f"how much is in {queue}" if queue else _UNTOLD.get(concern, concern)
+        return FindingDescription(f"It could not be told {what}.", tone, "Load the page again.")
+    page = _PAGES.get(concern, "")
+    if concern == Concern.DEAD_LETTERS:
+        text = f"{count} in {queue}: nobody could take {'it' if count == 1 else 'them'}."
+        to_do = DEAD_LETTERS[queue]
+        return FindingDescription(text, tone, f"{to_do[0].upper()}{to_do[1:]}.", f"{queue}Alarm")
+    if concern == Concern.HELD:
+        return FindingDescription(hold_label(finding["reason"]), tone, page=page)
+    text, to_do, runbook = _CONCERNS[concern]
+    if concern in (Concern.INGEST_BEHIND, Concern.HITS_BEHIND, Concern.WAITING_MAIL):
+        text = f"{text.removesuffix('.')}: {count}."
+    if concern in (Concern.BOUNCE_RATE, Concern.COMPLAINT_RATE):
+        text = f"{text} {_STANDINGS[finding['reason']]}"
+    return FindingDescription(text, tone, to_do, runbook, page)

@@ -81,5 +81,19 @@ class Pager:
         return self.context.path + (f"?{query}" if query else "")
 
 
-_KEPT: Final = ("name", "kind", "month", "status", "reason", "day")
+_KEPT: Final = (
+    "name",
+    "kind",
+    "month",
+    "status",
+    "did",
+    "from",
+    "to",
+    "q",
+    "which",
+    "order",
+    "reason",
+    "day",
+    "state",
+)
 """The parameters that say which list it is."""

@@ -1,7 +1,8 @@
 """Addressees: recipients as a table, pasted or in a file.
 
-CSV as spreadsheets write it: fields apart by comma, semicolon or tab, quoted where need be; in
-UTF-8, UTF-16 or Windows-1252, after a line ``sep=;`` or none. The first line names the columns.
+A workbook, of which the first sheet is read, or CSV as spreadsheets write it: fields apart by
+comma, semicolon or tab, quoted where need be; in UTF-8, UTF-16 or Windows-1252, after a line
+``sep=;`` or none. The first line names the columns.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
 
+from sendtrail.console.workbook import Sheet, is_workbook, read_sheet
 from sendtrail.domain.ids import ID_RULE, bare_address, is_participant_id
 from sendtrail.errors import InvalidInputError, Problem, Problems
 from sendtrail.mail.addresses import MAX_ADDRESS, sendable_address
 from sendtrail.sending.submission import Addressee
 
-__all__ = ["ListedRecipient", "read_recipients", "decoded"]
+__all__ = ["FIELD_NAME", "ListedRecipient", "decoded", "read_file", "read_recipients"]
 
 _ID: Final = "participant_id"
 _ADDRESS: Final = "address"
 _SEPARATORS: Final = ",;\t"
-_FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
+FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _MAX_COLUMNS: Final = 100
-_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _SEP: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)
 _LIKE_ADDRESS: Final = re.compile(r"(e?mail)?(addresse?|adresse?)|e?mails?(id)?")
@@ -41,15 +43,27 @@ class ListedRecipient:
     addressee: Addressee
 
 
+def read_file(content: bytes) -> Sheet:
+    """The table in a file: a workbook (.xlsx), or else text.
+
+    Raises:
+        InvalidInputError: it is neither, or cannot be read.
+    """
+    return read_sheet(content) if is_workbook(content) else Sheet(decoded(content))
+
+
 def decoded(content: bytes) -> str:
     """The text of a file, without a byte order mark: of UTF-8, of UTF-16 that has such a mark, or
     else of Windows-1252, which spreadsheets write where nothing else is asked for.
 
     Raises:
-        InvalidInputError: it is none of them, or a workbook.
+        InvalidInputError: it is none of them, or a workbook of the old form.
     """
-    if content.startswith(_WORKBOOKS):
-        said = "this is a workbook (.xlsx or .xls); save the sheet as “CSV UTF-8”, and choose that"
+    if content.startswith(_OLD_WORKBOOK):
+        said = (
+            "this is an old workbook (.xls), or one with a password; save it as .xlsx without one, "
+            "or as “CSV UTF-8”, and choose that"
+        )
         raise InvalidInputError(Problem(said))
     marked = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
@@ -184,7 +198,12 @@ def _are_columns(line: int, cells: list[str], problems: Problems) -> bool:
         faults.append(f" names the columns, and there has to be one called {_ID}")
     else:
         for number, name in enumerate(cells):
-            if not _FIELD.fullmatch(name):
+            if not name:
+                faults.append(
+                    f": column {number + 1} has no name; of cells that were merged, the first "
+                    "alone has one"
+                )
+            elif not FIELD_NAME.fullmatch(name):
                 faults.append(
                     f": the column {name!r:.40} can be no merge field; those begin with a letter, "
                     "and have only letters a-z, digits and _"

@@ -7,7 +7,7 @@ must come from a page of the same session.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
@@ -18,17 +18,19 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from sendtrail.auth.api_key_ring import ApiKeyRing
 from sendtrail.auth.api_keys import Caller, Scope
-from sendtrail.auth.sessions import LIFETIME_SECONDS, Session, Sessions
+from sendtrail.auth.sessions import LAPSED_SECONDS, LIFETIME_SECONDS, Session, Sessions
 from sendtrail.auth.tokens import Cursors
-from sendtrail.console.forms import read_form
+from sendtrail.console.forms import Upload, read_form
 from sendtrail.domain.actors import Actor
-from sendtrail.errors import ForbiddenError, InvalidInputError
+from sendtrail.errors import ForbiddenError, InvalidCursorError, InvalidInputError
 
 __all__ = [
     "FORM_SECRET",
     "HOME",
     "ROOT",
     "SIGN_IN",
+    "Notice",
+    "Page",
     "RequestContext",
     "AccessControl",
     "back_to",
@@ -36,15 +38,41 @@ __all__ = [
 ]
 
 ROOT: Final = "/console"
-HOME: Final = f"{ROOT}/communications"
+HOME: Final = ROOT
 SIGN_IN: Final = f"{ROOT}/sign-in"
 FORM_SECRET: Final = "form_secret"  # noqa: S105 -- the name of a field
 _COOKIE: Final = "sendtrail_session"
+_NOTICE: Final = "sendtrail_notice"
+_NOTICE_SECONDS: Final = 60
+_MAX_NOTICE: Final = 1_000
+"""Characters of one: a cookie takes some 4 KB in browsers."""
+_OWN_ADDRESS: Final = "sendtrail_test_address"
+_OWN_ADDRESS_SECONDS: Final = 90 * 24 * 3600
 _ONLY_FROM_HERE: Final = "__Host-"
 """Browsers take a cookie that is called so from this very host alone, and over HTTPS (RFC 6265bis,
 section 4.1.3.2): no page on another host of the domain can put one in its place."""
 _ADDRESS: Final = "an address in a URL"
 _MAX_FORM: Final = 64 * 1024
+
+
+@dataclass(slots=True)
+class Notice:
+    """What a form did, as the next page says once.
+
+    Attributes:
+        text: a sentence or two.
+        may_undo: whether the page offers to undo it.
+        was_shown: whether a page has said it.
+    """
+
+    text: str
+    may_undo: bool = False
+    was_shown: bool = False
+
+    def take(self) -> str:
+        """The text, which has been shown with this."""
+        self.was_shown = True
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +85,12 @@ class RequestContext:
         path: of the page, without its query.
         query, form: what they sent; of a name that comes twice, the last.
         files: the content of the files that they sent with the form.
+        uploads: the same files, each with its name.
         environment: what the stack is for, as each page says where it is not ``prod``.
         cursors: write and read what stands for an address in a URL.
+        notice: what a form just did; None if there is nothing to say, or it was said.
+        own_address: where they had a test sent last; None if they had none, or it is long ago.
+        is_secure: whether the request came by HTTPS.
     """
 
     session: Session
@@ -68,7 +100,11 @@ class RequestContext:
     cursors: Cursors
     form: Mapping[str, str] = dataclasses.field(default_factory=dict)
     files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    uploads: Sequence[Upload] = ()
     environment: str = "prod"
+    notice: Notice | None = None
+    own_address: str | None = None
+    is_secure: bool = True
 
     def may(self, scope: str) -> bool:
         """Whether their key allows what needs this scope."""
@@ -109,6 +145,24 @@ class RequestContext:
         address = self.cursors.read(self.query_value("which", max_length=2048), _ADDRESS)
         return str(address) if address else None
 
+    def done(self, to: str, text: str, *, may_undo: bool = False) -> Response[Any]:
+        """After a form did its work: sends the browser to a page that says so, once.
+
+        The text travels in a cookie that is signed, belongs to this session, and ends when it has
+        been shown: no URL has it, and no reload repeats it.
+        """
+        said = self.cursors.write([text[:_MAX_NOTICE], may_undo], _NOTICE, self.session.form_secret)
+        return redirect(to, [_cookie(_NOTICE, said or "", _NOTICE_SECONDS, self.is_secure)])
+
+    def forget_notice(self) -> Cookie:
+        """The cookie that ends the notice in the browser."""
+        return _cookie(_NOTICE, "", 0, self.is_secure)
+
+    def remember_own_address(self, address: str) -> Cookie:
+        """The cookie by which the browser, and nobody else, remembers where tests go."""
+        kept = self.cursors.write(address, _OWN_ADDRESS) or ""
+        return _cookie(_OWN_ADDRESS, kept, _OWN_ADDRESS_SECONDS, self.is_secure)
+
     def field(self, name: str, *, max_length: int = 512) -> str:
         """A field of the form, without blanks around it.
 
@@ -143,20 +197,54 @@ class AccessControl:
 
     def current(self) -> RequestContext:
         """The context of this request, without its form."""
+        session = self._sessions.read(self._cookie_sent(_COOKIE))
+        return self._context(session or self._sessions.begin())
+
+    def lapsed(self) -> RequestContext | None:
+        """The context of a session that has ended not long ago, without its form; None if there is
+        none, or its key holds no more. It is good for keeping what somebody was writing, and for
+        nothing else.
+        """
+        session = self._sessions.lapsed(self._cookie_sent(_COOKIE))
+        context = self._context(session) if session else None
+        return context if context and context.caller else None
+
+    def _cookie_sent(self, name: str) -> str | None:
+        return _cookies(self._app.current_event.raw_event).get(_cookie_name(name, self._is_secure))
+
+    def _context(self, session: Session) -> RequestContext:
         event = self._app.current_event
-        session = self._sessions.read(_cookies(event.raw_event).get(self._cookie_name))
         caller: Caller | None = None
-        if session and session.fingerprint:
+        if session.fingerprint:
             named = session.fingerprint
             caller = self._keys.find(lambda known: known.of_fingerprint(named))
         return RequestContext(
-            session or self._sessions.begin(),
+            session,
             caller,
             path=event.path,
             query=dict(parse_qsl(event.raw_event.get("rawQueryString") or "")),
             cursors=self._cursors,
             environment=self._environment,
+            notice=self._notice(self._cookie_sent(_NOTICE), session),
+            own_address=self._own_address(self._cookie_sent(_OWN_ADDRESS)),
+            is_secure=self._is_secure,
         )
+
+    def _notice(self, value: str | None, session: Session) -> Notice | None:
+        """The notice in a cookie; None if it is not one that we made for this session."""
+        try:
+            found = self._cursors.read(value, _NOTICE, session.form_secret)
+        except InvalidCursorError:
+            return None
+        return Notice(*found) if found else None
+
+    def _own_address(self, value: str | None) -> str | None:
+        """The address in a cookie; None if it is not one that we made."""
+        try:
+            found = self._cursors.read(value, _OWN_ADDRESS)
+        except InvalidCursorError:
+            return None
+        return str(found) if found else None
 
     def with_form(
         self, context: RequestContext, *, max_bytes: int, files: bool = True
@@ -171,20 +259,26 @@ class AccessControl:
             ForbiddenError: it was not made for this visitor, or too long ago.
         """
         form = read_form(self._app.current_event.raw_event, max_bytes=max_bytes, files=files)
-        context = dataclasses.replace(context, form=form.fields, files=form.files)
+        context = dataclasses.replace(
+            context, form=form.fields, files=form.files, uploads=form.uploads
+        )
         if not context.session.sent(context.form.get(FORM_SECRET, "")):
             raise ForbiddenError(
                 "this form is too old, or not from here; go back, load the page anew, and try again"
             )
         return context
 
-    def needs(self, scope: Scope, *, max_bytes: int = _MAX_FORM) -> Callable[[Page], Page]:
+    def needs(
+        self, scope: Scope, *, max_bytes: int = _MAX_FORM, lapsed: Page | None = None
+    ) -> Callable[[Page], Page]:
         """Has a page answer only those whose key has this scope; it is handed the context first.
 
         Who has not signed in is sent there, and back afterwards.
 
         Args:
             max_bytes: how long its form may be.
+            lapsed: answers a form of a session that has ended (see `lapsed`) in the page's place,
+                if the session's key has the scope and the form is the session's.
 
         Raises:
             ForbiddenError: the key's scope is too small, or the form is not of this session.
@@ -196,6 +290,9 @@ class AccessControl:
                 context = self.current()
                 event = self._app.current_event
                 if context.caller is None:
+                    ended = self.lapsed() if lapsed and event.http_method == "POST" else None
+                    if lapsed and ended and ended.may(scope):
+                        return lapsed(self.with_form(ended, max_bytes=max_bytes))
                     return redirect(_sign_in_and_back(event.raw_event, event.http_method))
                 if not context.may(scope):
                     yours = context.caller
@@ -216,12 +313,16 @@ class AccessControl:
         return self.cookie(self._sessions.begin(fingerprint))
 
     def cookie(self, session: Session) -> Cookie:
-        """The cookie of a session."""
-        return self._cookie(self._sessions.write(session), LIFETIME_SECONDS)
+        """The cookie of a session; of one that somebody signed in to, until it tells nothing more
+        (`lapsed`).
+        """
+        value = self._sessions.write(session)
+        seconds = LIFETIME_SECONDS + (LAPSED_SECONDS if session.fingerprint else 0)
+        return _cookie(_COOKIE, value, seconds, self._is_secure)
 
     def end(self) -> Cookie:
         """The cookie that ends a session in the browser."""
-        return self._cookie("", 0)
+        return _cookie(_COOKIE, "", 0, self._is_secure)
 
     @property
     def _is_secure(self) -> bool:
@@ -231,22 +332,6 @@ class AccessControl:
         headers = {name.lower(): text for name, text in self._app.current_event.headers.items()}
         return headers.get("x-forwarded-proto") != "http"
 
-    @property
-    def _cookie_name(self) -> str:
-        return _ONLY_FROM_HERE + _COOKIE if self._is_secure else _COOKIE
-
-    def _cookie(self, value: str, seconds: int) -> Cookie:
-        expiry = [f"Max-Age={seconds}"]  # Powertools leaves a Max-Age of 0 out
-        return Cookie(
-            name=self._cookie_name,
-            value=value,
-            path="/" if self._is_secure else ROOT,
-            secure=self._is_secure,
-            http_only=True,
-            same_site=SameSite.STRICT_MODE,
-            custom_attributes=expiry,
-        )
-
 
 def redirect(to: str, cookies: list[Cookie] | None = None) -> Response[Any]:
     """Sends the browser to another page of the console, with GET."""
@@ -255,7 +340,8 @@ def redirect(to: str, cookies: list[Cookie] | None = None) -> Response[Any]:
 
 def back_to(given: str) -> str:
     """Where to go after signing in: a page of the console, whatever was asked for."""
-    good = given.startswith(f"{ROOT}/") and not any(character in given for character in "\\\r\n\t")
+    within = given.startswith((f"{ROOT}/", f"{ROOT}?"))
+    good = within and not any(character in given for character in "\\\r\n\t")
     return given if good else HOME
 
 
@@ -270,3 +356,20 @@ def _sign_in_and_back(event: dict[str, Any], method: str) -> str:
 def _cookies(event: dict[str, Any]) -> dict[str, str]:
     pairs = (each.partition("=") for each in event.get("cookies") or ())
     return {name.strip(): value for name, _, value in pairs}
+
+
+def _cookie_name(name: str, is_secure: bool) -> str:
+    return _ONLY_FROM_HERE + name if is_secure else name
+
+
+def _cookie(name: str, value: str, seconds: int, is_secure: bool) -> Cookie:
+    expiry = [f"Max-Age={seconds}"]  # Powertools leaves a Max-Age of 0 out
+    return Cookie(
+        name=_cookie_name(name, is_secure),
+        value=value,
+        path="/" if is_secure else ROOT,
+        secure=is_secure,
+        http_only=True,
+        same_site=SameSite.STRICT_MODE,
+        custom_attributes=expiry,
+    )

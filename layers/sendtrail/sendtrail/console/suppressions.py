@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console.pager import Pager
-from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
+from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
 from sendtrail.console.templating import render
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
@@ -38,14 +37,12 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         reason = _reason(context)
         pager = Pager.of(context, wiring.cursors, "suppressions", reason)
         found = queries.suppressions(reason, pager.place, _PAGE)
-        done = _DONE.get(context.query.get("done", ""))
         return render(
             "suppressions",
             context,
             items=[suppression_view(each) for each in found.items],
             reason=reason,
             reasons=list(SuppressionReason),
-            done=done and f"{context.address_in_url() or 'The address'} {done}",
             pager=pager,
             following=pager.following(found.place),
         )
@@ -76,7 +73,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
 
 def _done(context: RequestContext, what: str, address: str) -> Response[Any]:
-    return redirect(f"{_PATH}?{urlencode({'done': what, 'which': context.for_url(address)})}")
+    return context.done(_PATH, f"{address} {_DONE[what]}")
 
 
 def _reason(context: RequestContext) -> SuppressionReason | None:

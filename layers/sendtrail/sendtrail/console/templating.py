@@ -15,16 +15,21 @@ from markupsafe import Markup
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console import labels
 from sendtrail.console.request_context import FORM_SECRET, ROOT, RequestContext
+from sendtrail.console.timeline_labels import describe_entry
+from sendtrail.mail.attachments import size_label
 
 __all__ = ["HTML", "NAVIGATION", "environment", "render", "static_file"]
 
 HTML: Final = "text/html; charset=utf-8"
 
 NAVIGATION: Final = (
-    ("communications", "Communications", f"{ROOT}/communications", Scope.READ),
+    ("home", "Home", ROOT, Scope.READ),
+    ("people", "People", f"{ROOT}/people", Scope.READ),
+    ("communications", "Mailings", f"{ROOT}/communications", Scope.READ),
+    ("messages", "Messages", f"{ROOT}/messages", Scope.READ),
+    ("templates", "Templates", f"{ROOT}/templates", Scope.READ),
     ("compose", "Compose", f"{ROOT}/compose", Scope.SEND),
     ("suppressions", "Suppressions", f"{ROOT}/suppressions", Scope.READ),
-    ("inactive", "Inactive", f"{ROOT}/inactive", Scope.READ),
 )
 """The pages that every page links to: name, label, path, and the scope that they need."""
 
@@ -33,20 +38,6 @@ _STATIC: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_MONTHS: Final = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
 
 
 def render(
@@ -65,6 +56,8 @@ def render(
         values: what the template needs; one that it needs and is not given is an error.
     """
     text = environment().get_template(f"{template}.html").render(context=context, **values)
+    if context and context.notice and context.notice.was_shown:
+        cookies = [*(cookies or ()), context.forget_notice()]
     return Response(status_code=status, content_type=HTML, body=text, cookies=cookies)
 
 
@@ -99,6 +92,8 @@ def environment() -> Environment:
         "count": _count,
         "rate": _rate,
         "share": _share,
+        "fine_rate": _fine_rate,
+        "date": _date,
         "when": _when,
         "day": _day,
         "days": _days,
@@ -106,11 +101,17 @@ def environment() -> Environment:
         "drop": labels.drop_label,
         "evidence": labels.evidence_label,
         "reason": labels.reason_label,
+        "happened": labels.happened_label,
+        "because": labels.because_label,
+        "why": labels.why_label,
         "status": labels.status_label,
         "hold": labels.hold_label,
+        "finding": labels.finding_label,
         "waiting": labels.waiting_label,
         "machine": labels.machine_label,
         "sentence": labels.describe_event,
+        "size": size_label,
+        "told": describe_entry,
     }
     made.globals |= {
         "columns": labels.COLUMNS,
@@ -129,6 +130,11 @@ def _count(number: int) -> str:
 
 def _rate(fraction: float | None) -> str:
     return "–" if fraction is None else f"{fraction * 100:.1f}\u202f%"
+
+
+def _fine_rate(fraction: float | None) -> str:
+    """A rate of which a tenth of a per cent is much."""
+    return "–" if fraction is None else f"{fraction * 100:.2f}".rstrip("0").rstrip(".") + "\u202f%"
 
 
 def _share(part: int, whole: int) -> str:
@@ -160,4 +166,4 @@ def _time(at: str, shown: str, precision: str) -> str:
 
 
 def _date(at: str) -> str:
-    return f"{at[8:10]} {_MONTHS[int(at[5:7]) - 1]} {at[:4]}"
+    return f"{at[8:10]} {labels.MONTHS[int(at[5:7]) - 1]} {at[:4]}"
