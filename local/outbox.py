@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final, cast
 
@@ -31,6 +32,7 @@ from werkzeug.wrappers import Request, Response
 
 from local.ses_account import SesAccount
 from sendtrail.domain.times import now
+from sendtrail.mail.attachments import UNSUPPORTED_ENDINGS
 
 __all__ = ["Fault", "Outbox", "SesExtras", "SuppressionList", "Wsgi"]
 
@@ -54,6 +56,8 @@ _TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]{1,126}")
 _HEADER_VALUE: Final = re.compile(r"[ -~]{1,995}")
 _MAX_HEADERS: Final = 15
+# Attachment.
+_MAX_FILE_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +285,12 @@ def _mistake(given: Mapping[str, Any]) -> str:
                     f"Invalid tag <{text}>: only alphanumeric ASCII characters, '_', and '-' "
                     f"are allowed, and at most 256 of them."
                 )
-    headers = given["Content"].get("Simple", {}).get("Headers", ())
+    simple = given["Content"].get("Simple", {})
+    for attachment in simple.get("Attachments", ()):
+        mistake = _mistake_of(attachment)
+        if mistake:
+            return mistake
+    headers = simple.get("Headers", ())
     if len(headers) > _MAX_HEADERS:
         return f"More than {_MAX_HEADERS} headers."
     for header in headers:
@@ -289,6 +298,23 @@ def _mistake(given: Mapping[str, Any]) -> str:
             return f"Invalid header name <{header['Name']}>."
         if not _HEADER_VALUE.fullmatch(header["Value"]):
             return f"Invalid value of the header {header['Name']}."
+    return ""
+
+
+def _mistake_of(attachment: Mapping[str, Any]) -> str:
+    """What SES would refuse of an attachment; empty for nothing."""
+    name = attachment.get("FileName", "")
+    if not 0 < len(name) <= _MAX_FILE_NAME:
+        return f"Attachment file names have 1 to {_MAX_FILE_NAME} characters."
+    if name.rpartition(".")[2].lower() in UNSUPPORTED_ENDINGS:
+        return f"Attachment type of <{name}> is not supported."
+    try:
+        content = base64.b64decode(attachment.get("RawContent", ""), validate=True)
+    except ValueError:
+        return f"The content of <{name}> is not in base64."
+    encoding = attachment.get("ContentTransferEncoding", "SEVEN_BIT")
+    if encoding == "SEVEN_BIT" and not content.isascii():
+        return f"The content of <{name}> is not 7-bit."
     return ""
 
 
@@ -318,6 +344,15 @@ def _mail(given: Mapping[str, Any]) -> Json:
         "headers": [
             {"name": header["Name"], "value": header["Value"]}
             for header in simple.get("Headers", ())
+        ],
+        "attachments": [
+            {
+                "name": each["FileName"],
+                "content_type": each.get("ContentType"),
+                "size": len(base64.b64decode(each["RawContent"])),
+                "sha256": sha256(base64.b64decode(each["RawContent"])).hexdigest(),
+            }
+            for each in simple.get("Attachments", ())
         ],
     }
 

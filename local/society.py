@@ -126,7 +126,12 @@ class Office:
         return found
 
     def keep_records(self) -> None:
-        """Tells who has which address, and who gave something; and puts one on the list by hand."""
+        """Tells what members are called, who has which address, and who gave something; and puts
+        one on the list by hand.
+        """
+        for member in self._members:
+            called = {"name": f"{member.first_name} {member.last_name}"}
+            self.call("PUT", f"/participants/{member.participant_id}", called)
         for member in self._new:
             self._register(member.participant_id, member.address)
         for bounced in self.call("GET", "/suppressions?reason=bounced&limit=2")["items"]:

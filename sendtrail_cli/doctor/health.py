@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from sendtrail.auth.api_keys import ApiKeys, entries_of, first_entry_of, key_id
 from sendtrail.errors import ConfigurationError
+from sendtrail.reading.health import DEAD_LETTERS
 from sendtrail_cli.doctor.findings import Context, Finding, note, ok, unknown, wrong
 from sendtrail_cli.keys import Ring
 
 __all__ = [
-    "DEAD_LETTERS",
     "LATE_SECONDS",
     "PROTECTED_TABLES",
     "TABLES",
@@ -28,14 +28,6 @@ __all__ = [
     "signing_keys",
     "table_protection",
 ]
-
-DEAD_LETTERS: Final[Mapping[str, str]] = {
-    "IngestDlq": "ingest could not take them. Its log says why; then sendtrail redrive",
-    "DispatchDlq": "they were not sent. The log of dispatch says why; then sendtrail redrive",
-    "ProjectionsDlq": "figures may lack them. Run sendtrail rebuild, then purge the queue",
-    "SweepDlq": "a sweep was not continued. The next one goes on there; purge the queue",
-}
-"""Dead-letter queue → what is in it, and what to do."""
 
 LATE_SECONDS: Final[Mapping[str, int]] = {
     "IngestQueue": 600,
