@@ -80,7 +80,7 @@ def logical(resource: str) -> str:
     if found is None or ":ses:" in resource:
         return re.sub(r"^identity/.*", "identity/*", resource.rpartition(":")[2])
     name, rest = _names().get(found[1].lower(), found[1]), found[2] or ""
-    return name + re.sub(r"^/plans/.*", "/plans/*", rest)
+    return name + re.sub(r"^/(plans|attachments|drafts)/.*", r"/\1/*", rest)
 
 
 @cache

@@ -93,17 +93,24 @@ class MemoryDynamoDB:
         partition: tuple[str, Any],
         *,
         begins: tuple[str, str] | None = None,
+        between: tuple[str, str, str] | None = None,
         start: Item | None = None,
         limit: int | None = None,
         newest_first: bool = False,
         **_: Any,
     ) -> tuple[list[Item], Item | None]:
-        """As Query of a table, at most `page` items to a page."""
+        """As Query of a table, or of an index, at most `page` items to a page."""
         name, value = partition
         known = self._tables[table]
-        row = sorted(key for key, item in known.items() if item[name] == value)
+        row = sorted(key for key, item in known.items() if item.get(name) == value)
         if begins:
             row = [key for key in row if known[key][begins[0]].startswith(begins[1])]
+        if between:
+            sort, low, high = between
+            row = sorted(
+                (key for key in row if low <= known[key][sort] <= high),
+                key=lambda key: str(known[key][sort]),
+            )
         if newest_first:
             row.reverse()
         place = 0 if start is None else 1 + row.index(self._key(table, start))
@@ -222,7 +229,9 @@ class MemoryDynamoDB:
 def _holds(
     condition: str, names: Mapping[str, str], values: Mapping[str, Any], item: Item | None
 ) -> bool:
-    """Whether a condition holds: comparisons and attribute_not_exists, joined by OR."""
+    """Whether a condition holds: comparisons, also of a set's size, and attribute_not_exists, joined
+    by OR.
+    """
     found = item or {}
     for part in condition.split(" OR "):
         absent = re.fullmatch(r"attribute_not_exists\((#\w+)\)", part)
@@ -231,7 +240,10 @@ def _holds(
                 return True
             continue
         name, operator, value = part.split(" ")
-        had = found.get(names[name])
+        sized = re.fullmatch(r"size\((#\w+)\)", name)
+        had = found.get(names[sized[1] if sized else name])
+        if sized and had is not None:
+            had = len(had)
         compare = {"=": eq, "<": lt, ">": gt}[operator]
         if had is not None and compare(had, values[value]):
             return True

@@ -12,6 +12,7 @@ from typing import Any
 
 from sendtrail.domain.events import Event
 from sendtrail.domain.hits import is_slotted, slot_of
+from sendtrail.domain.ids import sent_time
 from sendtrail.domain.judgement import verdicts
 from sendtrail.log.items import event_to_item
 
@@ -27,6 +28,7 @@ class Expected:
         events: (participant, message) → the keys of its events.
         messages: (participant, message) → what is answered of it over HTTP, in part.
         communications: communication → counter → number.
+        days: day of sending → counter → number, of all messages.
         suppressed: address → the reason and since when.
         unsubscribed: participant → whether, for those who said so or otherwise.
         interactions: participant → the last change of their subscription.
@@ -37,6 +39,7 @@ class Expected:
         self.events: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.messages: dict[tuple[str, str], dict[str, Any]] = {}
         self.communications: dict[str, dict[str, int]] = {}
+        self.days: dict[str, dict[str, int]] = {}
         self.suppressed: dict[str, tuple[str, str]] = {}
         self.unsubscribed: dict[str, bool] = {}
         self.interactions: dict[str, str] = {}
@@ -72,6 +75,8 @@ def expect(events: Iterable[Event]) -> Expected:
         _note_person(event, truth, by_person=by_person)
     for message, facts in found.items():
         truth.messages[message] = _message(facts)
+        day = truth.days.setdefault(sent_time(message[1])[:10], defaultdict(int))
+        _count_by_day(truth.messages[message], facts, day)
         if facts["communication"]:
             figures = truth.communications.setdefault(min(facts["communication"]), defaultdict(int))
             _count(truth.messages[message], facts, figures)
@@ -199,3 +204,17 @@ def _count(message: dict[str, Any], facts: Facts, figures: dict[str, int]) -> No
     figures["delayed"] += bool(facts["DeliveryDelay"])
     figures["rejected"] += bool(facts["Reject"])
     figures["failed"] += bool(facts["RenderingFailure"])
+
+
+def _count_by_day(message: dict[str, Any], facts: Facts, figures: dict[str, int]) -> None:
+    """Adds a message to the figures of its day. None waits: something else sent them all."""
+    figures["sent"] += message["address"] is not None and bool(message["sent_at"])
+    figures["delivered"] += bool(facts["Delivery"])
+    figures["human_opened"] += bool(facts["human Open"])
+    figures["human_clicked"] += bool(facts["human Click"])
+    figures["bounced"] += message["is_bounced"]
+    figures["hard_bounced"] += bool(facts["hard"])
+    figures["spammed"] += bool(facts["spam"])
+    figures["unsubscribed"] += bool(message["unsubscribed_at"])
+    figures["dropped"] += bool(facts["dropped"])
+    figures["waiting"] += 0

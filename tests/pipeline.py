@@ -9,18 +9,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sendtrail.domain.communication import CounterShard
+from sendtrail.domain.ids import sent_time
+from sendtrail.domain.names import terms_of_name
 from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.errors import AwsError
-from sendtrail.log.items import is_message_row
+from sendtrail.log.items import is_message_row, listed_in
 from sendtrail.log.trails import Trails
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import (
+    DAYS_ID,
+    DIRECT,
     EPOCH_ID,
     PROBLEM_PREFIX,
+    PROFILE,
+    WORD_PREFIX,
     counters_from_item,
     message_from_item,
-    problem_part,
+    participant_from_item,
+    problem_parts,
 )
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
@@ -29,7 +36,14 @@ from sendtrail.projections.soft_bounces import SoftBounces
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from tests.memory import MemoryDynamoDB
 
-__all__ = ["RETENTION_DAYS", "Pipeline", "is_row", "plain", "what_readers_see"]
+__all__ = [
+    "RETENTION_DAYS",
+    "Pipeline",
+    "is_row",
+    "plain",
+    "what_readers_see",
+    "without_stale_words",
+]
 
 _FOR_FOLDS = ("revision", "checkpoints", "epoch", "counter_shards")
 
@@ -123,8 +137,8 @@ class Pipeline:
 
 
 def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
-    """What the tables say: everything but revisions and checkpoints, the counters of a communication
-    added up.
+    """What the tables say: everything but revisions and checkpoints, the counters of a communication,
+    and of a day, added up.
 
     Args:
         items: a table's items, by its name.
@@ -132,20 +146,55 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
     said: dict[str, Any] = {
         table: [plain(item) for item in items(table)] for table in ("Participants", "Suppressions")
     }
+    said["Participants"] = without_stale_words(said["Participants"])
     messages = [message_from_item(item) for item in items("Trails") if is_row(item)]
     said["Messages"] = [replace(message, epoch=None) for message in messages]
-    problems = {(each.communication_id, problem_part(each)) for each in messages}
+    problems = {
+        (listed_in(each.communication_id, each.message_id), part)
+        for each in messages
+        for part in problem_parts(each)
+    }
+    directs = [each for each in messages if each.address and not each.communication_id]
     rows: dict[str, list[CounterShard]] = defaultdict(list)
+    days: dict[str, list[CounterShard]] = defaultdict(list)
     said["about"] = []
+    said["months"] = said["kinds"] = frozenset()
     for item in items("Communications"):
         key = (item["communication_id"], item["part"])
-        if item["part"].startswith("counters#"):
+        if item["communication_id"] == DAYS_ID:
+            days[item["part"][:10]].append(counters_from_item(item))
+        elif item["part"].startswith("counters#"):
             rows[item["communication_id"]].append(counters_from_item(item))
+        elif item["part"] == DIRECT:
+            # A message may have been of no communication, or of another kind, for a while.
+            said["months"] = item["months"] & {sent_time(each.message_id)[:7] for each in directs}
+            said["kinds"] = item.get("kinds", frozenset()) & {each.kind for each in directs}
         elif not item["part"].startswith(PROBLEM_PREFIX) or key in problems:
             said["about"].append(plain(item))
     return said | {
-        "communications": {name: CounterShard.total(mine) for name, mine in rows.items()}
+        "communications": {name: CounterShard.total(mine) for name, mine in rows.items()},
+        # A row in which nothing is counted is to readers as none.
+        "days": {
+            day: total for day, mine in days.items() if (total := CounterShard.total(mine)).counts
+        },
     }
+
+
+def without_stale_words(participants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items of participants, without words of names that they no longer have: which there are
+    depends on the order of events, and readers leave them out.
+    """
+    names = {
+        item["participant_id"]: participant_from_item(item).name
+        for item in participants
+        if item["part"] == PROFILE
+    }
+
+    def holds(item: dict[str, Any]) -> bool:
+        word = item["part"].removeprefix(WORD_PREFIX)
+        return word == item["part"] or word in terms_of_name(names[item["participant_id"]])
+
+    return list(filter(holds, participants))
 
 
 def is_row(item: dict[str, Any]) -> bool:

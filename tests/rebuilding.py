@@ -30,6 +30,9 @@ def told(draw: st.DrawFn) -> list[Event]:
     at = "2026-11-20T12:00:00.000Z"
     events += [
         Event.address_registered("owner", at, "member.1@outlook.com"),
+        Event.named("member-1", "2026-11-19T12:00:00.000Z", "Jo Doe"),
+        Event.named("member-1", at, "Jo Roe"),
+        Event.named("owner", at, None),
         Event.interaction("member-1", at, "invoice-7", "payment"),
         Event.subscription("member-2", at, subscribed=False),
         Event.suppressed("somebody@example.com", at, "asked by telephone"),
@@ -51,7 +54,7 @@ def take(pipeline: Pipeline, events: list[Event]) -> None:
     pipeline.log.append(events)
     for event in events:
         if event.type == "CommunicationPosted":
-            pipeline.communications.post(event)
+            pipeline.communications.define(event)
 
 
 def begin(pipeline: Pipeline, *, epoch: str | None = None, resume: bool = False) -> Rebuild:

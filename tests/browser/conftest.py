@@ -15,6 +15,14 @@ from local.browser import chromium, started
 from local.notifications import Mail
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
+from tests.browser.pages import (
+    LONG_ID,
+    LONG_TEMPLATE,
+    bad_mail,
+    bad_mailing,
+    bad_templates,
+    later_mailing,
+)
 from tests.stack.conftest import Stack
 from tests.support import ROOT, copy_of_tree, missing
 
@@ -74,13 +82,16 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made = Stack(copy_of_tree(tmp_path_factory.mktemp("console")))
     made.start()
     try:
-        said = list(mail())
+        said = [*mail(), *bad_mail()]
         made.publish(said)
         to = {"participant_id": "target", "address": "success@simulator.amazonses.com"}
-        for letter, parts in LETTERS.items():
+        letters = [*LETTERS.items(), *((LONG_TEMPLATE, parts) for parts in bad_templates())]
+        for letter, parts in letters:
             assert made.get(f"/v1/templates/{letter}", method="PUT", body=parts)[0] == 200
         body = to | {"subject": "Good evening <b>", "html": HOSTILE}
         assert made.get("/v1/messages", method="POST", body=body)[0] == 202
+        for body in (bad_mailing(), later_mailing()):
+            assert made.get("/v1/communications", method="POST", body=body)[0] == 202
         made.eventually(lambda: _is_projected(made), 120)
         yield made
     finally:
@@ -138,7 +149,10 @@ def _is_projected(stack: Stack) -> bool:
         return False
     _, found = stack.get("/v1/communications/mailing-31")
     _, held = stack.get("/v1/suppressions")
-    return found.get("clicks") == 1 and len(held["items"]) == 2
+    _, bad = stack.get(f"/v1/communications/{LONG_ID}")
+    if (bad.get("bounced"), bad.get("spammed"), bad.get("unsubscribed")) != (2, 1, 1):
+        return False
+    return found.get("clicks") == 1 and len(held["items"]) >= 4
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +163,7 @@ def signed_in(browser: Browser, stack: Stack) -> Any:
     page.goto("/console")
     page.get_by_label("API key").fill(stack.state["api_key"])
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Communications").wait_for()
+    page.get_by_role("button", name="Sign out").first.wait_for()
     state = context.storage_state()
     context.close()
     return state
@@ -189,3 +203,13 @@ def visit(browser: Browser, stack: Stack, signed_in: Any) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def violations(page: Page, axe: str) -> list[Any]:
+    """What axe finds: its rules, and where."""
+    page.evaluate(axe)
+    found: list[Any] = page.evaluate(
+        "axe.run(document, {iframes: false}).then((found) => found.violations.map((each) => "
+        "[each.id, each.impact, each.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]))"
+    )
+    return found

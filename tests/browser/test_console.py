@@ -5,36 +5,18 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LINK, SILENT_SINCE, Visit
+from tests.browser.conftest import LINK, SILENT_SINCE, Visit, violations
+from tests.browser.pages import PAGES
 from tests.stack.conftest import Stack
 
 HOME = "/console/communications"
 FESTIVAL = f"{HOME}/autumn-festival"
 JANE = "/console/participants/jane"
 COMPOSE = "/console/compose"
-INACTIVE = f"/console/inactive?day={SILENT_SINCE:%Y-%m-%d}"
-
-PAGES: Final = {
-    "communications": HOME,
-    "nothing found": f"{HOME}?kind=none",
-    "communication": FESTIVAL,
-    "without hits": f"{HOME}/mailing-03",
-    "recipients": f"{FESTIVAL}/recipients",
-    "participant": JANE,
-    "addresses": f"{JANE}/addresses",
-    "suppressions": "/console/suppressions",
-    "lift": "/console/suppressions",  # and the first link to lift one
-    "find": "/console/find?q=nobody",
-    "compose": COMPOSE,
-    "inactive": INACTIVE,
-    "nobody inactive": "/console/inactive",
-    "not found": "/console/nothing",
-}
 
 
 def test_signing_in_and_out(visit: Visit, stack: Stack) -> None:
@@ -56,12 +38,12 @@ def test_signing_in_and_out(visit: Visit, stack: Stack) -> None:
 
 def test_communications_are_leafed_through_and_filtered(visit: Visit) -> None:
     """Forward and back; by name, kind and month."""
-    page = visit(HOME)
+    page = visit(f"{HOME}?name=MAILING-")
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(25)
     expect(rows.first).to_contain_text("mailing-31")
     page.get_by_role("link", name="Next").click()
-    expect(rows).to_have_count(6)
+    expect(rows).to_have_count(5)
     page.get_by_role("link", name="Previous").click()
     expect(rows.first).to_contain_text("mailing-31")
     page.get_by_label("Name contains").fill("FESTIVAL")
@@ -101,7 +83,8 @@ def test_a_communication_shows_how_it_did(visit: Visit, tmp_path: Path) -> None:
     expect(funnel).to_have_accessible_name(
         "Funnel: sent 30; delivered 28; opened 14, 14 by people; clicked 10, 10 by people"
     )
-    expect(page.get_by_role("img", name=re.compile("first 24 hours"))).to_have_count(2)
+    expect(page.get_by_role("img", name=re.compile("first 24 hours"))).to_have_count(1)
+    expect(page.get_by_text("Clicks, first day: 10, all in hour 1")).to_be_visible()
     expect(page.get_by_text("mail privacy proxies")).to_be_visible()
     numbers = page.get_by_role("region", name="Opens and clicks over time, in numbers")
     expect(numbers).to_be_hidden()
@@ -118,8 +101,8 @@ def test_a_communication_shows_how_it_did(visit: Visit, tmp_path: Path) -> None:
     download.value.save_as(saved)
     rows = list(csv.DictReader(saved.open(encoding="utf-8")))
     assert [row["participant_id"] for row in rows] == ["person-01", "person-02"]
-    page.get_by_label("Status").select_option("Clicked")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_label("What happened").select_option("Clicked by a person")
+    page.get_by_role("button", name="Show", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(10)
     page.locator("tbody").get_by_role("link", name="jane").click()
     expect(page.get_by_role("heading", name="Autumn festival")).to_be_visible()
@@ -129,7 +112,7 @@ def test_a_communication_shows_how_it_did(visit: Visit, tmp_path: Path) -> None:
 def test_a_participant_is_found_and_a_message_opens_in_place(visit: Visit, word: str) -> None:
     """Preview, links and trail in words, without another page; and it closes again."""
     page = visit(HOME)
-    page.get_by_role("searchbox", name=re.compile("^Find a participant")).fill(word)
+    page.get_by_role("searchbox", name=re.compile("^Find a person")).fill(word)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"{JANE}$"))
     row = page.get_by_role("row").filter(has_text="Winter programme")
@@ -144,7 +127,7 @@ def test_a_participant_is_found_and_a_message_opens_in_place(visit: Visit, word:
     expect(inside.get_by_role("table")).to_contain_text(LINK)
     frame = page.frame_locator("iframe[sandbox]")
     expect(frame.get_by_role("heading")).to_contain_text("There is nothing to show")
-    assert page.url.endswith(JANE)
+    assert "open=" in page.url
     link.click()
     expect(inside).to_be_hidden()
     link.click()
@@ -163,7 +146,7 @@ def test_a_message_is_shown_and_can_do_nothing(visit: Visit) -> None:
     frame.get_by_role("button", name="Send me").click()
     page.wait_for_timeout(300)
     expect(page).to_have_title("target · Sendtrail")
-    assert page.url.endswith("/participants/target")
+    assert "/participants/target" in page.url
     assert not [each for each in query_value if each.startswith("POST") or "nothing" in each]
     preview = next(each for each in query_value if each.endswith("/preview")).removeprefix("GET ")
     page.goto(preview)  # by itself, it can do as little
@@ -177,10 +160,10 @@ def test_unsubscribing_and_undoing_it(visit: Visit) -> None:
     state = page.locator(".state")
     expect(state).to_contain_text("Subscribed")
     page.get_by_role("button", name="Unsubscribe").click()
-    expect(page.get_by_role("status")).to_contain_text("they get no communications")
+    expect(page.get_by_role("status")).to_contain_text("they get no mailings")
     expect(state).to_contain_text("Unsubscribed since")
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("status")).to_contain_text("they get communications")
+    expect(page.get_by_role("status")).to_contain_text("they get mailings")
     expect(state).to_contain_text("Subscribed since")
 
 
@@ -218,7 +201,7 @@ def test_suppressing_an_address_and_lifting_it(visit: Visit) -> None:
     page.get_by_role("button", name="Lift the suppression").click()
     expect(page.get_by_role("status")).to_contain_text("may be mailed again")
     page.goto("/console/participants/person-05")
-    expect(page.locator(".state")).to_contain_text("May be mailed")
+    expect(page.locator(".state")).to_contain_text("No bounce or complaint stands against it")
 
 
 def write(page: Page, name: str, table: str) -> None:
@@ -299,17 +282,19 @@ def test_a_mailing_is_mended_and_sent_without_script(visit: Visit, tmp_path: Pat
     page.get_by_role("button", name="Send to 20").click()
     expect(page.get_by_role("heading", name="Late summer evening")).to_be_visible()
     for _ in range(60):
-        if "19 delivered" in page.get_by_role("status").inner_text():
+        if not page.get_by_role("link", name="Refresh").count():
             break
         page.wait_for_timeout(1_000)
         page.get_by_role("link", name="Refresh").click()
-    expect(page.get_by_role("status")).to_contain_text("20 sent, 19 delivered, 1 bounced")
+    expect(page.locator("main")).to_contain_text("20 of 20")
+    expect(page.locator(".beside div", has_text="Bounced")).to_contain_text("5.0")  # 1 of 20
 
 
 def test_who_is_about_to_be_inactive_is_shown(visit: Visit) -> None:
     """With the reason; from any day that the next sweep reads."""
-    page = visit("/console/communications")
+    page = visit("/console/people")
     page.get_by_role("link", name="Inactive").click()
+    page.get_by_role("link", name="Who is about to be inactive").click()
     expect(page.get_by_text("Nobody in this part")).to_be_visible()
     page.get_by_label("Last active from").fill(f"{SILENT_SINCE:%Y-%m-%d}")
     page.get_by_role("button", name="Show", exact=True).click()
@@ -319,7 +304,7 @@ def test_who_is_about_to_be_inactive_is_shown(visit: Visit) -> None:
     expect(page.get_by_role("heading", name="silent")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [375, 1440])
+@pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_mailing_before_it_is_sent_keeps_nobody_out(
     visit: Visit, axe: str, theme: str, width: int
@@ -330,7 +315,7 @@ def test_a_mailing_before_it_is_sent_keeps_nobody_out(
     for table in ("participant_id,address\nann", twenty("axe", "person-01,person-01@gmx.de,Lost")):
         write(page, "Accessible", table)
         page.wait_for_load_state("networkidle")
-        found += _violations(page, axe)
+        found += violations(page, axe)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.get_by_role("heading", name="As axe-00 reads it").is_visible()
     assert found == []
@@ -362,54 +347,22 @@ def test_everything_works_without_script(visit: Visit) -> None:
     expect(page.locator(".state")).to_contain_text("Subscribed since")
 
 
-@pytest.mark.parametrize("width", [375, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(visit: Visit, axe: str, theme: str, width: int) -> None:
-    """On any page, in both themes, narrow and wide; with a message open, too."""
-    page = visit(HOME, width=width, color_scheme=theme)
-    found = {}
-    for name, path in PAGES.items():
-        page.goto(path)
-        if name == "lift":
-            page.get_by_role("link", name="Lift the suppression").first.click()
-        if name == "participant":
-            page.get_by_role("link", name="Winter programme").click()
-            expect(page.locator("tr.inside .trail")).to_be_visible()
-        found[name] = _violations(page, axe)
-    page.context.clear_cookies()
-    page.goto(HOME)
-    found["sign in"] = _violations(page, axe)
-    assert {name: each for name, each in found.items() if each} == {}
-
-
-def _violations(page: Page, axe: str) -> list[Any]:
-    page.evaluate(axe)
-    violations: list[Any] = page.evaluate(
-        "axe.run(document, {iframes: false}).then((found) => found.violations.filter((each) => "
-        "['serious', 'critical'].includes(each.impact)).map((each) => "
-        "[each.id, each.nodes.slice(0, 3).map((node) => node.html)]))"
-    )
-    return violations
-
-
-@pytest.mark.parametrize("width", [375, 1440])
-def test_no_page_is_wider_than_its_window_and_none_jumps(visit: Visit, width: int) -> None:
-    """Nor has anything moved by the time that the page has settled."""
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_page_jumps(visit: Visit, width: int) -> None:
+    """Nothing has moved by the time that the page has settled."""
     page = visit(HOME, width=width)
     page.add_init_script(
         "window.shifted = 0; new PerformanceObserver((list) => list.getEntries().forEach((each) => "
         "window.shifted += each.value)).observe({type: 'layout-shift', buffered: true})"
     )
     found = {}
-    for name, path in PAGES.items():
-        page.goto(path, wait_until="networkidle")
-        if name == "lift":
-            page.get_by_role("link", name="Lift the suppression").first.click()
-            page.wait_for_load_state("networkidle")
-        wide = page.evaluate("document.documentElement.scrollWidth")
+    for name, shown in PAGES.items():
+        if shown.go:
+            continue
+        page.goto(shown.path, wait_until="networkidle")
         shifted = page.evaluate("window.shifted")
-        if wide > width or shifted > 0.001:
-            found[name] = (wide, shifted)
+        if shifted > 0.001:
+            found[name] = shifted
     assert found == {}
 
 

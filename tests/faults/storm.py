@@ -45,6 +45,7 @@ from local.stack import Options, Parts, parts
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.service import RetryPolicy
 from sendtrail.domain.communication import figures
+from sendtrail.domain.days import day_figures
 from sendtrail.domain.message import Message
 from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.projections.items import EPOCH_ID, participant_from_item
@@ -217,6 +218,10 @@ def check_events(storm: Storm, sent: Weather) -> None:
         status, answer = storm.call("GET", f"/v1/communications/{name}")
         told = {counter: (answer or {}).get(counter) for counter in counts}
         storm.expect(f"{name}, over HTTP ({status})", told, dict(counts))
+    days = {day: day_figures(counters) for day, counters in found["days"].items()}
+    for day, counts in truth.days.items():
+        mine = days.get(day, dict.fromkeys(counts, 0))
+        storm.expect(f"the day {day}, by a plain count", mine, dict(counts))
     for who, message_id in itertools.islice(truth.messages, 50):
         _, answer = storm.call("GET", f"/v1/participants/{who}/messages/{message_id}")
         expected = {
@@ -248,6 +253,7 @@ def check_same(storm: Storm, wanted: dict[str, Any]) -> dict[str, Any]:
     for what in ("Messages", "Participants", "Suppressions", "about"):
         storm.expect(what, _by_key(found[what]), _by_key(wanted[what]))
     storm.expect("the figures of communications", found["communications"], wanted["communications"])
+    storm.expect("the figures of days", found["days"], wanted["days"])
     return found
 
 

@@ -42,7 +42,16 @@ MAX_PARTITION_KEY: Final = 2048
 MAX_SORT_KEY: Final = 1024
 MAX_LEVELS: Final = 32
 
-LIMITED: Final = {"listed_in", "month", "listed", "activity_day", "reason", "since"}
+LIMITED: Final = {
+    "listed_in",
+    "month",
+    "listed",
+    "activity_day",
+    "term",
+    "terms",
+    "reason",
+    "since",
+}
 """Keys of indexes."""
 
 NOT_SENT: Final = {EventType.REJECT, EventType.RENDERING_FAILURE, EventType.UNKNOWN}

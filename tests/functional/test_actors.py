@@ -16,6 +16,7 @@ from sendtrail.auth.audit import StaffAction
 from sendtrail.aws.dynamodb import from_attributes
 from sendtrail.domain.actors import Actor
 from sendtrail.domain.ids import participant_of_address
+from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
 from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, people
 from tests.functional.visitor import Visitor, make_key
@@ -169,7 +170,10 @@ def test_the_log_says_who_did_each_thing(desk: Api) -> None:
     assert {event.type.value for event in theirs} == {
         "AddressRegistered",
         "CommunicationPosted",
+        "CommunicationStopped",
+        "Dropped",
         "Interaction",
+        "Named",
         "Subscription",
         "Suppressed",
         "SuppressionLifted",
@@ -197,6 +201,7 @@ def test_every_route_that_changes_something_leaves_a_line(desk: Api) -> None:
     text = lines.text
     assert lines() == [
         (StaffAction.REGISTER_ADDRESS, by, "ann"),
+        (StaffAction.NAME, by, "ann"),
         (StaffAction.UNSUBSCRIBE, by, "ann"),
         (StaffAction.SUBSCRIBE, by, "ann"),
         (StaffAction.RECORD_INTERACTION, by, "ann"),
@@ -205,6 +210,8 @@ def test_every_route_that_changes_something_leaves_a_line(desk: Api) -> None:
         (StaffAction.SAVE_TEMPLATE, by, "news"),
         (StaffAction.SEND_COMMUNICATION, by, ids["communication_id"]),
         (StaffAction.SEND_MESSAGE, by, "bob"),
+        (StaffAction.STOP_MESSAGE, by, "bob"),
+        (StaffAction.STOP_COMMUNICATION, by, ids["communication_id"]),
     ]
     assert "@example.com" not in text
     routes = [
@@ -216,7 +223,8 @@ def test_every_route_that_changes_something_leaves_a_line(desk: Api) -> None:
         # … which are the same commands, with the address in the query.
         and not operation["operationId"].endswith("InQuery")
     ]
-    assert len(routes) + 1 == 9  # a subscription is changed in two ways
+    assert len(routes) + 1 == 12  # a subscription is changed in two ways
+    desk("/v1/participants/ann", "PUT", {"name": "Ann\nDoe"})
     desk("/v1/participants/ann/interactions", "POST", {"kind": ""})
     desk("/v1/suppressions/nobody@example.com", "DELETE")
     desk("/v1/templates/news", "PUT", {"subject": "{{", "text": "x"})
@@ -230,9 +238,11 @@ def everything(api: Api) -> dict[str, Any]:
     """Calls each route that changes something; what is named of what was sent."""
     ann, suppression = "/v1/participants/ann", f"/v1/suppressions/{ADDRESS}"
     letter = {"participant_id": "bob", "address": "bob@example.com", "subject": "s", "text": "t"}
+    letter["send_at"] = from_epoch_ms(epoch_ms(now()) + 24 * 3_600_000)
     mailing = {"name": "News", "recipients": people(ADDRESS), "template_id": "news"}
     answers = [
         api(f"{ann}/addresses/{ADDRESS}", "PUT"),
+        api(ann, "PUT", {"name": "Ann Doe"}),
         api(f"{ann}/subscription", "PUT", {"subscribed": False}),
         api(f"{ann}/subscription", "PUT", {"subscribed": True}),
         api(f"{ann}/interactions", "POST", {}),
@@ -241,6 +251,14 @@ def everything(api: Api) -> dict[str, Any]:
         api("/v1/templates/news", "PUT", NEWS),
         api("/v1/communications", "POST", mailing),
         api("/v1/messages", "POST", letter),
+    ]
+    mailing_id, message_id = (
+        answers[-2]["json"]["communication_id"],
+        answers[-1]["json"]["message_id"],
+    )
+    answers += [
+        api(f"/v1/participants/bob/messages/{message_id}/stop", "POST"),
+        api(f"/v1/communications/{mailing_id}/stop", "POST"),
     ]
     assert {answer["statusCode"] for answer in answers} <= {200, 202}, answers
     return {name: value for answer in answers for name, value in answer["json"].items()}
@@ -273,7 +291,7 @@ def test_pages_say_who_did_what(world: World, name: str) -> None:
     header = visitor.get("/console/communications")["body"]
     whole = f"{escape(name)}, {title}" if name else title
     assert f'<span title="{whole}">{escape(name or actor.id)}</span>' in header
-    assert "<b>" not in visitor.get("/console/participants/ann")["body"]
+    assert "<b>O" not in visitor.get("/console/participants/ann")["body"]
 
 
 def test_pages_of_mailings_and_messages_say_who_sent_them(world: World) -> None:
@@ -340,7 +358,7 @@ def without_by(value: Any) -> Any:
     return {
         name: without_by(each)
         for name, each in value.items()
-        if name not in ("by", "registered_by", "last_interaction_by")
+        if name not in ("by", "registered_by", "last_interaction_by", "stopped_by")
     }
 
 
@@ -359,6 +377,7 @@ def test_signing_in_and_out_and_what_is_done_between_leave_a_line_each(world: Wo
     ]
     ann = "/console/participants/ann"
     visitor.post(f"{ann}/addresses", address=ADDRESS)
+    visitor.post(f"{ann}/name", name="Ann Doe")
     visitor.post(f"{ann}/subscription", subscribed="no")
     visitor.post(f"{ann}/subscription", subscribed="yes")
     visitor.post(f"{ann}/interactions", kind="gift")
@@ -370,9 +389,11 @@ def test_signing_in_and_out_and_what_is_done_between_leave_a_line_each(world: Wo
     text = lines.text
     assert ADDRESS not in text
     assert "Ann called" not in text
+    assert "Ann Doe" not in text
     placeholder = participant_of_address(ADDRESS)
     assert lines() == [
         (StaffAction.REGISTER_ADDRESS, actor.text, "ann"),
+        (StaffAction.NAME, actor.text, "ann"),
         (StaffAction.UNSUBSCRIBE, actor.text, "ann"),
         (StaffAction.SUBSCRIBE, actor.text, "ann"),
         (StaffAction.RECORD_INTERACTION, actor.text, "ann"),

@@ -100,7 +100,7 @@ def test_a_mailing_is_looked_at_and_sent(world: World, post: Post, sender: Visit
     post.run()
     assert [mail["subject"] for mail in outbox(world)] == ["News for Ann"]
     said = "1 sent, 1 delivered, 0 bounced, 1 dropped, of 2 recipients so far."
-    assert said in text_of(sender.get(to))
+    assert "Finished: 2 of 2" in text_of(sender.get(to))
     assert f'data-progress="{said}"' in sender.get(f"{to.partition('?')[0]}/figures")["body"]
     assert "It is on its way" not in sender.get(to.partition("?")[0])["body"]
 
@@ -174,7 +174,7 @@ def test_a_file_takes_the_place_of_the_table(sender: Visitor) -> None:
         assert "Zoë" in hidden(page)["recipients"]
     for content, said in [
         (f"{TABLE}\nzoe,,Zo".encode() + b"\x81", "Line 4 is neither UTF-8 nor Windows-1252"),
-        (b"PK\x03\x04", "This is a workbook"),
+        (b"PK\x03\x04", "This workbook cannot be read"),
     ]:
         page = sender.upload(f"{PAGE}/look", DRAFT, {"file": ("a.csv", content)})
         assert (page["statusCode"], list(faults(page))) == (422, ["recipients"])
@@ -356,11 +356,11 @@ def test_nothing_is_sent_without_a_token_of_a_look(
     assert outbox(world) == []
 
 
-def test_a_form_may_be_large_but_not_larger_than_two_mebibytes(sender: Visitor) -> None:
+def test_a_form_may_be_large_but_not_larger_than_five_mebibytes(sender: Visitor) -> None:
     """And only where one has to be; the refusal is a page with the way on."""
     large = DRAFT | {"name": "x" * 200, "recipients": TABLE + "\n" * 1_000_000}
     assert sender.upload(f"{PAGE}/look", large, {})["statusCode"] == 200
-    page = sender.upload(f"{PAGE}/look", DRAFT | {"recipients": "x" * 1_600_000}, {})
+    page = sender.upload(f"{PAGE}/look", DRAFT | {"recipients": "x" * 4_000_000}, {})
     assert page["statusCode"] == 422
     assert "Sign out" in page["body"]
     assert sender.upload("/console/sign-out", large, {})["statusCode"] == 422
@@ -385,9 +385,9 @@ def test_names_of_templates_are_listed(world: World, post: Post, monkeypatch: An
         api(f"/v1/templates/{name}", "PUT", NEWS)
     assert Api(world, "read")("/v1/templates")["json"] == {"template_ids": ["a", "b", "news"]}
     monkeypatch.setattr(template_store, "_MAX_NAMED", 3)
-    assert api("/v1/templates/c", "PUT", NEWS)["statusCode"] == 200
+    assert api("/v1/templates/z", "PUT", NEWS)["statusCode"] == 200
     assert api("/v1/templates")["json"] == {"template_ids": ["a", "b", "news"]}
-    assert api("/v1/templates/c")["json"]["version"] == 1
+    assert api("/v1/templates/z")["json"]["version"] == 1
 
 
 def test_no_template_yet_says_how_to_make_one(world: World) -> None:

@@ -10,7 +10,7 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.communication import Counters, CounterShard
 from sendtrail.errors import AwsError, ConditionFailedError
 from sendtrail.projections.checkpoints import Checkpoint, Checkpoints
-from sendtrail.projections.communications import counter_rows, note_month
+from sendtrail.projections.communications import counter_rows, note_direct, note_month
 from sendtrail.projections.optimistic_rows import RowState
 from tests.functional.conftest import Backend
 from tests.memory import KEYS, MemoryDynamoDB
@@ -131,6 +131,20 @@ def test_months_are_a_set(store: Store) -> None:
     assert found["months"] == {"2026-10", "2026-11"}
 
 
+def test_kinds_are_a_set_of_at_most_a_hundred(store: Store) -> None:
+    """One more is not noted, nor one that is too long; their months are."""
+    table = store.names["Communications"]
+    for number in range(101):
+        note_direct(store.db, table, "2026-10", f"kind-{number:03}")
+    note_direct(store.db, table, "2026-11", "one too many")
+    note_direct(store.db, table, "2026-12", "k" * 65)
+    note_direct(store.db, table, "2027-01", None)
+    found = store.db.get(table, {"communication_id": "#months", "part": "direct"})
+    assert found is not None
+    assert found["kinds"] == {f"kind-{number:03}" for number in range(100)}
+    assert found["months"] == {"2026-10", "2026-11", "2026-12", "2027-01"}
+
+
 def test_a_set_is_added_to_and_what_is_set_once_stays(store: Store) -> None:
     """As a message's row is written: the set is the union, whatever the order."""
     table, key = store.names["Trails"], {"trail": "p", "entry": "m"}
@@ -210,6 +224,23 @@ def test_a_query_begins_where_it_is_told_and_reads_page_by_page(store: Store) ->
         if start is None:
             break
     assert found == ["own#00#a", "own#00#b"]
+
+
+def test_a_query_is_kept_within_bounds(store: Store) -> None:
+    """Both of which belong to it; forwards, and backwards."""
+    table = store.names["Trails"]
+    for name in ("a", "b", "b\u0301", "c", "d"):
+        store.db.put_all(table, [{"trail": "person", "entry": name}])
+    for newest_first in (False, True):
+        page, _ = store.db.query(
+            table,
+            ("trail", "person"),
+            between=("entry", "b", "c"),
+            limit=3,
+            newest_first=newest_first,
+        )
+        found = [item["entry"] for item in page]
+        assert found == sorted(["b", "b\u0301", "c"], reverse=newest_first)
 
 
 def test_two_who_change_a_row_at_once_lose_nothing(store: Store) -> None:

@@ -228,20 +228,21 @@ def calls_of_a_sending(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[str]
     return axe.calls
 
 
-POINTS = [(at, after) for at in range(16) for after in (False, True)]
-POINTS_OF_ONE = [(at, after) for at in range(7) for after in (False, True)]
+POINTS = [(at, after) for at in range(17) for after in (False, True)]
+POINTS_OF_ONE = [(at, after) for at in range(8) for after in (False, True)]
 
 
-def test_a_job_of_ten_is_of_seven_calls_besides_those_of_ses(
+def test_a_job_of_ten_is_of_eight_calls_besides_those_of_ses(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between which it is killed below. A worker that is warm makes four, and one for who was
+    """Between which it is killed below. A worker that is warm makes five, and one for who was
     dropped.
     """
     calls = calls_of_a_sending(post, monkeypatch)
     assert calls == [
         "GetObject",  # the plan, once for a worker
         "PutItem",  # the claim
+        "GetItem",  # was it stopped?
         "BatchGetItem",  # who is eligible
         "GetSecretValue",  # once for a worker
         "UpdateItem",  # the rate
@@ -290,13 +291,13 @@ def test_a_worker_of_a_direct_message_killed_at_any_point_sends_once(
     assert message["status"] == "delivered"
 
 
-@pytest.mark.parametrize("at", range(6, 16))
+@pytest.mark.parametrize("at", range(7, 17))
 def test_a_worker_that_finds_a_lapsed_claim_and_is_killed_too_sends_once(
     post: Post, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     """The first is killed amid its mails, the second amid what it asks and sends."""
     records = post.jobs()
-    with killing(monkeypatch, 10, after=True), pytest.raises(KilledError):
+    with killing(monkeypatch, 11, after=True), pytest.raises(KilledError):
         deliver(post, records)
     post.answer()
     doubt_is_over(post)
@@ -405,7 +406,7 @@ def test_two_workers_who_find_a_lapsed_claim_send_once(
 ) -> None:
     """One takes it over, by its revision."""
     records = post.jobs()
-    with killing(monkeypatch, 8, after=False), pytest.raises(KilledError):
+    with killing(monkeypatch, 9, after=False), pytest.raises(KilledError):
         deliver(post, records)
     post.answer()
     doubt_is_over(post)

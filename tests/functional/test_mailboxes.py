@@ -124,6 +124,7 @@ def test_a_mail_is_in_the_outbox_as_its_recipient_reads_it(post: Post) -> None:
         "tags": {"message_id": "01J"},
         "configuration_set": "sendtrail-own",
         "suppressed": [],
+        "attachments": [],
     }
 
 

@@ -305,12 +305,13 @@ def test_templates_are_restored(here: Path, api: Api, world: World, copies: Copy
     assert main(["restore", *copy]) == 0
     assert api("/v1/templates/a")["json"]["subject"] == "two"
     assert api("/v1/templates/b")["json"]["subject"] == "another"
-    names = {item["version"]: item for item in items(world.backend, "Templates")}[0]["names"]
-    assert names == {"a", "b"}
-    versions = {
-        (item["template_id"], item["version"]) for item in items(world.backend, "Templates")
-    }
-    assert versions == {("#templates", 0), ("a", 1), ("a", 2), ("b", 1)}
+    assert api("/v1/templates")["json"] == {"template_ids": ["a", "b"]}
+    found = items(world.backend, "Templates")
+    assert {
+        item["newest"] for item in found if item["template_id"] == "a" and not item["version"]
+    } == {2}
+    versions = {(item["template_id"], item["version"]) for item in found}
+    assert versions == {("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1)}
 
 
 def test_a_point_in_time_is_restored_and_the_copy_stays(

@@ -16,7 +16,7 @@ from sendtrail.reading.models import MODELS
 from tests.functional.world import World
 from tests.support import load_event
 
-__all__ = ["Reads", "Visitor", "make_key", "revoke_keys"]
+__all__ = ["Reads", "Visitor", "make_key", "make_keys", "revoke_keys"]
 
 
 class Visitor:
@@ -112,6 +112,13 @@ def make_key(world: World, scope: Scope, name: str | None = None) -> str:
     key, entry = new_key(scope, scope.value if name is None else name, now())
     _put_keys(world, [entry])
     return key
+
+
+def make_keys(world: World, *named: tuple[str, Scope]) -> list[str]:
+    """Keys of several people at once, each of a name and a scope."""
+    made = [new_key(scope, name, now()) for name, scope in named]
+    _put_keys(world, [entry for _, entry in made])
+    return [key for key, _ in made]
 
 
 def revoke_keys(world: World) -> None:

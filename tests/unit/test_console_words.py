@@ -22,8 +22,10 @@ OF_A_MESSAGE = [
     if each
     not in (
         EventType.COMMUNICATION_POSTED,
+        EventType.COMMUNICATION_STOPPED,
         EventType.INTERACTION,
         EventType.ADDRESS_REGISTERED,
+        EventType.NAMED,
         EventType.INACTIVATED,
         EventType.SUPPRESSED,
         EventType.SUPPRESSION_LIFTED,

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from local.template import load
+from sendtrail.reading.health import DEAD_LETTERS
 from sendtrail_cli.doctor.command import CHECKS, COST, ROUND_TRIP
 from sendtrail_cli.doctor.event_path import EVENT_SOURCES, EVENT_TYPES
-from sendtrail_cli.doctor.health import DEAD_LETTERS, LATE_SECONDS, PROTECTED_TABLES, TABLES
+from sendtrail_cli.doctor.health import LATE_SECONDS, PROTECTED_TABLES, TABLES
 from sendtrail_cli.doctor.policies import Request, UnknownConditionError, allows
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:topic"

@@ -261,7 +261,21 @@ def test_links_of_a_mailing_are_bounded_and_exact(order: list[int]) -> None:
     urls = {link_key(link): link for link in links.values()}
     found = figures(Counters.sum(row.counters for row in rows), urls)["links"]
     assert len(found) == MAX_LINKS + 1
-    assert found[-1] == {"url": None, "clicks": MAX_LINKS, "human_clicks": MAX_LINKS}
+    others = {"url": None, "clicks": MAX_LINKS, "human_clicks": MAX_LINKS, "human_clicked": None}
+    assert found[-1] == others
+
+
+def test_links_that_nobody_followed_are_told_where_that_is_known() -> None:
+    """Each with its zeros; of those past the limit nobody knows, so they are not told of."""
+    urls = {link_key(link): link for link in ("https://a.example/", "https://b.example/")}
+    first, last = sorted(urls)
+    assert [each["clicks"] for each in figures(Counters(), urls)["links"]] == [0, 0]
+    counted = Counters({f"link/{first}/clicks": 2, "link/~/clicks": 3})
+    found = figures(counted, urls)["links"]
+    assert [(each["url"], each["clicks"]) for each in found] == [(urls[first], 2), (None, 3)]
+    counted = Counters({f"link/{last}/clicks": 2, "link/~/clicks": 3})
+    found = figures(counted, urls)["links"]
+    assert [each["url"] for each in found] == [urls[last], urls[first], None]
 
 
 # --- participants and suppressions: joins ----------------------------------------------------

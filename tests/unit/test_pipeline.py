@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.notifications import Mail
-from sendtrail.domain.communication import figures
+from sendtrail.domain.communication import DAY_COUNTERS, figures
+from sendtrail.domain.days import day_figures
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import participant_of_address
 from sendtrail.domain.links import link_key
@@ -77,7 +78,12 @@ def test_the_tables_say_what_a_plain_count_says(
     stack.log.append(events)
     stack.deliver(chance)
     truth = expect(events)
-    all_counters = stack.tables()["communications"]
+    tables = stack.tables()
+    days = {day: day_figures(counters) for day, counters in tables["days"].items()}
+    nothing = dict.fromkeys(DAY_COUNTERS, 0)
+    assert {day: days.get(day, nothing) for day in truth.days} == truth.days
+    assert days.keys() <= truth.days.keys()
+    all_counters = tables["communications"]
     found = {name: figures(counters) for name, counters in all_counters.items()}
     expected = {name: dict(counts) for name, counts in truth.communications.items()}
     assert {

@@ -196,11 +196,12 @@ def test_a_mailing_with_messages_as_old_as_the_retention_is_left_alone() -> None
     pipeline.log.append(events_of(gone.send()))
     pipeline.deliver()
     pipeline.db.forget("Trails", events_of(gone.send())[0].message_id)
-    both = pipeline.tables()["communications"]
-    assert both["news"].counts["sent"] == 2
+    both = {name: pipeline.tables()[name] for name in ("communications", "days")}
+    assert both["communications"]["news"].counts["sent"] == 2
+    assert both["days"][at[:10]].counts["day/other/sent"] == 2
     assert rebuilt(pipeline).done == {"forgotten": 1}
     assert pipeline.tables() == before | {
-        "communications": both,
+        **both,
         "Participants": pipeline.tables()["Participants"],
     }
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendtrail.domain.links import countable, link_key
 from sendtrail.mail.markup import links
 from sendtrail.mail.template_links import TemplateLinks
 from sendtrail.mail.templates import BUILT_IN, Body, Template
@@ -85,3 +86,25 @@ def test_any_data_are_known_again(values: list[str], data: st.DataObject) -> Non
     ]
     names = {f"v{number}": value for number, value in enumerate(clean)}
     assert set(written(f'<a href="{escape(shape)}">', **names).values()) == {shape}
+
+
+def test_what_is_counted_is_what_leads_to_the_web() -> None:
+    """Each once, as it is written; not what is not tracked, nor the one by which one unsubscribes."""
+    source = (
+        '<a href="https://a.example/?x=1&amp;y=2">a</a> <a href="https://a.example/?x=1&amp;y=2">b</a>'
+        '<a href="HTTP://b.example/{{ name }}">c</a><a href="{{ link }}">d</a>'
+        '<a href="mailto:us@a.example">e</a><a href="#top">f</a><a href="{{unsubscribe_url}}">g</a>'
+        '<a data-track="off" href="https://c.example/">h</a>'
+    )
+    assert TemplateLinks(source).counted == [
+        "https://a.example/?x=1&y=2",
+        "HTTP://b.example/{{ name }}",
+        "{{ link }}",
+    ]
+
+
+def test_links_are_noted_up_to_a_limit() -> None:
+    """The fifty with the smallest keys, and none too long to be shown whole."""
+    links = [f"https://a.example/{number}" for number in range(70)]
+    noted = countable([*links, "https://a.example/" + "x" * 1_000])
+    assert {link_key(each) for each in noted} == set(sorted(map(link_key, links))[:50])

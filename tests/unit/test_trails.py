@@ -137,8 +137,10 @@ def test_elements_of_every_version_and_type_are_frozen() -> None:
 
 OF_NO_MESSAGE = {
     "CommunicationPosted",
+    "CommunicationStopped",
     "Interaction",
     "AddressRegistered",
+    "Named",
     "Inactivated",
     "Suppressed",
     "SuppressionLifted",
