@@ -3,7 +3,8 @@
 Whatever the size, a message has one of ten histories, by its position: ten that follow each other
 have them all, so a page of a list holds the same at every size. A fiftieth of all messages are one
 participant's, 30 another's, and 30 a third's, of which one was opened 5,000 times; a tenth are a
-large mailing's, and up to 1,000 others share the rest. Items are the product's own: each history
+large mailing's, and up to 1,000 others share the rest; a fiftieth as many addresses are suppressed.
+Items are the product's own: each history
 goes through the log and its projection in memory, once, and is then written under other ids.
 """
 
@@ -28,10 +29,11 @@ from sendtrail.domain.communication import (
     CounterShard,
     counters_of,
 )
-from sendtrail.domain.events import Event
+from sendtrail.domain.events import Event, SuppressionReason
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.message import Message
 from sendtrail.domain.participant import AddressUse, Participant
+from sendtrail.domain.suppression import Evidence, Suppression
 from sendtrail.domain.times import from_epoch_ms, years_after
 from sendtrail.intake.parser import events_of
 from sendtrail.log.items import expires_at, listed_in
@@ -40,6 +42,8 @@ from sendtrail.projections.items import (
     COUNTER_SHARDS,
     COUNTERS_PREFIX,
     LINK_PREFIX,
+    MONTHS,
+    MONTHS_ID,
     PROBLEM_PREFIX,
     address_use_to_item,
     checkpoints_to_item,
@@ -48,6 +52,7 @@ from sendtrail.projections.items import (
     definition_to_item,
     message_from_item,
     participant_to_item,
+    suppression_to_item,
 )
 from tests.pipeline import Pipeline, is_row
 
@@ -186,8 +191,9 @@ class Population:
         """Table → how many things it holds, and what the items of each are."""
         return {
             "Trails": (self.messages, self._trail_items),
-            "Communications": (1, self._communication_items),
+            "Communications": (1 + self.others, self._communication_items),
             "Participants": (3, self._participant_items),
+            "Suppressions": (self.large, self._suppression_items),
         }
 
     def fill(self, endpoints: aws.Endpoints, names: Mapping[str, str]) -> None:
@@ -244,7 +250,26 @@ class Population:
         at = _START - (1 + number) * 86_400_000 + position * 1_000
         return at, position, _member((index * 7919) % self.mailing), f"mailing-{number:04}"
 
-    def _communication_items(self, _: int) -> list[Item]:
+    def _communication_items(self, index: int) -> list[Item]:
+        """The large mailing's, or one of another."""
+        return self._other_items(index - 1) if index else self._mailing_items()
+
+    def _other_items(self, number: int) -> list[Item]:
+        """Those of another mailing: its definition, and one row of counters."""
+        created_at, name = from_epoch_ms(_START - (1 + number) * 86_400_000), f"mailing-{number:04}"
+        definition = CommunicationDefinition(name, f"Number {number}", created_at, posted=True)
+        shard = CounterShard(counters_of(_history(3).message), created_at, "newsletter")
+        definition = definition.with_messages(created_at, shard.kind, "0")
+        key = {"communication_id": name, "part": f"{COUNTERS_PREFIX}0"}
+        return [_revised(definition_to_item(definition)), _revised(counters_to_item(shard) | key)]
+
+    def _suppression_items(self, index: int) -> list[Item]:
+        at = from_epoch_ms(_START - index * 60_000)
+        reason = list(SuppressionReason)[index % len(SuppressionReason)]
+        address = f"suppressed-{index:07}@society.example"
+        return [_revised(suppression_to_item(Suppression(address, {reason: Evidence(at)})))]
+
+    def _mailing_items(self) -> list[Item]:
         created_at = from_epoch_ms(_START)
         definition = CommunicationDefinition(MAILING, "News", created_at, posted=True)
         # Recipient after recipient the rows take turns, and each history comes to each row.
@@ -266,7 +291,10 @@ class Population:
             items += self._items(index, "problems")
         links = [link for number in range(HISTORIES) for link in _history(number).links]
         by_key = {link["part"]: link for link in links}
-        return [_revised(definition_to_item(definition)), *items, *by_key.values()]
+        days = (from_epoch_ms(_START - day * 86_400_000) for day in range(self.others + 1))
+        months = frozenset(day[:7] for day in days)
+        listed = {"communication_id": MONTHS_ID, "part": MONTHS, "months": months}
+        return [_revised(definition_to_item(definition)), *items, *by_key.values(), listed]
 
     def _participant_items(self, index: int) -> list[Item]:
         at = from_epoch_ms(_START)

@@ -1,9 +1,11 @@
-"""What reading costs as the tables grow: requests and read units of each route.
+"""What reading costs as the tables grow: requests and read units of each route, and of each page of
+the console.
 
 Three stacks of 200, 10,000 and 1,000,000 messages (benchmarks/population.py), each in an AWS
-DynamoDB Local that keeps its tables on disk. The API's handler is called as by API Gateway; what it
-asks is counted by benchmarks/units.py. What has a bound that few messages do not reach is held
-against the smallest size that reaches it. Of three calls the cheapest counts: one may time out.
+DynamoDB Local that keeps its tables on disk. The handlers are called as by API Gateway; what they
+ask is counted by benchmarks/units.py. What has a bound that few messages do not reach is held
+against the smallest size that reaches it. Of three calls the cheapest counts: one may time out. A
+new page of the console is a line in `pages`.
 
     python -m benchmarks.scale [--largest 1000000] [--into FILE]
 
@@ -19,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import pytest
 
@@ -35,7 +38,9 @@ from benchmarks.population import (
 from benchmarks.report import Claim, Report, Table
 from benchmarks.units import Cost, Meter
 from local import aws
+from sendtrail.auth.api_keys import Scope
 from tests.functional.conftest import Backend
+from tests.functional.visitor import Visitor, make_key
 from tests.functional.world import Api, World
 
 SMALLEST: Final = 200
@@ -43,6 +48,7 @@ BETWEEN: Final = 10_000
 CALLS: Final = 3
 PAGE: Final = 5
 LONGEST_PAGE: Final = 100
+TEMPLATE: Final = "newsletter"
 BOUNDS: Final = (
     f"A page has {PAGE} entries. A filter with no index behind it (opened, kind) looks at up to "
     "100 entries, and a large mailing's figures are in up to 16 rows: those cost as much as they "
@@ -108,12 +114,54 @@ def routes() -> dict[str, Route]:
     }
 
 
+def pages() -> dict[str, Route]:
+    """The console's pages that show what there may be much of; a test says which are missing."""
+    people, mailings = "/console/participants", "/console/communications"
+    mailing = f"{mailings}/{MAILING}"
+    return {
+        "mailings": Route(mailings, {}),
+        "mailings, by name": Route(mailings, {"name": "number 1"}, bound_at=BETWEEN),
+        "mailings, by kind": Route(mailings, {"kind": "newsletter"}, bound_at=BETWEEN),
+        "a mailing": Route(mailing, {}, bound_at=BETWEEN),
+        "its recipients": Route(f"{mailing}/recipients", {}, bound_at=BETWEEN),
+        "… the last first": Route(f"{mailing}/recipients", {"order": "latest"}, bound_at=BETWEEN),
+        "… who bounced": Route(f"{mailing}/recipients", {"did": "bounced"}, bound_at=BETWEEN),
+        "… whom a person opened": Route(
+            f"{mailing}/recipients", {"did": "opened"}, bound_at=BETWEEN
+        ),
+        "… whose id begins so": Route(
+            f"{mailing}/recipients", {"q": "member-00000"}, bound_at=BETWEEN
+        ),
+        "a participant with 30 messages": Route(f"{people}/{ORDINARY}", {}),
+        "a participant with many": Route(f"{people}/{LARGE}", {}, bound_at=BETWEEN),
+        "their addresses": Route(f"{people}/{LARGE}/addresses", {}, bound_at=BETWEEN),
+        "a message opened 5,000 times": Route(f"{people}/{BUSY}/messages/{BUSY_MESSAGE}", {}),
+        "templates": Route("/console/templates", {}),
+        "a new template": Route("/console/template", {}),
+        "a template": Route(f"/console/templates/{TEMPLATE}", {}, bound_at=BETWEEN),
+        "its versions": Route(f"/console/templates/{TEMPLATE}/versions", {}),
+        "two of them": Route(f"/console/templates/{TEMPLATE}/compare", {"from": "1", "to": "2"}),
+        "its editor": Route(f"/console/templates/{TEMPLATE}/edit", {}),
+        "suppressions": Route("/console/suppressions", {}, bound_at=BETWEEN),
+        "suppressions, who bounced": Route(
+            "/console/suppressions", {"reason": "bounced"}, bound_at=BETWEEN
+        ),
+        "who is about to be inactive": Route("/console/inactive", {}),
+        "find": Route("/console/find", {"q": LARGE}),
+    }
+
+
 class Stack:
     """The product over tables of one size."""
 
     def __init__(self, population: Population, world: World, meter: Meter) -> None:
         self._population = population
         self._api = Api(world)
+        self._visitor = Visitor(world)
+        self._visitor.sign_in(make_key(world, Scope.ADMIN))
+        for subject in ("First", "Second"):
+            body = {"subject": subject, "text": "Dear {{ name }}, …" * 1_000}
+            self._api(f"/v1/templates/{TEMPLATE}", "PUT", body)
         self._meter = meter
 
     def cost(self, name: str, route: Route) -> Cost:
@@ -150,8 +198,11 @@ class Stack:
         return {"cursor": str(cursor)}
 
     def _called(self, path: str, **query: Any) -> Json:
-        answer = self._api(path, **query)
-        if answer["statusCode"] != 200:
+        if path.startswith("/console/"):
+            answer = self._visitor.get(path + (f"?{urlencode(query)}" if query else ""))
+        else:
+            answer = self._api(path, **query)
+        if answer["statusCode"] not in (200, 303):
             raise SystemExit(f"{path} {query}: {answer}")
         return answer
 
@@ -169,8 +220,7 @@ def filled(population: Population, made: Backend) -> Iterator[Stack]:
             with dynamodb_local(Path(folder)) as database:
                 endpoints = aws.Endpoints(database)
                 tables = made.resources.of_type("AWS::DynamoDB::Table")
-                read = (*population.tables, "Suppressions")  # which has none of these readers
-                names = {table: made.table(table) for table in read}
+                names = {table: made.table(table) for table in [*population.tables, "Templates"]}
                 for table, physical in names.items():
                     client = endpoints.client("dynamodb")
                     create_table(client, tables[f"{table}Table"], physical)
@@ -204,7 +254,7 @@ def growth(route: Route, costs: Costs) -> dict[str, float]:
 
 def measure(largest: int) -> Report:
     """What was found."""
-    called = routes()
+    called = routes() | pages()
     found: dict[str, Costs] = {}
     sizes = sorted({SMALLEST, min(BETWEEN, largest), largest})
     with moto() as url:
@@ -216,26 +266,30 @@ def measure(largest: int) -> Report:
                     found.setdefault(name, {})[size] = stack.cost(name, route)
     columns = [f"requests among {size:,}" for size in sizes]
     columns += [f"read units among {size:,}" for size in sizes]
-    rows = [
-        (
-            name,
-            *(costs[size].requests for size in sizes),
-            *(costs[size].read_units for size in sizes),
-        )
-        for name, costs in found.items()
-    ]
     grown = {name: growth(called[name], costs) for name, costs in found.items()}
+    claims, tables = [], []
+    for which, names in (("routes", routes()), ("pages", pages())):
+        rows = [
+            (
+                name,
+                *(found[name][size].requests for size in sizes),
+                *(found[name][size].read_units for size in sizes),
+            )
+            for name in names
+        ]
+        tables.append(Table(which.capitalize(), ["", *columns], rows, [BOUNDS]))
+        claims += [
+            Claim(f"{which}: {figure}", [max(grown[name][figure] for name in names)], at_most=1)
+            for figure in ("read units", "requests")
+        ]
     return Report(
         "What reading costs as the tables grow",
-        f"Among {SMALLEST} and among {largest:,} messages: each route through the API's "
-        "handler; requests counted before DynamoDB Local on disk. A ratio is the cost among most "
+        f"Among {SMALLEST} and among {largest:,} messages: each route and page through the "
+        "handlers; requests counted before DynamoDB Local on disk. A ratio is the cost among most "
         "over that among fewest, or for what has a bound, over that where it is first reached: the "
         "greatest of all.",
-        [
-            Claim(f"routes: {figure}", [max(each[figure] for each in grown.values())], at_most=1)
-            for figure in ("read units", "requests")
-        ],
-        [Table("Routes", ["", *columns], rows, [BOUNDS])],
+        claims,
+        tables,
         [
             f"{name}: {times:.3g} times the {figure}"
             for name, each in grown.items()
