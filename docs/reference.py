@@ -252,9 +252,11 @@ def _of_no_message() -> list[Event]:
     who, address, at = _READER.participant_id, str(_READER.address), "2026-11-20T08:00:00.000Z"
     return [
         Event.communication_posted("c-evening", at, {"name": "Evening"}),
+        Event.communication_stopped("c-evening", at, "key:4f1c2b7a Ann"),
         Event.interaction(who, at, "4711", "donation"),
         Event.subscription(who, at, subscribed=False),
         Event.address_registered(who, at, address),
+        Event.named(who, at, "Jo Doe"),
         Event.inactivated(who, at, last_active_at="2024-11-20T08:00:00.000Z"),
         Event.suppressed(address, at, "asked by letter"),
         Event.suppression_lifted(address, at),

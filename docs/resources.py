@@ -22,6 +22,7 @@ _VERBS: Final = {
     "s3:GetObject": "read",
     "s3:ListBucket": "read",
     "s3:PutObject": "write",
+    "s3:DeleteObject": "delete",
     "secretsmanager:GetSecretValue": "read",
     "ses:DeleteSuppressedDestination": "unsuppress",
     "ses:SendEmail": "send",

@@ -79,7 +79,8 @@ class Batch:
         if self._context.get_remaining_time_in_millis() < _RESERVE_MS:
             raise ThrottledError("NoTime", "no time is left for this batch")
         if job.first is None:
-            return JobReport(Counter([wiring.fan_out.fan_out(job.plan_id)]))
+            outcome = wiring.fan_out.fan_out(job.plan_id)
+            return JobReport(Counter([outcome] if outcome else []))
         if self._stop:  # a mailing that waits is in its recipients' histories all the same
             return JobReport(error=self._stop)
         return wiring.dispatch.send(job)
