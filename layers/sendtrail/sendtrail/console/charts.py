@@ -276,20 +276,6 @@ class DayChart:
     sums: Mapping[str, int]
 
 
-_MONTHS: Final = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
 _DAYS_A_WEEK: Final = 7
 
 
