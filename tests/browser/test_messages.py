@@ -6,7 +6,7 @@ import csv
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -50,10 +50,6 @@ def directs(stack: Stack) -> list[Mail]:
 
     stack.eventually(are_there, 120)
     return mails
-
-
-def _all(stack: Stack) -> list[Any]:
-    return list(stack.get("/v1/messages", limit=100)[1]["items"])
 
 
 def overflows(page: Page) -> bool:
@@ -100,7 +96,7 @@ def test_a_mailing_is_found_by_part_of_its_name_and_a_message_by_its_id(
     page.keyboard.press("Enter")
     page.locator("main").get_by_role("link", name="autumn-festival").click()
     expect(page).to_have_url(re.compile("/communications/autumn-festival$"))
-    (newest, *_) = _all(stack)
+    (newest, *_) = stack.get("/v1/messages", kind="invoice")[1]["items"]
     box.fill(newest["message_id"])
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/messages/{newest['message_id']}$"))
