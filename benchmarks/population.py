@@ -3,7 +3,8 @@
 Whatever the size, a message has one of ten histories, by its position: ten that follow each other
 have them all, so a page of a list holds the same at every size. A fiftieth of all messages are one
 participant's, 30 another's, and 30 a third's, of which one was opened 5,000 times; a tenth are a
-large mailing's, and up to 1,000 others share the rest; a fiftieth as many addresses are suppressed.
+large mailing's, whose recipients are known people, and up to 1,000 others share the rest; a
+fiftieth as many addresses are suppressed.
 Items are the product's own: each history
 goes through the log and its projection in memory, once, and is then written under other ids.
 """
@@ -192,7 +193,7 @@ class Population:
         return {
             "Trails": (self.messages, self._trail_items),
             "Communications": (1 + self.others, self._communication_items),
-            "Participants": (3, self._participant_items),
+            "Participants": (3 + self.mailing, self._participant_items),
             "Suppressions": (self.large, self._suppression_items),
         }
 
@@ -297,9 +298,10 @@ class Population:
         return [_revised(definition_to_item(definition)), *items, *by_key.values(), listed]
 
     def _participant_items(self, index: int) -> list[Item]:
+        """Those with a history of their own, or one of the large mailing's recipients."""
         at = from_epoch_ms(_START)
         since = years_after(at, -1)
-        name = (LARGE, ORDINARY, BUSY)[index]
+        name = (LARGE, ORDINARY, BUSY)[index] if index < 3 else _member(index - 3)
         known = Participant(name, first_seen_at=since, measured_since=since, last_interaction_at=at)
         use = AddressUse(name, f"{name}@society.example", since, at, registered_at=at)
         return [_revised(participant_to_item(known)), _revised(address_use_to_item(use))]

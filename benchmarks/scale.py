@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -51,8 +52,8 @@ LONGEST_PAGE: Final = 100
 TEMPLATE: Final = "newsletter"
 BOUNDS: Final = (
     f"A page has {PAGE} entries. A filter with no index behind it (opened, kind) looks at up to "
-    "100 entries, and a large mailing's figures are in up to 16 rows: those cost as much as they "
-    "may from some hundreds of messages on."
+    "100 entries, a large mailing's figures are in up to 16 rows, and mailings are listed month by "
+    "month: those cost as much as they may from some hundreds of messages on."
 )
 ROOMY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
 
@@ -118,11 +119,14 @@ def pages() -> dict[str, Route]:
     """The console's pages that show what there may be much of; a test says which are missing."""
     people, mailings = "/console/participants", "/console/communications"
     mailing = f"{mailings}/{MAILING}"
+    found, direct = "/console/people", "/console/messages"
     return {
-        "mailings": Route(mailings, {}),
+        "home": Route("/console", {}, bound_at=BETWEEN),
+        "mailings": Route(mailings, {}, bound_at=BETWEEN),
         "mailings, by name": Route(mailings, {"name": "number 1"}, bound_at=BETWEEN),
         "mailings, by kind": Route(mailings, {"kind": "newsletter"}, bound_at=BETWEEN),
         "a mailing": Route(mailing, {}, bound_at=BETWEEN),
+        "whether to stop it": Route(f"{mailing}/stop", {}, bound_at=BETWEEN),
         "its recipients": Route(f"{mailing}/recipients", {}, bound_at=BETWEEN),
         "… the last first": Route(f"{mailing}/recipients", {"order": "latest"}, bound_at=BETWEEN),
         "… who bounced": Route(f"{mailing}/recipients", {"did": "bounced"}, bound_at=BETWEEN),
@@ -135,7 +139,15 @@ def pages() -> dict[str, Route]:
         "a participant with 30 messages": Route(f"{people}/{ORDINARY}", {}),
         "a participant with many": Route(f"{people}/{LARGE}", {}, bound_at=BETWEEN),
         "their addresses": Route(f"{people}/{LARGE}/addresses", {}, bound_at=BETWEEN),
+        "their timeline": Route(f"{people}/{LARGE}/timeline", {}, bound_at=BETWEEN),
         "a message opened 5,000 times": Route(f"{people}/{BUSY}/messages/{BUSY_MESSAGE}", {}),
+        "whether to stop one": Route(f"{people}/{BUSY}/messages/{BUSY_MESSAGE}/stop", {}),
+        "people": Route(found, {}, bound_at=BETWEEN),
+        "people, by a word": Route(found, {"q": "member-00000"}, bound_at=BETWEEN),
+        "direct messages": Route(direct, {}, bound_at=BETWEEN),
+        "… by kind": Route(direct, {"kind": "invitation"}, bound_at=BETWEEN),
+        "… that bounced": Route(direct, {"status": "bounced"}, bound_at=BETWEEN),
+        "drafts": Route("/console/drafts", {}),
         "templates": Route("/console/templates", {}),
         "a new template": Route("/console/template", {}),
         "a template": Route(f"/console/templates/{TEMPLATE}", {}, bound_at=BETWEEN),
@@ -146,6 +158,8 @@ def pages() -> dict[str, Route]:
         "suppressions, who bounced": Route(
             "/console/suppressions", {"reason": "bounced"}, bound_at=BETWEEN
         ),
+        "keys and people": Route("/console/staff", {}),
+        "what staff did": Route("/console/staff/acts", {}),
         "who is about to be inactive": Route("/console/inactive", {}),
         "find": Route("/console/find", {"q": LARGE}),
     }
@@ -198,7 +212,7 @@ class Stack:
         return {"cursor": str(cursor)}
 
     def _called(self, path: str, **query: Any) -> Json:
-        if path.startswith("/console/"):
+        if path.startswith("/console"):
             answer = self._visitor.get(path + (f"?{urlencode(query)}" if query else ""))
         else:
             answer = self._api(path, **query)
@@ -220,7 +234,10 @@ def filled(population: Population, made: Backend) -> Iterator[Stack]:
             with dynamodb_local(Path(folder)) as database:
                 endpoints = aws.Endpoints(database)
                 tables = made.resources.of_type("AWS::DynamoDB::Table")
-                names = {table: made.table(table) for table in [*population.tables, "Templates"]}
+                names = {
+                    name.removesuffix("Table"): made.table(name.removesuffix("Table"))
+                    for name in tables
+                }
                 for table, physical in names.items():
                     client = endpoints.client("dynamodb")
                     create_table(client, tables[f"{table}Table"], physical)
@@ -241,15 +258,22 @@ def filled(population: Population, made: Backend) -> Iterator[Stack]:
 
 
 def growth(route: Route, costs: Costs) -> dict[str, float]:
-    """How many times as much a route costs among most messages as among fewest; in units, as where
-    it first reaches its bound.
+    """How many times as much a route costs among most messages as among fewest, or where it first
+    reaches its bound.
     """
     least, most = min(costs), max(costs)
     bound = costs[min(max(route.bound_at, least), most)]
     return {
-        "requests": costs[most].requests / costs[least].requests,
-        "read units": costs[most].read_units / bound.read_units,
+        "requests": _ratio(costs[most].requests, bound.requests),
+        "read units": _ratio(costs[most].read_units, bound.read_units),
     }
+
+
+def _ratio(most: float, least: float) -> float:
+    """How many times as much; 1 where neither is anything."""
+    if not least:
+        return inf if most else 1.0
+    return most / least
 
 
 def measure(largest: int) -> Report:

@@ -106,15 +106,14 @@ def units_of(operation: str, asked: Json, said: Json) -> Any:
 
 def _unreported(operation: str, asked: Json, said: Json) -> Iterator[tuple[str, str, float]]:
     """The units of what was looked for and is not there: for each item one, of a consistent read,
-    or half a one (developer guide, "DynamoDB read and write operations"). DynamoDB Local has none.
+    or half a one (developer guide, "DynamoDB read and write operations"). DynamoDB Local has them
+    for GetItem alone.
     """
     if operation == "BatchGetItem":
         for table, wanted in asked["RequestItems"].items():
             missing = len(wanted["Keys"]) - len(said["Responses"].get(table, ()))
             yield logical_name(table), "", missing * (1 if wanted.get("ConsistentRead") else 0.5)
-    elif (operation == "GetItem" and "Item" not in said) or (
-        operation == "Query" and not said["ScannedCount"]
-    ):
+    elif operation == "Query" and not said["ScannedCount"]:
         index = asked.get("IndexName", "")
         yield logical_name(asked["TableName"]), index, 1 if asked.get("ConsistentRead") else 0.5
 

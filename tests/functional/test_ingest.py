@@ -202,7 +202,8 @@ def test_a_message_to_a_known_address_writes_nothing_there(
 
     with _Writes(db, monkeypatch) as written:
         fold.apply(sent("01M7W83218E4FCTJMT16DE0001", SENT))
-    assert written == {participants: 3}  # the profile; the address, and its place in the index
+    # The profile, and its place in by_term; the address, and its places in by_address and by_term.
+    assert written == {participants: 5}
     with _Writes(db, monkeypatch) as written:
         fold.apply(sent("01M7W83218E4FCTJMT16DE0002", LATER))
     assert written == {}

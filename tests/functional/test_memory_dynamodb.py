@@ -70,7 +70,7 @@ def told_by(client: Any, arn: str) -> Iterator[Json]:
 
 
 def requests(table: str) -> Iterator[tuple[str, Json]]:
-    """Requests of every kind, on a table with a sort key and an index."""
+    """Requests of every kind, on a table with a sort key and an index; also of what is not there."""
     keys = [{"participant_id": {"S": "p"}, "part": {"S": f"a{n}"}} for n in range(6)]
     first: Json = {"TableName": table, "Key": keys[0]}
     values = {":v": {"S": "2026-01"}, ":one": {"N": "1"}, ":s": {"SS": ["x", "y"]}}
@@ -138,6 +138,8 @@ def requests(table: str) -> Iterator[tuple[str, Json]]:
     yield "GetItem", first | {"ConsistentRead": True}
     yield "DeleteItem", first | {"ReturnValues": "ALL_OLD"}
     yield "DeleteItem", first | {"ConditionExpression": "attribute_exists(part)"}
+    yield "GetItem", first
+    yield "GetItem", first | {"ConsistentRead": True}
     transaction = [{"Delete": {"TableName": table, "Key": key}} for key in keys[2:4]]
     yield "TransactWriteItems", {"TransactItems": transaction}
 
