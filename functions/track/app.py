@@ -60,14 +60,10 @@ def follow(event: dict[str, Any]) -> dict[str, Any]:
         link = wiring.link_tokens.read_click(token_of(event))
     except InvalidTokenError:
         count("InvalidTokens")
-        return explain(
-            404,
-            "This link leads nowhere",
-            "It may have been cut off. Copy it whole from the message, or ask who sent it to you.",
-        )
+        return wiring.pages.for_reader(event).no_such_link()
     except AwsError:
         logger.exception("the signing keys cannot be read")
-        return explain(503, "One moment", "This link cannot be followed just now. Try again.")
+        return wiring.pages.for_reader(event).later()
     keep_click(link, event)
     return {
         "statusCode": 302,
@@ -89,13 +85,6 @@ def keep_click(link: ClickedLink, event: dict[str, Any]) -> None:
         count("NotWritten")
     else:
         report(destination)
-
-
-def explain(status: int, title: str, text: str) -> dict[str, Any]:
-    """A page that says why there is no redirect; its module is imported only then."""
-    from sendtrail.tracking.pages import page
-
-    return page(status, title, text)
 
 
 def report(destination: WrittenTo) -> None:

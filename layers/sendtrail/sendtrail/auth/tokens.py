@@ -8,7 +8,7 @@ from typing import Any
 
 from sendtrail.auth.signing_keys import Purpose, SigningKeyRing
 from sendtrail.domain.events import Recipient
-from sendtrail.domain.ids import digest, participant_of_address
+from sendtrail.domain.ids import digest, masked, participant_of_address
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms
 from sendtrail.errors import InvalidCursorError, InvalidTokenError
 
@@ -71,10 +71,13 @@ class Reader:
 
     Attributes:
         placeholder: the placeholder participant of the address that the message was sent to.
+        shown_address: that address as far as a page shows it (`masked`); None in tokens that were
+            made before these had it.
     """
 
     recipient: Recipient
     placeholder: str
+    shown_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,9 @@ class LinkTokens:
 
     def unsubscribe(self, recipient: Recipient) -> str:
         """The token for the recipient's preferences page."""
-        placeholder = participant_of_address(recipient.address or "")
-        return self._unsubscribe.encrypt([*_ids(recipient), placeholder])
+        address = recipient.address or ""
+        content = [*_ids(recipient), masked(address) or None, participant_of_address(address)]
+        return self._unsubscribe.encrypt(content)
 
     def read_open(self, token: str) -> LoadedPixel:
         """The content of an open token.
@@ -147,8 +151,11 @@ class LinkTokens:
         Raises:
             InvalidTokenError: it is not validly signed for this purpose.
         """
-        *ids, placeholder = self._unsubscribe.decrypt(token)
-        return Reader(Recipient(*ids), placeholder)
+        message_id, participant_id, communication_id, *shown, placeholder = (
+            self._unsubscribe.decrypt(token)
+        )
+        recipient = Recipient(message_id, participant_id, communication_id)
+        return Reader(recipient, placeholder, *shown)
 
 
 def _ids(recipient: Recipient) -> list[str | None]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sendtrail.auth.tokens import Reader
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.participant import Participant
+from sendtrail.domain.times import Timestamp
 from sendtrail.errors import AwsError
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
 from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.tracking.hits import PublicRequest
 
-__all__ = ["ChangedBy", "Preferences"]
+__all__ = ["ChangedBy", "Preferences", "Subscription"]
 
 
 class ChangedBy(StrEnum):
@@ -24,6 +26,18 @@ class ChangedBy(StrEnum):
     """The unsubscribe button of a mail program (RFC 8058)."""
     PAGE = "page"
     """The preferences page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Whether a reader gets communications at an address.
+
+    Attributes:
+        since: when they, or somebody on their behalf, chose so; None if nobody did.
+    """
+
+    subscribed: bool
+    since: Timestamp | None = None
 
 
 class Preferences:
@@ -39,9 +53,9 @@ class Preferences:
         self._writer = writer
         self._projection = projection
 
-    def subscribed(self, reader: Reader) -> bool | None:
-        """Whether the reader is subscribed, by the same rule as eligibility; None if that cannot be
-        read.
+    def subscription(self, reader: Reader) -> Subscription | None:
+        """Whether the reader is subscribed, and since when, by the same rule as eligibility; None
+        if that cannot be read.
         """
         participant_id = reader.recipient.participant_id
         try:
@@ -50,7 +64,11 @@ class Preferences:
             return None
         by_id = {profile.participant_id: profile for profile in profiles}
         person = by_id.get(participant_id) or Participant(participant_id)
-        return person.gets_communications_at(by_id.get(reader.placeholder))
+        placeholder = by_id.get(reader.placeholder)
+        choice = person.choice_at(placeholder)
+        return Subscription(
+            person.gets_communications_at(placeholder), choice.at if choice else None
+        )
 
     def choose(
         self, reader: Reader, request: PublicRequest, *, subscribed: bool, by: ChangedBy
