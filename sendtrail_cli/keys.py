@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 
-from sendtrail.auth.api_keys import Scope, caller_of_entry, new_key
-from sendtrail.domain.times import epoch_ms, now
+from sendtrail.auth.api_keys import Scope
+from sendtrail.auth.key_secret import KeySecret, StoredKey, check_new_key
+from sendtrail.auth.secret_changes import change_secret
+from sendtrail.domain.times import Timestamp, epoch_ms, now
 from sendtrail.errors import NotFoundError
-from sendtrail_cli.secrets import change_secret, read_secret
 from sendtrail_cli.target import Target
 
 __all__ = ["SIGNS_AFTER_SECONDS", "Ring", "list_keys", "make_key", "remove_key", "rotate_keys"]
@@ -33,40 +33,24 @@ class Ring(StrEnum):
         return "SigningKeys" if self is Ring.LINKS else "SessionKeys"
 
 
-def make_key(target: Target, scope: str, name: str) -> str:
+def make_key(target: Target, scope: str, name: str, *, expires_at: Timestamp | None = None) -> str:
     """Makes an API key, keeps its hash in the stack's secret, and returns the key: once.
 
+    Args:
+        expires_at: from when it lets nobody in; None if it does not expire.
+
     Raises:
-        InvalidInputError: the name is too long, or not printable.
+        InvalidInputError: the name is too long, or not printable; or the time has passed.
     """
-    key, entry = new_key(Scope(scope), name, now())
-    _change(target, "ApiKeys", lambda content: {**content, "keys": [*content["keys"], entry]})
-    return key
+    check_new_key(name, expires_at)
+    return _keys(target).add(Scope(scope), name, expires_at=expires_at)[0]
 
 
-def list_keys(target: Target) -> list[dict[str, str]]:
-    """The keys that were made by `make_key`, oldest first: ``id``, ``name``, ``scope`` and
-    ``created_at`` of each. The key that the stack made for itself is not among them.
-
-    Of a malformed entry, which lets nobody in, id and scope are empty, and the name says so.
+def list_keys(target: Target) -> list[StoredKey]:
+    """The keys that were made by `make_key` or in the console, oldest first. The key that the stack
+    made for itself is not among them.
     """
-    content = read_secret(target.client("secretsmanager"), target.resource("ApiKeys"))
-    listed = []
-    for position, entry in enumerate(content["keys"], 1):
-        caller = caller_of_entry(entry)
-        if caller is None:
-            malformed = f"entry {position} of the secret is malformed, and lets nobody in"
-            listed.append({"id": "", "name": malformed, "scope": "", "created_at": ""})
-            continue
-        listed.append(
-            {
-                "id": caller.key_id,
-                "name": caller.name,
-                "scope": caller.scope.value,
-                "created_at": str(entry.get("created_at", "")),
-            }
-        )
-    return listed
+    return _keys(target).listed()
 
 
 def remove_key(target: Target, unwanted: str) -> None:
@@ -75,20 +59,14 @@ def remove_key(target: Target, unwanted: str) -> None:
     Raises:
         NotFoundError: no key has this id.
     """
-
-    def without(content: Content) -> Content:
-        left = [entry for entry in content["keys"] if _id_of(entry) != unwanted]
-        if len(left) == len(content["keys"]):
-            raise NotFoundError(f"no key has the id {unwanted}; `sendtrail key list` shows them")
-        return {**content, "keys": left}
-
-    _change(target, "ApiKeys", without)
+    try:
+        _keys(target).remove(unwanted)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error}; `sendtrail key list` shows them") from None
 
 
-def _id_of(entry: Any) -> str | None:
-    """The id of an entry's key; None if it is malformed."""
-    caller = caller_of_entry(entry)
-    return caller.key_id if caller else None
+def _keys(target: Target) -> KeySecret:
+    return KeySecret(target.secrets(), target.resource("ApiKeys"))
 
 
 def rotate_keys(target: Target, ring: Ring, *, retire: bool = False) -> int:
@@ -118,9 +96,5 @@ def rotate_keys(target: Target, ring: Ring, *, retire: bool = False) -> int:
         newest = secrets.token_urlsafe(48)
         return {"newest": newest, "older": older, "signs_from": at + SIGNS_AFTER_SECONDS}
 
-    _change(target, ring.secret, rotated)
+    change_secret(target.secrets(), target.resource(ring.secret), rotated)
     return counts[-1]
-
-
-def _change(target: Target, name: str, change: Callable[[Content], Content]) -> None:
-    change_secret(target.client("secretsmanager"), target.resource(name), change)

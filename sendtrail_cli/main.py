@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sendtrail import __version__
 from sendtrail.auth.api_keys import Scope
+from sendtrail.auth.key_secret import end_of_day
 from sendtrail.domain.times import Timestamp, parse
 from sendtrail.errors import InvalidInputError, SendtrailError
 from sendtrail_cli.doctor.command import as_json, chosen, examine, is_well, line
@@ -93,12 +94,20 @@ def _add_key(commands: _Commands) -> None:
     )
     make.add_argument("scope", choices=[scope.value for scope in Scope], help="what it may do")
     make.add_argument("--name", default="", help="whose it is, as lists, pages and logs name it")
+    make.add_argument(
+        "--expires",
+        metavar="DAY",
+        type=_day,
+        help="the last day, of UTC, on which it works, such as 2027-01-31; without it, it does "
+        "not expire",
+    )
     make.set_defaults(run=_make_key)
     _command(
         keys,
         "list",
         "list the API keys",
-        "Lists id, scope, time of making, and name of each key that was made by `key make`.",
+        "Lists id, scope, time of making, when it expires, and name of each key that was made by "
+        "`key make`, or in the console.",
     ).set_defaults(run=_list_keys)
     remove = _command(
         keys,
@@ -207,9 +216,9 @@ def _add_move(commands: _Commands) -> None:
         commands,
         "move",
         "copy what cannot be made anew from another stack",
-        "Copies the log, participants, suppressions, templates, plans and claims of another stack, "
-        "or of what one has left, into this one, and has links verify that were signed there. "
-        "Nothing is taken from there. To do it again changes nothing.",
+        "Copies the log, participants, suppressions, templates, what staff did, plans and claims "
+        "of another stack, or of what one has left, into this one, and has links verify that were "
+        "signed there. Nothing is taken from there. To do it again changes nothing.",
     )
     moving.add_argument(
         "--from",
@@ -326,6 +335,14 @@ def _seconds(text: str) -> float:
 _seconds.__name__ = "number of seconds"  # as argparse's message names it
 
 
+def _day(text: str) -> Timestamp:
+    """A day on the command line; the end of it."""
+    return end_of_day(text)
+
+
+_day.__name__ = "day, such as 2027-01-31"
+
+
 def _time(text: str) -> Timestamp:
     """A time on the command line."""
     return parse(text)
@@ -346,12 +363,13 @@ _named_table.__name__ = f"table, one of {', '.join(Table)}, and its name: trails
 
 
 def _make_key(target: Target, options: argparse.Namespace) -> None:
-    print(make_key(target, options.scope, options.name))
+    print(make_key(target, options.scope, options.name, expires_at=options.expires))
 
 
 def _list_keys(target: Target, _options: argparse.Namespace) -> None:
     for key in list_keys(target):
-        print(f"{key['id']:16}  {key['scope']:5}  {key['created_at']}  {key['name']}")
+        expires = key.expires_at or "never"
+        print(f"{key.key_id:16}  {key.scope:5}  {key.created_at:24}  {expires:24}  {key.name}")
 
 
 def _remove_key(target: Target, options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """`sendtrail move`: what cannot be made anew, copied from one stack, or what is left of one, into
-another: the log, participants, suppressions, templates, plans, claims, and the keys that sign
-links.
+another: the log, participants, suppressions, templates, what staff did, plans, claims, and the
+keys that sign links.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
+from sendtrail.auth.secret_changes import change_secret, read_secret
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.errors import InvalidInputError
 from sendtrail.sending.claims import Claims
@@ -20,7 +21,6 @@ from sendtrail.sending.plan_store import PREFIX
 from sendtrail_cli.progress import progress_bar
 from sendtrail_cli.restore import Table, put_back
 from sendtrail_cli.scan import PATIENT, Page, scan
-from sendtrail_cli.secrets import change_secret, read_secret
 from sendtrail_cli.target import Target
 
 __all__ = ["move", "source_of"]
@@ -31,7 +31,13 @@ Content = dict[str, Any]
 _KEYS: Final = "SigningKeys"
 _PLANS: Final = "PlansBucket"
 _CLAIMS: Final = "IdempotencyTable"
-_ORDER: Final = (Table.TEMPLATES, Table.SUPPRESSIONS, Table.PARTICIPANTS, Table.TRAILS)
+_ORDER: Final = (
+    Table.TEMPLATES,
+    Table.STAFF,
+    Table.SUPPRESSIONS,
+    Table.PARTICIPANTS,
+    Table.TRAILS,
+)
 """Who must not be mailed is known before there is any mail."""
 _EXISTS: Final = "PreconditionFailed"
 _WORKERS: Final = 8
@@ -135,9 +141,9 @@ def _add_keys(target: Target, source: Target) -> int:
     Returns:
         how many it lacked.
     """
-    theirs = read_secret(source.client("secretsmanager"), source.resource(_KEYS))
+    theirs = read_secret(source.secrets(), source.resource(_KEYS))
     keys = [*theirs["older"], theirs["newest"]]
-    client, secret = target.client("secretsmanager"), target.resource(_KEYS)
+    client, secret = target.secrets(), target.resource(_KEYS)
 
     def lacking(content: Content) -> list[str]:
         return [key for key in keys if key not in (*content["older"], content["newest"])]

@@ -4,7 +4,7 @@ DynamoDB restores a backup, or a point in time, into a new table without stream 
 (developer guide, "Restoring a DynamoDB table from a backup"). That cannot take the place of the
 live one, whose name and stream the functions hold. So what is missing is written back into the live
 table, while it goes on taking events: the log is a set, participants and suppressions are joins,
-and a version of a template is never changed.
+and a version of a template, or an act of staff, is never changed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from sendtrail.auth.staff_store import StaffStore
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.times import Timestamp, now
 from sendtrail.errors import InvalidInputError, NotFoundError
@@ -45,6 +46,7 @@ class Table(StrEnum):
     PARTICIPANTS = "participants"
     SUPPRESSIONS = "suppressions"
     TEMPLATES = "templates"
+    STAFF = "staff"
 
     @property
     def resource(self) -> str:
@@ -97,7 +99,7 @@ def restore(
     if table is Table.TRAILS:
         counts.update(_put_back_epochs(target, client, copy))
     report(f"{copy} costs what it stores; when you no longer need it: {_deletion(copy)}")
-    if table is not Table.TEMPLATES:
+    if table not in (Table.TEMPLATES, Table.STAFF):
         report("figures, and who is inactive, may be wrong until you run: sendtrail rebuild")
     return counts
 
@@ -148,6 +150,8 @@ def _writer(
         return lambda page: merge_participants(db, live, page)
     if table is Table.SUPPRESSIONS:
         return lambda page: merge_suppressions(db, live, page)
+    if table is Table.STAFF:
+        return StaffStore(db, live).put_back
     return TemplateStore(db, live).put_back
 
 

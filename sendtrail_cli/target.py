@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import boto3
 
+from sendtrail.aws.secrets import Secrets
 from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.errors import ConfigurationError, NotFoundError
 
@@ -152,5 +153,9 @@ class Target:
         if frozen.token:
             variables["AWS_SESSION_TOKEN"] = frozen.token
         for service, url in self.endpoints.items():
-            variables[f"AWS_ENDPOINT_URL_{service.upper()}"] = url
+            variables[f"AWS_ENDPOINT_URL_{service.upper()}".rstrip("_")] = url
         return variables
+
+    def secrets(self) -> Secrets:
+        """The package's own client of Secrets Manager."""
+        return Secrets(self.variables())

@@ -8,7 +8,15 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from sendtrail.auth.api_keys import ApiKeys, entries_of, first_entry_of, key_id
+from sendtrail.auth.api_keys import (
+    EXPIRES_SOON_DAYS,
+    ApiKeys,
+    Entry,
+    entries_of,
+    first_entry_of,
+    key_id,
+)
+from sendtrail.domain.times import parse
 from sendtrail.errors import ConfigurationError
 from sendtrail.reading.health import DEAD_LETTERS
 from sendtrail_cli.doctor.findings import Context, Finding, note, ok, unknown, wrong
@@ -43,6 +51,7 @@ TABLES: Final = (
     "ParticipantsTable",
     "SuppressionsTable",
     "TemplatesTable",
+    "StaffTable",
     "IdempotencyTable",
 )
 PROTECTED_TABLES: Final = (
@@ -50,6 +59,7 @@ PROTECTED_TABLES: Final = (
     "ParticipantsTable",
     "SuppressionsTable",
     "TemplatesTable",
+    "StaffTable",
 )
 """What cannot be made anew, and is protected from deletion."""
 
@@ -195,8 +205,33 @@ def api_keys(context: Context) -> Iterator[Finding]:
             f"API keys are older than a year: {', '.join(old)}. Make others (sendtrail key make), "
             "then remove them (sendtrail key remove)"
         )
-    if days <= _API_KEY_DAYS and not old and not spoilt:
+    over, soon = _expiring(sound, context.at)
+    if over:
+        yield note(
+            f"API keys have expired: {', '.join(over)}. Remove them (sendtrail key remove), and "
+            "give who still needs one another (sendtrail key make)"
+        )
+    if soon:
+        yield note(
+            f"API keys expire within {EXPIRES_SOON_DAYS} days: {', '.join(soon)}. Give who uses "
+            "them others (sendtrail key make) before that"
+        )
+    if days <= _API_KEY_DAYS and not (old or spoilt or over or soon):
         yield ok(f"the first API key and {len(entries)} further ones can be read")
+
+
+def _expiring(entries: Sequence[Entry], at: datetime) -> tuple[list[str], list[str]]:
+    """The ids of keys that have expired, and those of keys that will soon, with the day."""
+    over, soon = [], []
+    for entry in entries:
+        if entry.get("expires_at") is None:
+            continue
+        ends = datetime.fromisoformat(parse(entry["expires_at"]))
+        if ends <= at:
+            over.append(key_id(entry["sha256"]))
+        elif ends - at <= timedelta(days=EXPIRES_SOON_DAYS):
+            soon.append(f"{key_id(entry['sha256'])} on {ends:%Y-%m-%d}")
+    return over, soon
 
 
 def table_protection(context: Context) -> Iterator[Finding]:

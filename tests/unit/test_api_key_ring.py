@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from sendtrail.auth.api_key_ring import KEEP_SECONDS, STALE_SECONDS, ApiKeyRing
 from sendtrail.auth.api_keys import ApiKeys, Caller, Scope, fingerprint, new_key
+from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
 from sendtrail.errors import AwsError, ConfigurationError, InvalidInputError
 
 AT = "2026-11-20T09:30:00.000Z"
@@ -80,6 +82,9 @@ MALFORMED: list[Any] = [
     {**ENTRY, "scope": None},
     {**ENTRY, "name": 7},
     {**ENTRY, "name": None},
+    {**ENTRY, "expires_at": "never"},
+    {**ENTRY, "expires_at": 0},
+    {**ENTRY, "expires_at": ""},
 ]
 
 
@@ -101,6 +106,18 @@ def test_whatever_an_entry_is_it_is_read(entry: Any) -> None:
     keys = ApiKeys.of([entry, {"sha256": entry, "name": entry, "scope": entry}, ENTRY])
     assert keys.of_fingerprint(ENTRY["sha256"]) is not None
     assert keys.of_fingerprint("x") is None
+
+
+def test_a_key_works_until_it_expires(stack: Stack) -> None:
+    """To the millisecond, though the secret is not read again."""
+    ends = from_epoch_ms(epoch_ms(now()) + 300)
+    stack.further = json.dumps({"keys": [{**ENTRY, "expires_at": ends}, OTHER_ENTRY]})
+    caller = stack.find(KEY)
+    assert caller
+    assert caller.expires_at == ends
+    time.sleep(0.31)
+    assert stack.find(KEY) is None
+    assert named(stack.find(OTHER)) == "Report"
 
 
 WHOLE = ["", "{", "[]", "null", "{}", '{"keys": {}}', '{"keys": null}', "[" * 100_000, "\ud800"]

@@ -16,11 +16,13 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
-from sendtrail.domain.actors import KEY, Actor, checked_name, legible_name
-from sendtrail.domain.times import Timestamp
+from sendtrail.domain.actors import KEY, PERSON, Actor, checked_name, legible_name
+from sendtrail.domain.times import Timestamp, now, parse
 from sendtrail.errors import ConfigurationError
 
 __all__ = [
+    "EXPIRES_SOON_DAYS",
+    "Entry",
     "ApiKeys",
     "Caller",
     "Scope",
@@ -32,13 +34,17 @@ __all__ = [
     "new_key",
 ]
 
+EXPIRES_SOON_DAYS: Final = 14
+"""For how many days before a key expires its owner is warned."""
+
 _PREFIX: Final = "st_"
 _ID_LENGTH: Final = 16
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
 Entry = Any
-"""Of a key, what is in a secret: ``{"name", "scope", "sha256", "created_at"}``, if it is as it
-should be. Operators may have changed it by hand."""
+"""Of a key, what is in a secret: ``{"name", "scope", "sha256", "created_at"}``, and ``created_by``
+(an actor's text) and ``expires_at`` of some, if it is as it should be. Operators may have changed
+it by hand."""
 
 
 class Scope(StrEnum):
@@ -59,21 +65,33 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The owner and scope of a key.
+    """The owner and scope of a key; or somebody who signed in by their own name.
 
     Attributes:
         name: as `checked_name` allows it; may be empty.
-        key_id: the beginning of the key's fingerprint; unlike the name it identifies the key.
+        key_id: the beginning of the key's fingerprint; unlike the name it identifies the key. Empty
+            if there is none.
+        person_id: what identifies who signed in by their own name; empty if nobody did.
+        expires_at: from when the key lets nobody in; None if it does not expire.
     """
 
     name: str
     scope: Scope
-    key_id: str
+    key_id: str = ""
+    person_id: str = ""
+    expires_at: Timestamp | None = None
 
     @property
     def actor(self) -> Actor:
-        """Who the owner is, in what they do."""
+        """Who they are, in what they do."""
+        if self.person_id:
+            return Actor(PERSON, self.person_id, self.name)
         return Actor(KEY, self.key_id, self.name)
+
+    @property
+    def label(self) -> str:
+        """What to call them: by name, or by what identifies them."""
+        return self.name or self.person_id or self.key_id
 
 
 class ApiKeys:
@@ -117,11 +135,15 @@ class ApiKeys:
         return self.of_fingerprint(fingerprint(key.strip()))
 
     def of_fingerprint(self, hashed: str) -> Caller | None:
-        """The caller whose key has this fingerprint; None if there is no such key."""
+        """The caller whose key has this fingerprint; None if there is no such key, or it has
+        expired.
+        """
         found: Caller | None = None
         for candidate, caller in self._callers.items():  # all of them, in constant time
             if hmac.compare_digest(candidate, hashed):
                 found = caller
+        if found and found.expires_at and found.expires_at <= now():
+            return None
         return found
 
 
@@ -172,11 +194,28 @@ def caller_of_entry(entry: Entry) -> Caller | None:
         return None
     if scope not in [each.value for each in Scope]:
         return None
-    return Caller(legible_name(name), Scope(scope), key_id(hashed))
+    expires_at = entry.get("expires_at")
+    if expires_at is not None:
+        try:
+            expires_at = parse(expires_at)
+        except ValueError:
+            return None  # the key was to end, and nobody knows when
+    return Caller(legible_name(name), Scope(scope), key_id(hashed), expires_at=expires_at)
 
 
-def new_key(scope: Scope, name: str, at: Timestamp) -> tuple[str, dict[str, Any]]:
+def new_key(
+    scope: Scope,
+    name: str,
+    at: Timestamp,
+    *,
+    by: Actor | None = None,
+    expires_at: Timestamp | None = None,
+) -> tuple[str, dict[str, Any]]:
     """A new key, and the entry that is stored for it.
+
+    Args:
+        by: who makes it, where that is known.
+        expires_at: from when it lets nobody in.
 
     Raises:
         InvalidInputError: no actor may have this name.
@@ -188,6 +227,8 @@ def new_key(scope: Scope, name: str, at: Timestamp) -> tuple[str, dict[str, Any]
         "sha256": fingerprint(key),
         "created_at": at,
     }
+    entry |= {"created_by": by.text} if by else {}
+    entry |= {"expires_at": expires_at} if expires_at else {}
     return key, entry
 
 

@@ -1,4 +1,5 @@
-"""The audit log: a line in the function's log for each thing that staff do, or try.
+"""The audit log: a line in the function's log for each thing that staff do, or try, and what is
+kept of it to be listed.
 
 The event log says what happened to participants and mail; this says who was at the desk, also where
 nothing was recorded: who signed in, and how often somebody tried. Lines name no address and no
@@ -7,13 +8,21 @@ participant by name, and no key or token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, Protocol
 
 from sendtrail.domain.actors import Actor
 
-__all__ = ["STAFF", "Audit", "FunctionLog", "StaffAction"]
+__all__ = [
+    "OBJECTS",
+    "STAFF",
+    "Audit",
+    "FunctionLog",
+    "Keep",
+    "ObjectKind",
+    "StaffAction",
+]
 
 STAFF: Final = "staff"
 """The message of each line. Its fields are ``action``; ``by``, an actor's text, if somebody was
@@ -44,6 +53,43 @@ class StaffAction(StrEnum):
     STOP_COMMUNICATION = "stop_communication"  # the communication
     STOP_MESSAGE = "stop_message"  # the message's participant
 
+    ADD_KEY = "add_key"  # the key
+    REMOVE_KEY = "remove_key"  # the key
+    END_SESSIONS = "end_sessions"  # the person of staff
+
+
+class ObjectKind(StrEnum):
+    """What something is that was done something to."""
+
+    PARTICIPANT = "participant"
+    TEMPLATE = "template"
+    DRAFT = "draft"
+    COMMUNICATION = "communication"
+    KEY = "key"
+    PERSON = "person"
+
+
+OBJECTS: Final[Mapping[StaffAction, ObjectKind]] = {
+    StaffAction.RECORD_INTERACTION: ObjectKind.PARTICIPANT,
+    StaffAction.SUBSCRIBE: ObjectKind.PARTICIPANT,
+    StaffAction.UNSUBSCRIBE: ObjectKind.PARTICIPANT,
+    StaffAction.REGISTER_ADDRESS: ObjectKind.PARTICIPANT,
+    StaffAction.NAME: ObjectKind.PARTICIPANT,
+    StaffAction.SUPPRESS: ObjectKind.PARTICIPANT,
+    StaffAction.LIFT_SUPPRESSION: ObjectKind.PARTICIPANT,
+    StaffAction.SEND_MESSAGE: ObjectKind.PARTICIPANT,
+    StaffAction.STOP_MESSAGE: ObjectKind.PARTICIPANT,
+    StaffAction.SAVE_TEMPLATE: ObjectKind.TEMPLATE,
+    StaffAction.SAVE_DRAFT: ObjectKind.DRAFT,
+    StaffAction.DELETE_DRAFT: ObjectKind.DRAFT,
+    StaffAction.SEND_COMMUNICATION: ObjectKind.COMMUNICATION,
+    StaffAction.STOP_COMMUNICATION: ObjectKind.COMMUNICATION,
+    StaffAction.ADD_KEY: ObjectKind.KEY,
+    StaffAction.REMOVE_KEY: ObjectKind.KEY,
+    StaffAction.END_SESSIONS: ObjectKind.PERSON,
+}
+"""Action → what its object is; of those that have one."""
+
 
 class FunctionLog(Protocol):
     """A function's own log: the part of Powertools' Logger that is used."""
@@ -55,12 +101,22 @@ class FunctionLog(Protocol):
         """Logs one line at level ERROR."""
 
 
+Keep = Callable[["Actor | None", StaffAction, "str | None"], None]
+"""Takes who did what, and to what, as `Audit` does."""
+
+
 class Audit:
     """Writes the lines."""
 
-    def __init__(self, logger: FunctionLog) -> None:
-        """Writes to a function's log."""
+    def __init__(self, logger: FunctionLog, keep: Keep = lambda *_: None) -> None:
+        """Writes nothing yet.
+
+        Args:
+            logger: a function's own log.
+            keep: is told of each act after its line is written; raises nothing.
+        """
         self._logger = logger
+        self._keep = keep
 
     def __call__(self, by: Actor | None, action: StaffAction, object_id: str | None = None) -> None:
         """Writes a line: what was done, by whom and to what.
@@ -71,3 +127,4 @@ class Audit:
         """
         fields = {"action": action.value, "by": by.text if by else None, "object": object_id}
         self._logger.info(STAFF, extra={name: each for name, each in fields.items() if each})
+        self._keep(by, action, object_id)

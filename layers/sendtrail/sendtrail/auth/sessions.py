@@ -1,8 +1,9 @@
-"""Console sessions: an API key, exchanged for a signed cookie.
+"""Console sessions: an API key, or a name that a provider vouches for, exchanged for a cookie.
 
-A session is not stored. It names the key by its fingerprint, and its scope is looked up in the key
-ring for each page, so that removing or changing a key takes effect on its sessions. It includes the
-CSRF token: that is in the cookie, which no other site and no script can read, and in each form.
+A session of a key is not stored. It names the key by its fingerprint, and its scope is looked up in
+the key ring for each page, so that removing or changing a key takes effect on its sessions. One of
+a person names a row of `sendtrail.auth.staff_sessions`. Both include the CSRF token: that is in the
+cookie, which no other site and no script can read, and in each form.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sendtrail.auth.signing_keys import Purpose, SigningKeyRing
@@ -33,11 +34,19 @@ class Session:
         fingerprint: of the API key; empty until somebody signs in.
         form_secret: the CSRF token that each of its forms must include.
         until: when it ends, in seconds since 1970.
+        person_id, session_id: of who signed in by their own name, and their session; else empty.
     """
 
     fingerprint: str
     form_secret: str
     until: int
+    person_id: str = ""
+    session_id: str = ""
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether somebody signed in to it."""
+        return bool(self.fingerprint or self.person_id)
 
     def sent(self, given: str) -> bool:
         """Whether `given`, the CSRF token of a form, is this session's; in constant time."""
@@ -56,9 +65,16 @@ class Sessions:
         until = int(self._clock()) + LIFETIME_SECONDS
         return Session(fingerprint, secrets.token_urlsafe(18), until)
 
+    def begin_named(self, person_id: str) -> Session:
+        """A new session of somebody who signed in by their own name."""
+        return replace(self.begin(), person_id=person_id, session_id=secrets.token_urlsafe(24))
+
     def write(self, session: Session) -> str:
         """The cookie's value."""
-        return self._cipher.encrypt([session.fingerprint, session.form_secret, session.until])
+        said: list[object] = [session.fingerprint, session.form_secret, session.until]
+        if session.person_id:
+            said += [session.person_id, session.session_id]
+        return self._cipher.encrypt(said)
 
     def read(self, value: str | None) -> Session | None:
         """The session in a cookie's value; None if it is not validly signed, or has ended."""
@@ -70,7 +86,7 @@ class Sessions:
         None if it is none, if nobody had signed in, or if it still holds.
         """
         session = self._signed(value)
-        if session is None or not session.fingerprint:
+        if session is None or not session.is_signed_in:
             return None
         ended = self._clock() - session.until
         return session if 0 <= ended < LAPSED_SECONDS else None
@@ -79,7 +95,6 @@ class Sessions:
         if not value:
             return None
         try:
-            fingerprint, form_secret, until = self._cipher.decrypt(value)
+            return Session(*self._cipher.decrypt(value))
         except (InvalidTokenError, ValueError, TypeError):
             return None
-        return Session(fingerprint, form_secret, until)

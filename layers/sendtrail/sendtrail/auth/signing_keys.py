@@ -36,6 +36,8 @@ class Purpose(StrEnum):
     CLICK = "click"
     UNSUBSCRIBE = "unsubscribe"
     SESSION = "session"
+    SIGN_IN = "sign-in"
+    PROVIDER_TOKENS = "provider-tokens"
 
 
 class SigningKeyRing:

@@ -1,0 +1,50 @@
+"""/v1/staff: what staff did, and programs by API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from sendtrail.api.parameters import Cursor, Limit, answers
+from sendtrail.api.schemas import Page, StaffAct
+from sendtrail.api.scopes import Needs
+from sendtrail.auth.api_keys import Scope
+from sendtrail.reading.views import act_view
+from sendtrail.wiring import Wiring
+
+__all__ = ["add_routes"]
+
+
+def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
+    """Adds the route."""
+
+    @app.get(
+        "/v1/staff/acts",
+        summary="What staff did, newest first",
+        description=(
+            "Also who signed in, and how often somebody tried with a key that is none. What "
+            "programs do by the thousand, such as sending direct messages, is counted by key, "
+            "action and hour. Kept as long as messages."
+        ),
+        tags=["Staff"],
+        operation_id="listStaffActs",
+        responses=answers(Page[StaffAct], 400),
+        middlewares=[Needs(Scope.ADMIN)],
+    )
+    def acts(
+        by: Annotated[
+            str | None,
+            Query(
+                pattern=r"^[a-z]{1,16}:[!-~]{1,64}$",
+                description="only of this key or person: kind and id, key:0f3a5c7e9b1d2f40",
+            ),
+        ] = None,
+        limit: Limit = 25,
+        cursor: Cursor = None,
+    ) -> Page[StaffAct]:
+        place = wiring.cursors.read(cursor, "acts", by)
+        found, following = wiring.staff_store.acts(actor=by, place=place, limit=limit)
+        items = [act_view(act) for act in found]
+        return Page[StaffAct].of(items, wiring.cursors.write(following, "acts", by))
