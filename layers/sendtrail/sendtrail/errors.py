@@ -9,6 +9,8 @@ SendtrailError
 ├── ForbiddenError                the API key's scope is too small (HTTP 403)
 ├── NotFoundError                 what was asked for does not exist (HTTP 404)
 ├── InvalidTokenError             a token that we did not sign for this very purpose
+├── SignInError                   what came back from the provider is no answer to go by (HTTP 400)
+├── ProviderError                 the provider by which staff sign in does not answer (HTTP 503)
 ├── RejectedRecordError           a record on the way in that is no event (dead-letter queue)
 ├── IgnoredRecordError            … that is not ours to keep: a mail that came in (dropped)
 └── AwsError                      an AWS service refused or did not answer
@@ -42,9 +44,11 @@ __all__ = [
     "NotFoundError",
     "Problem",
     "Problems",
+    "ProviderError",
     "RefusedError",
     "RejectedRecordError",
     "SendtrailError",
+    "SignInError",
     "ThrottledError",
     "UnreachableError",
 ]
@@ -188,6 +192,16 @@ class MissingFieldError(InvalidInputError):
 
 class InvalidTokenError(SendtrailError):
     """A token in a public link that was not signed here, or for another purpose."""
+
+
+class SignInError(SendtrailError):
+    """Somebody cannot be signed in by what their browser, or the provider, brought; the message
+    says why, to them.
+    """
+
+
+class ProviderError(SendtrailError):
+    """The provider by which staff sign in does not answer, or not as OpenID Connect has it."""
 
 
 class ForbiddenError(SendtrailError):

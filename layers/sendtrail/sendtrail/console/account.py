@@ -1,4 +1,4 @@
-"""Signing in, with an API key, and out."""
+"""Signing in, with an API key or by one's own name (`sendtrail.console.by_name`), and out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from sendtrail.auth.api_key_ring import ApiKeyRing
 from sendtrail.auth.api_keys import Scope, fingerprint
 from sendtrail.auth.audit import Audit, StaffAction
+from sendtrail.auth.sign_in import SignIn
+from sendtrail.console import by_name
 from sendtrail.console.request_context import (
     HOME,
     ROOT,
@@ -26,9 +28,20 @@ _MAX_SIGN_IN: Final = 2 * 1024
 
 
 def add_pages(
-    app: APIGatewayHttpResolver, access: AccessControl, keys: ApiKeyRing, audit: Audit
+    app: APIGatewayHttpResolver,
+    access: AccessControl,
+    keys: ApiKeyRing,
+    audit: Audit,
+    *,
+    sign_in_by_name: SignIn | None = None,
+    console_url: str | None = None,
 ) -> None:
-    """Adds the pages."""
+    """Adds the pages.
+
+    Args:
+        sign_in_by_name: None where no provider is set.
+        console_url: as the provider knows it; None if that is the one that the console is asked by.
+    """
 
     @app.get(SIGN_IN)
     def form() -> Response[Any]:
@@ -54,6 +67,8 @@ def add_pages(
     @access.needs(Scope.READ)
     def sign_out(context: RequestContext) -> Response[Any]:
         audit(context.actor, StaffAction.SIGN_OUT)
+        if sign_in_by_name and context.session.person_id:
+            return by_name.signed_out(access, sign_in_by_name, context, console_url)
         return redirect(SIGN_IN, [access.end()])
 
     def _form(
@@ -62,5 +77,6 @@ def add_pages(
         """The form, with a session that holds nothing but its secret."""
         status = 403 if wrong else 200
         cookies = [access.cookie(context.session)]
-        said = {"to": to, "wrong": wrong, "ended": ended}
+        said: dict[str, Any] = {"to": to, "wrong": wrong, "ended": ended, "provider_down": False}
+        said["by_name"] = sign_in_by_name is not None
         return render("sign_in", context, status=status, cookies=cookies, **said)

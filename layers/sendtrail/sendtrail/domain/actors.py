@@ -17,10 +17,22 @@ from typing import Final
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError
 
-__all__ = ["KEY", "MAX_NAME", "Act", "Actor", "checked_name", "latest_act", "legible_name"]
+__all__ = [
+    "KEY",
+    "MAX_NAME",
+    "PERSON",
+    "Act",
+    "Actor",
+    "checked_name",
+    "latest_act",
+    "legible_name",
+]
 
 KEY: Final = "key"
 """The kind of an actor that is an API key; its id is the beginning of the key's fingerprint."""
+PERSON: Final = "person"
+"""The kind of an actor who signed in by their own name; the id is made of the provider and of what
+it calls them, and stays theirs when their name changes."""
 MAX_NAME: Final = 60
 """Characters of a name."""
 
@@ -34,7 +46,7 @@ class Actor:
     """Who did something.
 
     Attributes:
-        kind: `KEY`, or another way of saying who somebody is that a later version knows.
+        kind: `KEY`, `PERSON`, or another way of saying who somebody is that a later version knows.
         id: what identifies them among those of their kind; visible ASCII.
         name: as `checked_name` allows it; empty if they have none.
 

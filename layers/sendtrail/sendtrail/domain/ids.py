@@ -25,6 +25,7 @@ __all__ = [
     "is_communication_id",
     "is_message_id",
     "is_participant_id",
+    "masked",
     "message_id_bounds",
     "new_message_id",
     "normal_address",
@@ -138,6 +139,15 @@ def bare_address(text: str) -> str:
 def normal_address(address: str) -> str:
     """The normalised address, for comparison: without a display name, lower-cased."""
     return bare_address(address).lower()
+
+
+def masked(address: str) -> str:
+    """An address as its owner knows it again and others cannot use it: the first character and the
+    domain (``j…@example.com``). Empty if it is no address.
+    """
+    local, _, domain = bare_address(address).rpartition("@")
+    first = local.lstrip('"')[:1]
+    return f"{first}…@{domain}" if local and domain else ""
 
 
 def participant_of_address(address: str) -> str:
