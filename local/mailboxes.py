@@ -22,7 +22,7 @@ from local.aws import Endpoints
 from local.notifications import Json, Mail
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms
 
-__all__ = ["OUTBOX", "Mailboxes", "events_of"]
+__all__ = ["OUTBOX", "Mailboxes", "events_of", "mail_of"]
 
 log = logging.getLogger(__name__)
 
@@ -129,25 +129,29 @@ def events_of(mail: Mapping[str, Any]) -> list[Json]:
     """SES's events for a mail of the outbox, each once; none if it named no configuration set."""
     if not mail["configuration_set"]:
         return []
+    suppressed = {parseaddr(address)[1] for address in mail["suppressed"]}
+    sent = mail_of(mail)
+    events = [sent.send()]
+    for address in sent.to:
+        events += _fate(sent, address, suppressed=address in suppressed)
+    return events
+
+
+def mail_of(mail: Mapping[str, Any]) -> Mail:
+    """A mail of the outbox, as SES's notifications tell of it."""
     headers = [(header["name"], header["value"]) for header in mail["headers"]]
     if mail["reply_to"]:
         headers.append(("Reply-To", ", ".join(mail["reply_to"])))
-    to = [parseaddr(address)[1] for address in mail["destination"]]
-    suppressed = {parseaddr(address)[1] for address in mail["suppressed"]}
-    sent = Mail(
+    return Mail(
         ses_id=mail["message_id"],
         sent_at=mail["taken_at"],
-        to=to,
+        to=[parseaddr(address)[1] for address in mail["destination"]],
         subject=mail["subject"],
         source=mail["from"],
         tags=mail["tags"],
         headers=[entry for entry in headers if entry[0].lower() not in _WRITTEN_ANYWAY],
         configuration_set=mail["configuration_set"],
     )
-    events = [sent.send()]
-    for address in to:
-        events += _fate(sent, address, suppressed=address in suppressed)
-    return events
 
 
 def _fate(mail: Mail, address: str, *, suppressed: bool) -> list[Json]:

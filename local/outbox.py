@@ -1,7 +1,9 @@
 """What moto's SES lacks, put before moto: an outbox, suppression lists, faults, and what
 `local.ses_account` has.
 
-- ``GET /_sendtrail/outbox?after=N``: the mails that SES took, as their recipients would read them.
+- ``GET /_sendtrail/outbox?after=N``: the mails that SES took, as their recipients would read them;
+  ``…/newest?before=N&to=WORD``: the newest first; ``…/N``, ``…/N/source`` and
+  ``…/N/attachments/M``: one, its MIME, and a file of it.
 - ``/v2/email/suppression/addresses``: PutSuppressedDestination and its kin.
 - ``PUT /_sendtrail/faults``: how the next calls of SendEmail go wrong.
 
@@ -26,10 +28,12 @@ from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
 from hashlib import sha256
 from io import BytesIO
+from itertools import islice
 from typing import Any, Final, cast
 
 from werkzeug.wrappers import Request, Response
 
+from local.mime import attachments, source
 from local.ses_account import SesAccount
 from sendtrail.domain.times import now
 from sendtrail.mail.attachments import UNSUPPORTED_ENDINGS
@@ -43,11 +47,13 @@ _SEND: Final = "/v2/email/outbound-emails"
 _SUPPRESSION: Final = "/v2/email/suppression/addresses"
 _IDENTITIES: Final = "/v2/email/identities/"
 _OUTBOX: Final = "/_sendtrail/outbox"
+_ONE: Final = re.compile(rf"{_OUTBOX}/(\d{{1,9}})(?:/(source)|/attachments/(\d{{1,3}}))?")
 _FAULTS: Final = "/_sendtrail/faults"
 _RESET: Final = "/moto-api/reset"
 _SIGNED_FOR_SES: Final = "/ses/aws4_request"
 
 _PAGE: Final = 100
+_NEWEST: Final = 50
 _MAX_SUPPRESSED_AT_ONCE: Final = 1000
 _REASONS: Final = ("BOUNCE", "COMPLAINT")
 
@@ -90,13 +96,15 @@ class Outbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._mails: list[Json] = []
+        self._requests: list[Mapping[str, Any]] = []
         self._forgotten = 0
 
-    def add(self, mail: Mapping[str, Any]) -> None:
-        """Remembers a mail and gives it its number."""
+    def add(self, mail: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        """Remembers a mail, gives it its number, and keeps the request of SendEmail beside it."""
         with self._lock:
             number = self._forgotten + len(self._mails) + 1
             self._mails.append({"number": number, **mail})
+            self._requests.append(request)
 
     def after(self, number: int) -> list[Json]:
         """The mails after a number, at most 100."""
@@ -104,11 +112,34 @@ class Outbox:
             start = max(0, number - self._forgotten)
             return self._mails[start : start + _PAGE]
 
+    def newest(self, before: int | None, word: str) -> tuple[list[Json], bool]:
+        """The mails before a number, or all, the newest first: at most 50 of those to an address
+        that has a word in it, and whether there are more.
+        """
+        with self._lock:
+            end = len(self._mails) if before is None else max(0, before - self._forgotten - 1)
+            found = (
+                mail
+                for mail in reversed(self._mails[:end])
+                if any(word.lower() in address.lower() for address in mail["destination"])
+            )
+            several = list(islice(found, _NEWEST + 1))
+            return several[:_NEWEST], len(several) > _NEWEST
+
+    def one(self, number: int) -> tuple[Json, Mapping[str, Any]] | None:
+        """A mail and the request that sent it; None if there is none of that number."""
+        with self._lock:
+            place = number - self._forgotten - 1
+            if not 0 <= place < len(self._mails):
+                return None
+            return self._mails[place], self._requests[place]
+
     def clear(self) -> None:
         """Forgets all."""
         with self._lock:
             self._forgotten += len(self._mails)
             self._mails.clear()
+            self._requests.clear()
 
 
 class SuppressionList:
@@ -204,6 +235,8 @@ class SesExtras:
         elif path == _OUTBOX:
             number = int(Request(environ).args.get("after", 0))
             return _answer({"mails": self._outbox.after(number)})
+        elif path.startswith(f"{_OUTBOX}/"):
+            return self._in_outbox(Request(environ))
         elif path == _FAULTS:
             return self._answer_faults(Request(environ))
         elif _SIGNED_FOR_SES in environ.get("HTTP_AUTHORIZATION", ""):
@@ -222,6 +255,26 @@ class SesExtras:
         self._suppressed.clear()
         self._account.clear()
         self._faults.clear()
+
+    def _in_outbox(self, request: Request) -> Response:
+        if request.path == f"{_OUTBOX}/newest":
+            before = request.args.get("before", type=int)
+            mails, more = self._outbox.newest(before, request.args.get("to", ""))
+            return _answer({"mails": mails, "more": more})
+        asked = _ONE.fullmatch(request.path)
+        found = self._outbox.one(int(asked[1])) if asked else None
+        if asked is None or found is None:
+            return _error("NotFoundException", 404, "There is no such mail.")
+        mail, sent = found
+        if asked[2]:
+            return Response(source(mail, sent), content_type="message/rfc822")
+        if asked[3] is None:
+            return _answer({"mail": mail})
+        files = attachments(sent)
+        if int(asked[3]) >= len(files):
+            return _error("NotFoundException", 404, "There is no such attachment.")
+        _, kind, content = files[int(asked[3])]
+        return Response(content, content_type=kind)
 
     def _answer_faults(self, request: Request) -> Response:
         if request.method == "PUT":
@@ -272,7 +325,7 @@ class SesExtras:
                 if self._suppressed.holds(parseaddr(address)[1], given.get("TenantName", ""))
             ]
             known = {"message_id": message_id, "taken_at": taken_at, "suppressed": suppressed}
-            self._outbox.add(known | mail)
+            self._outbox.add(known | mail, given)
         return answer
 
 
@@ -335,7 +388,7 @@ def _mail(given: Mapping[str, Any]) -> Json:
     }
     content = given["Content"]
     if "Raw" in content:
-        return mail | _raw(content["Raw"]["Data"], mail)
+        return mail | _raw(given, mail)
     simple = content["Simple"]
     return mail | {
         "subject": simple["Subject"]["Data"],
@@ -345,21 +398,14 @@ def _mail(given: Mapping[str, Any]) -> Json:
             {"name": header["Name"], "value": header["Value"]}
             for header in simple.get("Headers", ())
         ],
-        "attachments": [
-            {
-                "name": each["FileName"],
-                "content_type": each.get("ContentType"),
-                "size": len(base64.b64decode(each["RawContent"])),
-                "sha256": sha256(base64.b64decode(each["RawContent"])).hexdigest(),
-            }
-            for each in simple.get("Attachments", ())
-        ],
+        "attachments": _files(given),
     }
 
 
-def _raw(data: str, mail: Mapping[str, Any]) -> Json:
+def _raw(given: Mapping[str, Any], mail: Mapping[str, Any]) -> Json:
     """What a mail in MIME says of itself."""
-    message = email.message_from_bytes(base64.b64decode(data), policy=email.policy.default)
+    data = base64.b64decode(given["Content"]["Raw"]["Data"])
+    message = email.message_from_bytes(data, policy=email.policy.default)
     named = [str(value) for kind in ("To", "Cc", "Bcc") for value in message.get_all(kind, ())]
     return {
         "from": mail["from"] or str(message["From"]),
@@ -368,7 +414,21 @@ def _raw(data: str, mail: Mapping[str, Any]) -> Json:
         "html": _part(message, "html"),
         "text": _part(message, "plain"),
         "headers": [{"name": name, "value": str(value)} for name, value in message.items()],
+        "attachments": _files(given),
     }
+
+
+def _files(given: Mapping[str, Any]) -> list[Json]:
+    """What a request's files are, without their content."""
+    return [
+        {
+            "name": name,
+            "content_type": kind,
+            "size": len(content),
+            "sha256": sha256(content).hexdigest(),
+        }
+        for name, kind, content in attachments(given)
+    ]
 
 
 def _part(message: EmailMessage, kind: str) -> str | None:

@@ -12,13 +12,17 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from sendtrail import __version__
 from sendtrail.api import (
     communications,
+    documentation,
     messages,
     overview,
     participants,
     problems,
     sending,
+    staff,
     suppressions,
 )
+from sendtrail.api.description import served
+from sendtrail.api.scopes import NoteCaller
 from sendtrail.wiring import Wiring
 
 __all__ = ["create"]
@@ -35,12 +39,14 @@ def create(wiring: Wiring, logger: Logger) -> APIGatewayHttpResolver:
     wiring.bind_models()
     app = APIGatewayHttpResolver(enable_validation=True)
     problems.register(app, logger)
+    app.use(middlewares=[NoteCaller(wiring.keys_seen.note)])
     participants.add_routes(app, wiring)
     communications.add_routes(app, wiring)
     sending.add_routes(app, wiring)
     messages.add_routes(app, wiring)
     suppressions.add_routes(app, wiring)
     overview.add_routes(app, wiring)
+    staff.add_routes(app, wiring)
 
     @cache
     def description() -> str:
@@ -51,12 +57,11 @@ def create(wiring: Wiring, logger: Logger) -> APIGatewayHttpResolver:
             security_schemes={"ApiKey": HTTPBearer(bearerFormat="API key")},
             security=[{"ApiKey": []}],
         )
-        content = json.loads(text)
-        content["servers"] = [{"url": "/"}]
-        return json.dumps(content)
+        return json.dumps(served(text))
 
     @app.get("/v1/openapi.json", include_in_schema=False)
     def openapi() -> Response[str]:
         return Response(status_code=200, content_type="application/json", body=description())
 
+    documentation.add_routes(app)
     return app

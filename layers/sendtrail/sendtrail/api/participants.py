@@ -22,13 +22,13 @@ from sendtrail.api.parameters import (
 from sendtrail.api.schemas import (
     EMAIL,
     Address,
+    FoundParticipants,
     Interaction,
     Message,
     MessageWithTrail,
-    Name,
     Page,
     Participant,
-    ParticipantOfAddress,
+    ParticipantName,
     Subscription,
     TimelineEntry,
 )
@@ -48,6 +48,7 @@ from sendtrail.wiring import Wiring
 __all__ = ["add_routes"]
 
 _TAG = ["Participants"]
+_MESSAGES = ["Messages"]
 
 
 def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
@@ -64,7 +65,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         ),
         tags=_TAG,
         operation_id="findParticipants",
-        responses=answers(Page[Participant | ParticipantOfAddress], 400),
+        responses=answers(FoundParticipants, 400),
         middlewares=[Needs(Scope.READ)],
     )
     def several(
@@ -87,7 +88,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         ] = None,
         limit: Limit = 25,
         cursor: Cursor = None,
-    ) -> Page[Participant | ParticipantOfAddress]:
+    ) -> FoundParticipants:
         if address is not None:
             if q is not None or state is not None:
                 raise InvalidInputError("address: give it alone, or q and state")
@@ -96,17 +97,13 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         name = ("people", q, state)
         place = wiring.cursors.read(cursor, *name)
         items, place = wiring.people.page(wanted, place=place, limit=limit)
-        return Page[Participant | ParticipantOfAddress].of(
-            items, wiring.cursors.write(place, *name)
-        )
+        return FoundParticipants.of(items, wiring.cursors.write(place, *name))
 
-    def _of_address(
-        address: str, limit: int, cursor: str | None
-    ) -> Page[Participant | ParticipantOfAddress]:
+    def _of_address(address: str, limit: int, cursor: str | None) -> FoundParticipants:
         normal = normal_address(checked_address(address.replace(" ", "+")))
         place = wiring.cursors.read(cursor, "participants", normal)
         found, place = wiring.directory.owners_of(normal, place, limit)
-        return Page[Participant | ParticipantOfAddress].of(
+        return FoundParticipants.of(
             [
                 {
                     "participant_id": use.participant_id,
@@ -140,7 +137,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         responses=answers(Participant),
         middlewares=[Needs(Scope.SEND)],
     )
-    def name(participant_id: ParticipantId, name: Name) -> Participant:
+    def name(participant_id: ParticipantId, name: ParticipantName) -> Participant:
         wiring.staff.name(participant_id, now(), name.name, by=actor_of(app))
         return Participant.model_validate(wiring.history.profile(participant_id))
 
@@ -173,7 +170,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             "Filtering by status, did or kind looks at up to 100 messages at a time, and may "
             "answer fewer than limit, with a cursor to go on."
         ),
-        tags=_TAG,
+        tags=_MESSAGES,
         operation_id="listMessages",
         responses=answers(Page[Message], 400),
         middlewares=[Needs(Scope.READ)],
@@ -201,7 +198,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     @app.get(
         "/v1/participants/<participant_id>/messages/<message_id>",
         summary="A message, with its links and its trail",
-        tags=_TAG,
+        tags=_MESSAGES,
         operation_id="getMessage",
         responses=answers(MessageWithTrail),
         middlewares=[Needs(Scope.READ)],

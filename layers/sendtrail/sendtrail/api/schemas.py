@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, Self, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
+from sendtrail.auth.audit import ObjectKind, StaffAction
 from sendtrail.domain.engagement import Actor, Reason
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.message import DropReason, Status
@@ -23,6 +25,7 @@ from sendtrail.sending.schedule import MAX_DAYS_AHEAD
 
 __all__ = [
     "EMAIL",
+    "FoundParticipants",
     "ID",
     "MAX_VERSIONS",
     "AcceptedCommunication",
@@ -39,13 +42,14 @@ __all__ = [
     "Message",
     "MessageDraft",
     "MessageWithTrail",
-    "Name",
+    "ParticipantName",
     "Overview",
     "Page",
     "Participant",
     "ParticipantOfAddress",
     "Problem",
     "Recipient",
+    "StaffAct",
     "StaffActor",
     "Subscription",
     "Suppress",
@@ -64,8 +68,16 @@ EMAIL: Final[dict[str, JsonValue]] = {"format": "email"}
 """What a text says of itself that is an address; whether it can be one is checked elsewhere."""
 
 Time = Annotated[
-    str, Field(description="UTC, ISO 8601, with Z", examples=["2026-11-24T09:30:00.000Z"])
+    str,
+    Field(
+        description="UTC, ISO 8601, with Z",
+        examples=["2026-11-24T09:30:00.000Z"],
+        json_schema_extra={"format": "date-time"},
+    ),
 ]
+Moment = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+"""A time that is given, with an offset."""
+Day = Annotated[str, Field(examples=["2026-11-24"], json_schema_extra={"format": "date"})]
 
 
 Kind = Annotated[
@@ -90,6 +102,12 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = Field(description="For the next part; null at the end")
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        """What a page is called where it is described: `MessagePage`."""
+        kinds = get_args(params[0]) or params
+        return "Or".join(kind.__name__ for kind in kinds) + "Page"
 
     @classmethod
     def of(cls, items: Iterable[dict[str, Any]], next_cursor: str | None) -> Self:
@@ -152,6 +170,19 @@ class Suppression(Evidence):
     address: str
 
 
+class StaffAct(BaseModel):
+    """Something that staff did, or a program by an API key."""
+
+    at: Time = Field(description="If it is counted, the beginning of the hour")
+    action: str = Field(examples=[action.value for action in StaffAction])
+    by: By
+    object_kind: ObjectKind | None = Field(description="What it was done to")
+    object_id: str | None
+    count: int | None = Field(
+        description="Of what programs do by the thousand: about how often in that hour; else null"
+    )
+
+
 class LiftedSuppression(BaseModel):
     """Which lists an address was taken off."""
 
@@ -202,6 +233,10 @@ class ParticipantOfAddress(BaseModel):
     first_used_at: Time | None
     last_used_at: Time | None
     registered_at: Time | None
+
+
+class FoundParticipants(Page[Participant | ParticipantOfAddress]):
+    """A part of the list of those who were looked for; of an address, those who have or had it."""
 
 
 class Address(BaseModel):
@@ -307,10 +342,17 @@ class TrailEvent(BaseModel):
     by: By
 
 
+class Turn(StrEnum):
+    """What a message waits for that nothing holds."""
+
+    TURN = "turn"
+    SCHEDULED = "scheduled"
+
+
 class Waiting(BaseModel):
     """What a message waits for that is not sent yet."""
 
-    reason: HoldReason | Literal["turn", "scheduled"] = Field(
+    reason: HoldReason | Turn = Field(
         description="turn: nothing holds it, and those before it are sent first; scheduled: its "
         "time, until, has not come"
     )
@@ -467,7 +509,7 @@ class DayFigures(BaseModel):
 class DayOfMail(DayFigures):
     """A day, of UTC, and what became of the mail that was sent on it."""
 
-    day: str = Field(examples=["2026-11-24"])
+    day: Day
 
 
 class ReputationRate(BaseModel):
@@ -531,8 +573,8 @@ class HealthFinding(BaseModel):
 class Overview(BaseModel):
     """All mail by the day, SES's limits, and what is wrong now."""
 
-    from_: str = Field(alias="from", examples=["2026-10-26"])
-    until: str = Field(examples=["2026-11-24"])
+    from_: Day = Field(alias="from")
+    until: Day
     days: list[DayOfMail] = Field(description="every one, the earliest first")
     total: DayFigures
     previous: DayFigures = Field(description="of as many days before those")
@@ -660,9 +702,8 @@ class _Sendable(_Body):
         Field(max_length=10, description="your own addresses: a copy each, in no figure"),
     ] = []
     send_at: Annotated[
-        str | None,
+        Moment | None,
         Field(
-            max_length=40,
             description=f"when to send it, with an offset; at most {MAX_DAYS_AHEAD} days ahead. At "
             "once, if left out",
             examples=["2026-12-04T09:00:00+01:00"],
@@ -803,7 +844,7 @@ class Interaction(_Body):
     ] = None
 
 
-class Name(_Body):
+class ParticipantName(_Body):
     """What a participant is called."""
 
     name: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -10,7 +11,7 @@ from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.actors import Actor
 from sendtrail.errors import ForbiddenError
 
-__all__ = ["Needs", "actor_of", "check_scope"]
+__all__ = ["Needs", "NoteCaller", "actor_of", "check_scope"]
 
 
 class Needs:
@@ -44,6 +45,26 @@ class Needs:
                 f"this needs an API key of scope {self._scope.value}; "
                 f"yours is {given.get('scope')!r}"
             )
+
+
+class NoteCaller:
+    """A middleware that tells whose key a request comes with, whatever is answered."""
+
+    def __init__(self, seen: Callable[[Actor], None]) -> None:
+        """Tells nothing yet.
+
+        Args:
+            seen: is told; raises nothing.
+        """
+        self._seen = seen
+        self.__name__ = "note caller"
+
+    def __call__(self, app: APIGatewayHttpResolver, next_middleware: Any) -> Any:
+        """Goes on."""
+        actor = Actor.parse(_authorized(app).get("actor"))
+        if actor:
+            self._seen(actor)
+        return next_middleware(app)
 
 
 def check_scope(app: APIGatewayHttpResolver) -> None:

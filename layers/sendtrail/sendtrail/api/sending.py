@@ -47,7 +47,8 @@ from sendtrail.wiring import Wiring
 __all__ = ["add_routes"]
 
 _TEMPLATES = ["Templates"]
-_SENDING = ["Sending"]
+_COMMUNICATIONS = ["Communications"]
+_MESSAGES = ["Messages"]
 
 _PREVIEW_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -125,7 +126,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             "Everything is checked before anything is sent. Messages go out at the configured "
             "rate; whoever may not be mailed by then is dropped, with the reason in their history."
         ),
-        tags=_SENDING,
+        tags=_COMMUNICATIONS,
         operation_id="sendCommunication",
         responses=answers(AcceptedCommunication, good=202),
         middlewares=[Needs(Scope.SEND)],
@@ -146,7 +147,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
     @app.post(
         "/v1/communications/preview",
         summary="What a mailing would be, and who would be dropped; nothing is sent",
-        tags=_SENDING,
+        tags=_COMMUNICATIONS,
         operation_id="previewCommunication",
         responses=answers(CommunicationPreview),
         middlewares=[Needs(Scope.SEND)],
@@ -193,7 +194,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             "already goes. To stop it again changes nothing, nor does stopping what is finished: "
             "the answer says how far it went."
         ),
-        tags=_SENDING,
+        tags=_COMMUNICATIONS,
         operation_id="stopCommunication",
         responses=answers(CommunicationSummary),
         middlewares=[Needs(Scope.SEND)],
@@ -212,7 +213,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
         "/v1/messages",
         summary="Send one direct message",
         description="It is part of the participant's history, and of no communication.",
-        tags=_SENDING,
+        tags=_MESSAGES,
         operation_id="sendMessage",
         responses=answers(AcceptedMessage, good=202),
         middlewares=[Needs(Scope.SEND)],
@@ -239,7 +240,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             "ahead, or else by its job, unless Amazon SES was called before. One that does not "
             "wait stays as it is. One of a mailing is stopped with that."
         ),
-        tags=_SENDING,
+        tags=_MESSAGES,
         operation_id="stopMessage",
         responses=answers(Message),
         middlewares=[Needs(Scope.SEND)],
@@ -257,7 +258,7 @@ def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
             "With its original links and without a pixel, so that looking counts nothing. How it "
             "looked to a spam filter is in the header Sendtrail-Spam."
         ),
-        tags=_SENDING,
+        tags=_MESSAGES,
         operation_id="previewMessage",
         responses=_preview_answers(),
         middlewares=[Needs(Scope.READ)],
