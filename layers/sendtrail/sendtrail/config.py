@@ -7,12 +7,25 @@ No setting that names a table, a queue or a secret has a default: a missing one 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
 
 from sendtrail.errors import ConfigurationError
 
 __all__ = ["Settings", "environment"]
+
+_LOGO_URL: Final = (
+    r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?"
+    r"/[A-Za-z0-9._~/?=&%+,@:-]*"
+)
+_COLOUR: Final = "#[0-9A-Fa-f]{6}"
+"""What settings of these kinds must match, as in the template."""
+
+_THIS_MACHINE: Final = ("127.0.0.1", "::1", "localhost")
+"""Where a provider may be asked without TLS: nobody is between."""
 
 
 def environment() -> Mapping[str, str]:
@@ -44,6 +57,20 @@ class Settings:
     def optional(self, name: str) -> str | None:
         """A setting that may be empty; None if it is."""
         return self.source.get(name, "").strip() or None
+
+    def matching(self, name: str, pattern: str, allowed: str) -> str | None:
+        """A setting that may be empty; None if it is.
+
+        Args:
+            allowed: what matches the pattern, in words.
+
+        Raises:
+            ConfigurationError: it does not match the pattern.
+        """
+        value = self.optional(name)
+        if value is not None and not re.fullmatch(pattern, value):
+            raise ConfigurationError(f"the setting {name} is {value!r}; allowed is {allowed}")
+        return value
 
     def integer(self, name: str, *, minimum: int, maximum: int) -> int:
         """A setting that must be a whole number within bounds.
@@ -117,6 +144,11 @@ class Settings:
         return self.text("IDEMPOTENCY_TABLE")
 
     @property
+    def staff_table(self) -> str:
+        """The table of staff: people, their sessions, when keys were last seen, and acts."""
+        return self.text("STAFF_TABLE")
+
+    @property
     def plans_bucket(self) -> str:
         """The bucket of plans."""
         return self.text("PLANS_BUCKET")
@@ -170,6 +202,23 @@ class Settings:
     def sender_address(self) -> str:
         """The From address of our mail, with or without a display name."""
         return self.text("SENDER_ADDRESS")
+
+    @property
+    def organisation_name(self) -> str | None:
+        """The organisation's name on public pages; None where its mail says it."""
+        return self.optional("ORGANISATION_NAME")
+
+    @property
+    def organisation_logo_url(self) -> str | None:
+        """The URL of its logo, at https, or on this machine; None without one."""
+        allowed = "a URL that begins with https:// and has no spaces or quotes"
+        return self.matching("ORGANISATION_LOGO_URL", _LOGO_URL, allowed)
+
+    @property
+    def organisation_colour(self) -> str | None:
+        """Its colour, as six hexadecimal digits; None without one."""
+        allowed = "# and six hexadecimal digits"
+        return self.matching("ORGANISATION_COLOUR", _COLOUR, allowed)
 
     @property
     def configuration_set(self) -> str:
@@ -240,6 +289,48 @@ class Settings:
     def first_api_key_secret(self) -> str:
         """The secret with the first API key, which the stack generates."""
         return self.text("FIRST_API_KEY_SECRET")
+
+    @property
+    def oidc_issuer(self) -> str | None:
+        """The provider by which staff sign in by their own names; None if there is none."""
+        issuer = self.optional("OIDC_ISSUER")
+        place = urlsplit(issuer or "https://x")
+        if place.scheme != "https" and place.hostname not in _THIS_MACHINE:
+            raise ConfigurationError(
+                f"the setting OIDC_ISSUER is {issuer!r}; allowed are URLs that begin with https://"
+            )
+        return issuer
+
+    @property
+    def oidc_client_id(self) -> str:
+        """What the provider calls this stack."""
+        return self.text("OIDC_CLIENT_ID")
+
+    @property
+    def oidc_secret(self) -> str | None:
+        """The secret with the client secret that the provider gave; None if it gave none."""
+        return self.optional("OIDC_SECRET")
+
+    @property
+    def oidc_scopes(self) -> str:
+        """Which claims of the provider give which scope."""
+        return self.text("OIDC_SCOPES")
+
+    @property
+    def oidc_requested_scopes(self) -> str:
+        """The scopes of OpenID Connect that the provider is asked for."""
+        asked = self.text("OIDC_REQUESTED_SCOPES")
+        if "openid" not in asked.split():
+            raise ConfigurationError(
+                f"the setting OIDC_REQUESTED_SCOPES is {asked!r}; openid must be among them"
+            )
+        return asked
+
+    @property
+    def console_url(self) -> str | None:
+        """The console's base URL, as the provider knows it; None where only a request tells."""
+        url = self.optional("CONSOLE_URL")
+        return url.rstrip("/") if url else None
 
     @property
     def api_keys_secret(self) -> str:

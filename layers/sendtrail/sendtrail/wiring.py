@@ -8,18 +8,25 @@ function loads only what its first event needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from sendtrail.config import Settings, environment
+from sendtrail.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sendtrail.auth.api_key_ring import ApiKeyRing
+    from sendtrail.auth.api_keys import Caller
     from sendtrail.auth.audit import Audit, FunctionLog
+    from sendtrail.auth.key_secret import KeySecret
+    from sendtrail.auth.last_seen import KeysSeen
+    from sendtrail.auth.openid import OpenIdProvider
     from sendtrail.auth.sessions import Sessions
+    from sendtrail.auth.sign_in import SignIn
     from sendtrail.auth.signing_keys import SigningKeyRing
+    from sendtrail.auth.staff_store import StaffStore
     from sendtrail.auth.tokens import Cursors, LinkTokens
     from sendtrail.aws.dynamodb import DynamoDB
     from sendtrail.aws.secrets import Secrets
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
     from sendtrail.staff.commands import StaffCommands
     from sendtrail.staff.inactivity import InactivityReader, InactivitySweep
     from sendtrail.tracking.hits import HitRecorder
+    from sendtrail.tracking.pages import PublicPages
     from sendtrail.tracking.preferences import Preferences
 
 __all__ = ["Wiring"]
@@ -65,14 +73,23 @@ __all__ = ["Wiring"]
 class Wiring:
     """The object graph of one function, or of one test's world."""
 
-    def __init__(self, logger: FunctionLog, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        logger: FunctionLog,
+        variables: Mapping[str, str] | None = None,
+        *,
+        for_programs: bool = False,
+    ) -> None:
         """Builds nothing yet.
 
         Args:
             logger: the function's.
             variables: the settings, and the AWS SDKs' own variables; by default the process's
                 environment.
+            for_programs: whether programs call the function, which do by the thousand what people
+                do one by one.
         """
+        self._for_programs = for_programs
         self.logger = logger
         self.variables = environment() if variables is None else variables
         self.settings = Settings(self.variables)
@@ -169,6 +186,41 @@ class Wiring:
         return Sessions(self.session_keys)
 
     @cached_property
+    def sign_in(self) -> SignIn | None:
+        """Signing in by one's own name; None where no provider is set.
+
+        Raises:
+            ConfigurationError: what is set of the provider is not as it must be.
+        """
+        issuer = self.settings.oidc_issuer
+        if issuer is None:
+            return None
+        from sendtrail.auth.claim_rules import ClaimRules
+        from sendtrail.auth.sign_in import SignIn
+        from sendtrail.auth.staff_sessions import StaffSessions
+
+        settings = self.settings
+        client_id, requested = settings.oidc_client_id, settings.oidc_requested_scopes
+        secrets = self._secrets()
+
+        @cache
+        def provider() -> OpenIdProvider:
+            from sendtrail.auth.openid import OpenIdProvider
+
+            secret = secrets.value(settings.oidc_secret) if settings.oidc_secret else None
+            return OpenIdProvider(issuer, client_id, secret, requested)
+
+        return SignIn(
+            issuer=issuer,
+            rules=ClaimRules.parse(settings.oidc_scopes),
+            provider=provider,
+            store=StaffSessions(self.database, settings.staff_table),
+            sessions=self.sessions,
+            ring=self.session_keys,
+            audit=self.audit,
+        )
+
+    @cached_property
     def api_keys(self) -> ApiKeyRing:
         """The ring of API keys."""
         from sendtrail.auth.api_key_ring import ApiKeyRing
@@ -181,11 +233,67 @@ class Wiring:
         )
 
     @cached_property
-    def audit(self) -> Audit:
-        """The audit log."""
-        from sendtrail.auth.audit import Audit
+    def staff_store(self) -> StaffStore:
+        """The table of staff: people, sessions, keys' last use, acts."""
+        from sendtrail.auth.staff_store import StaffStore
 
-        return Audit(self.logger)
+        return StaffStore(self.database, self.settings.staff_table)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit log, and what is kept of it. Its table is given up on after a second."""
+        from sendtrail.auth.audit import Audit
+        from sendtrail.auth.staff_acts import ActRecorder
+        from sendtrail.aws.dynamodb import DynamoDB
+        from sendtrail.aws.service import RetryPolicy
+
+        settings = self.settings
+        policy = RetryPolicy(attempts=3, timeout=0.5, first_wait=0.02, within=1.0)
+        recorder = ActRecorder(
+            DynamoDB(self.variables, retry_policy=policy),
+            settings.staff_table,
+            self.logger,
+            retention_days=settings.retention_days,
+            for_programs=self._for_programs,
+        )
+        return Audit(self.logger, recorder.record)
+
+    @cached_property
+    def keys_seen(self) -> KeysSeen:
+        """What notes when keys are seen. It tries once, for 300 ms."""
+        from sendtrail.auth.last_seen import KeysSeen
+        from sendtrail.aws.dynamodb import DynamoDB
+        from sendtrail.aws.service import RetryPolicy
+
+        settings = self.settings
+        policy = RetryPolicy(attempts=1, timeout=0.3, within=0.3)
+        return KeysSeen(
+            DynamoDB(self.variables, retry_policy=policy),
+            settings.staff_table,
+            self.logger,
+            retention_days=settings.retention_days,
+        )
+
+    def first_key(self) -> Caller | None:
+        """Whose the first API key is; None if its secret is malformed, and lets nobody in.
+
+        Raises:
+            AwsError: it cannot be read.
+        """
+        from sendtrail.auth.api_keys import caller_of_entry, first_entry_of
+
+        try:
+            (entry,) = first_entry_of(self._secrets().value(self.settings.first_api_key_secret))
+        except ConfigurationError:
+            return None
+        return caller_of_entry(entry)
+
+    @cached_property
+    def key_secret(self) -> KeySecret:
+        """The secret of further API keys."""
+        from sendtrail.auth.key_secret import KeySecret
+
+        return KeySecret(self._secrets(), self.settings.api_keys_secret)
 
     # --- the log and its projections -------------------------------------------------------------
 
@@ -513,6 +621,14 @@ class Wiring:
             self.fallback_writer,
             self._participant_projection(self.interactive_database),
         )
+
+    @cached_property
+    def pages(self) -> PublicPages:
+        """The public pages. A pixel or a link that is followed needs none of them."""
+        from sendtrail.tracking.organisation import Organisation
+        from sendtrail.tracking.pages import PublicPages
+
+        return PublicPages(Organisation.of(self.settings))
 
     # --- staff and schedules ---------------------------------------------------------------------
 

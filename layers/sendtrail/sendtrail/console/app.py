@@ -11,22 +11,30 @@ from pynamodb.exceptions import PynamoDBException
 
 from sendtrail.console import (
     account,
+    by_name,
     communications,
     compose,
     drafts,
     home,
     inactive,
+    language_choice,
     messages,
     participants,
     people,
     recipients,
     search,
+    staff,
     stopping,
     suppressions,
     template_editor,
     template_pages,
 )
-from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
+from sendtrail.console.request_context import (
+    ROOT,
+    AccessControl,
+    RequestContext,
+    language_of,
+)
 from sendtrail.console.templating import NAVIGATION, render, static_file
 from sendtrail.errors import (
     AwsError,
@@ -36,6 +44,7 @@ from sendtrail.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from sendtrail.language import gettext, mark, use_language
 from sendtrail.wiring import Wiring
 
 __all__ = ["Console"]
@@ -56,11 +65,11 @@ _HEADERS: Final = {
 """What every answer says unless it says something else itself."""
 
 _STATUS: Final[dict[type[Exception], tuple[HTTPStatus, str]]] = {
-    InvalidCursorError: (HTTPStatus.BAD_REQUEST, "This link does not work any more"),
-    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "This is not valid"),
-    ForbiddenError: (HTTPStatus.FORBIDDEN, "This is not allowed"),
+    InvalidCursorError: (HTTPStatus.BAD_REQUEST, mark("This link does not work any more")),
+    InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, mark("This is not valid")),
+    ForbiddenError: (HTTPStatus.FORBIDDEN, mark("This is not allowed")),
 }
-_NOWHERE: Final = "it may be misspelt, or older than what is kept"
+_NOWHERE: Final = mark("it may be misspelt, or older than what is kept")
 
 
 class Console:
@@ -79,9 +88,25 @@ class Console:
             wiring.api_keys,
             wiring.cursors,
             wiring.settings.environment,
+            sign_in=wiring.sign_in,
+            seen=wiring.keys_seen.note,
         )
         self._register_errors(logger)
-        account.add_pages(self._app, self._access, wiring.api_keys, wiring.audit)
+        console_url = wiring.settings.console_url
+        account.add_pages(
+            self._app,
+            self._access,
+            wiring.api_keys,
+            wiring.audit,
+            sign_in_by_name=wiring.sign_in,
+            console_url=console_url,
+        )
+        by_name.add_account(self._app, self._access, wiring.sign_in)
+        if wiring.sign_in:
+            by_name.add_pages(
+                self._app, self._access, wiring.sign_in, wiring.audit, console_url, logger
+            )
+        language_choice.add_pages(self._app, self._access)
         home.add_pages(self._app, self._access, wiring)
         compose.add_pages(self._app, self._access, wiring)
         drafts.add_pages(self._app, self._access, wiring)
@@ -94,6 +119,7 @@ class Console:
         inactive.add_pages(self._app, self._access, wiring)
         search.add_pages(self._app, self._access, wiring)
         stopping.add_pages(self._app, self._access, wiring)
+        staff.add_pages(self._app, self._access, wiring)
         template_pages.add_pages(self._app, self._access, wiring)
         template_editor.add_pages(self._app, self._access, wiring)
 
@@ -107,7 +133,8 @@ class Console:
             return Response(status_code=200, content_type=kind, body=content, headers=forever)
 
     def answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answers one request of the HTTP API (payload 2.0)."""
+        """Answers one request of the HTTP API (payload 2.0), in the language of its reader."""
+        use_language(language_of(event))
         answer: dict[str, Any] = self._app.resolve(event, context)
         answer["headers"] = _HEADERS | (answer.get("headers") or {})
         return answer
@@ -117,8 +144,10 @@ class Console:
 
         def ours(error: Exception) -> Response[str]:
             kind = next(kind for kind in _STATUS if isinstance(error, kind))  # the closest is first
-            said = "begin the list again" if kind is InvalidCursorError else str(error)
-            return self._problem(*_STATUS[kind], said)
+            again = gettext("begin the list again")
+            status, title = _STATUS[kind]
+            said = again if kind is InvalidCursorError else str(error)
+            return self._problem(status, gettext(title), said)
 
         for kind in _STATUS:
             app.exception_handler(kind)(ours)
@@ -128,27 +157,29 @@ class Console:
             """What is not there is called by its name."""
             said = str(error)
             title = f"{said[:1].upper()}{said[1:]}"
-            return self._problem(HTTPStatus.NOT_FOUND, title, _NOWHERE)
+            return self._problem(HTTPStatus.NOT_FOUND, title, gettext(_NOWHERE))
 
         @app.exception_handler([AwsError, PynamoDBException])
         def unavailable(error: Exception) -> Response[str]:
             logger.exception("AWS did not do as asked", exc_info=error)
             return self._problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "Something behind this page did not answer",
-                "nothing is lost; load the page again in a moment",
+                gettext("Something behind this page did not answer"),
+                gettext("nothing is lost; load the page again in a moment"),
             )
 
         @app.not_found
         def not_found(_error: Exception) -> Response[str]:
-            said = f"nothing is at {app.current_event.path}"
-            return self._problem(HTTPStatus.NOT_FOUND, "There is no such page", said)
+            said = gettext("nothing is at %(path)s") % {"path": app.current_event.path}
+            return self._problem(HTTPStatus.NOT_FOUND, gettext("There is no such page"), said)
 
         @app.exception_handler(Exception)
         def unexpected(error: Exception) -> Response[str]:
             logger.exception("unexpected", exc_info=error)
             return self._problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here", "it is in the log"
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                gettext("Something went wrong here"),
+                gettext("it is in the log"),
             )
 
     def _problem(self, status: HTTPStatus, title: str, said: str) -> Response[str]:
@@ -171,5 +202,7 @@ def _way_on(context: RequestContext | None) -> tuple[str, str]:
     path = context.path if context else ""
     for _, label, listed, _ in NAVIGATION:
         if listed != ROOT and path.startswith(f"{listed}/"):
-            return label, listed
-    return ("Find somebody else", f"{ROOT}/find") if "/participants/" in path else ("Home", ROOT)
+            return gettext(label), listed
+    if "/participants/" in path:
+        return gettext("Find somebody else"), f"{ROOT}/find"
+    return gettext("Home"), ROOT

@@ -6,12 +6,12 @@ Only numbers; `templates/_charts.html` draws them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from sendtrail.console.labels import MONTHS
 from sendtrail.domain.time_since_send import DAYS, HOURS
+from sendtrail.language import formats, gettext, mark
 
 __all__ = [
     "DayChart",
@@ -83,7 +83,9 @@ def funnel(figures: Mapping[str, Any]) -> Funnel:
             return Bar(0, number * _STAGE + _BAR_TOP, width, _BAR)
 
         count, people = figures[name], figures[by_people] if by_people else None
-        return Measure(label, count, bar(count), people, None if people is None else bar(people))
+        return Measure(
+            gettext(label), count, bar(count), people, None if people is None else bar(people)
+        )
 
     return Funnel(
         width=_WIDTH,
@@ -154,10 +156,18 @@ def hits_over_hours(hits: Sequence[Mapping[str, Any]], what: str) -> Plot:
     """
     counts = {each["from_hours"]: each for each in hits if each["from_hours"] < HOURS}
     stretches = [
-        _stretch(f"hour {hour + 1} after sending", counts.get(hour), what) for hour in range(HOURS)
+        _stretch(
+            _numbered(gettext("hour %(number)s after sending"), hour + 1), counts.get(hour), what
+        )
+        for hour in range(HOURS)
     ]
-    ticks = [(0, "sending"), (6, "6 h"), (12, "12 h"), (18, "18 h"), (24, "24 h")]
-    return _plot(stretches, ticks, f"{what.capitalize()} in the first 24 hours")
+    hours = gettext("%(number)s h")
+    ticks = [(0, gettext("sending")), *((each, _numbered(hours, each)) for each in (6, 12, 18, 24))]
+    title = {
+        "opens": gettext("Opens in the first 24 hours"),
+        "clicks": gettext("Clicks in the first 24 hours"),
+    }[what]
+    return _plot(stretches, ticks, title)
 
 
 def hits_over_days(hits: Sequence[Mapping[str, Any]], what: str) -> Plot:
@@ -165,16 +175,33 @@ def hits_over_days(hits: Sequence[Mapping[str, Any]], what: str) -> Plot:
     counts = {each["from_hours"] // 24: each for each in hits if each["from_hours"] >= HOURS}
     first = [each for each in hits if each["from_hours"] < HOURS]
     day = {name: sum(each[name] for each in first) for name in (what, f"human_{what}")}
+    name, later = (
+        gettext("day %(number)s after sending"),
+        gettext("later than %(number)s days after sending"),
+    )
     stretches = [
-        _stretch("day 1 after sending", day, what),
+        _stretch(_numbered(name, 1), day, what),
         *(
-            _stretch(f"day {number + 1} after sending", counts.get(number), what)
+            _stretch(_numbered(name, number + 1), counts.get(number), what)
             for number in range(1, DAYS)
         ),
-        _stretch(f"later than {DAYS} days after sending", counts.get(DAYS), what),
+        _stretch(_numbered(later, DAYS), counts.get(DAYS), what),
     ]
-    ticks = [(0, "sending"), (7, "7 d"), (14, "14 d"), (21, "21 d"), (30, "later")]
-    return _plot(stretches, ticks, f"{what.capitalize()} in the first {DAYS} days, and later")
+    short = gettext("%(number)s d")
+    ticks = [
+        (0, gettext("sending")),
+        *((each, _numbered(short, each)) for each in (7, 14, 21)),
+        (30, gettext("later")),
+    ]
+    title = {
+        "opens": gettext("Opens in the first %(number)s days, and later"),
+        "clicks": gettext("Clicks in the first %(number)s days, and later"),
+    }[what]
+    return _plot(stretches, ticks, _numbered(title, DAYS))
+
+
+def _numbered(text: str, number: int) -> str:
+    return text % {"number": number}
 
 
 def _stretch(name: str, counts: Mapping[str, Any] | None, what: str) -> _Stretch:
@@ -292,6 +319,7 @@ def days_chart(
         days: each with its ``day`` and figures, one after another.
         stacked: whether bars stand on each other; else each before the one before it.
     """
+    series = [replace(each, label=gettext(each.label)) for each in series]
     names = [each.figure for each in series]
     heights = [[day[name] for name in names] for day in days]
     most = _ceiling(max((sum(each) if stacked else max(each) for each in heights), default=0))
@@ -333,11 +361,10 @@ def _calendar(days: Sequence[str], step: float) -> Iterator[Tick]:
     for number, day in enumerate(days):
         at = date.fromisoformat(day)
         if len(days) <= _DAYS_A_WEEK:
-            label = f"{at:%a} {at.day}"
-        elif len(days) <= 5 * _DAYS_A_WEEK and at.weekday() == 0:
-            label = f"{at.day} {MONTHS[at.month - 1]}"
-        elif len(days) > 5 * _DAYS_A_WEEK and at.day == 1:
-            label = f"1 {MONTHS[at.month - 1]}"
+            label = f"{gettext(_WEEKDAYS[at.weekday()])} {at.day}"
+        elif at.weekday() == 0 if len(days) <= 5 * _DAYS_A_WEEK else at.day == 1:
+            month = formats.short_months()[at.month - 1]
+            label = gettext("%(day)s %(month)s") % {"day": at.day, "month": month}
         else:
             continue
         yield Tick(_round(_LEFT + (number + 0.5) * step), "middle", label)
@@ -345,7 +372,20 @@ def _calendar(days: Sequence[str], step: float) -> Iterator[Tick]:
 
 def _in_words(day: str) -> str:
     at = date.fromisoformat(day)
-    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+    month = formats.short_months()[at.month - 1]
+    said = gettext("%(day)s %(month)s %(year)s")
+    return said % {"day": at.day, "month": month, "year": at.year}
+
+
+_WEEKDAYS: Final = (
+    mark("Mon"),
+    mark("Tue"),
+    mark("Wed"),
+    mark("Thu"),
+    mark("Fri"),
+    mark("Sat"),
+    mark("Sun"),
+)
 
 
 # --- rates and their limits ----------------------------------------------------------------------
@@ -390,7 +430,13 @@ def gauge(rate: Mapping[str, Any]) -> Gauge:
         ground=Bar(0, _GAUGE_TOP, _WIDTH, _GAUGE_BAR),
         bar=None if value is None else Bar(0, _GAUGE_TOP, place(value), _GAUGE_BAR),
         marks=tuple(
-            Tick(place(rate[name]), "middle", f"{rate[name] * 100:g} %")
+            Tick(place(rate[name]), "middle", _limit(rate[name]))
             for name in ("review_at", "pause_at")
         ),
     )
+
+
+def _limit(fraction: float) -> str:
+    """Without zeros at its end; a line has few digits to spare, and the sign has its blank."""
+    shown = f"{fraction * 100:g}"
+    return f"{formats.number(fraction * 100, len(shown.partition('.')[2]))} %"

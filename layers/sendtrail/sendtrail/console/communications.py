@@ -17,6 +17,7 @@ from sendtrail.domain.communication import CommunicationDefinition
 from sendtrail.domain.progress import MailingState
 from sendtrail.domain.times import epoch_ms, now
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext
 from sendtrail.reading import queries
 from sendtrail.reading.views import communication_view
 from sendtrail.reading.waiting import held, held_of, with_hold
@@ -105,19 +106,18 @@ def _shown(figures: dict[str, Any]) -> dict[str, Any]:
     """The charts, and the providers, worst first."""
     hits = figures["hits_by_age"]
     plots = [
-        (f"{what.capitalize()}, {stretch}", measure(hits, what))
-        for what in ("opens", "clicks")
-        for stretch, measure in (
-            ("first day", charts.hits_over_hours),
-            ("first month", charts.hits_over_days),
-        )
+        (gettext("Opens, first day"), charts.hits_over_hours(hits, "opens")),
+        (gettext("Opens, first month"), charts.hits_over_days(hits, "opens")),
+        (gettext("Clicks, first day"), charts.hits_over_hours(hits, "clicks")),
+        (gettext("Clicks, first month"), charts.hits_over_days(hits, "clicks")),
     ]
+    lone = gettext("%(title)s: %(count)s, all in %(when)s.")
     return {
         "funnel": charts.funnel(figures),
         # One bar alone is a sentence.
         "plots": [(title, plot) for title, plot in plots if len(plot.slots) > 1],
         "lone": [
-            f"{title}: {plot.hits}, all in {plot.slots[0].label}."
+            lone % {"title": title, "count": plot.hits, "when": plot.slots[0].label}
             for title, plot in plots
             if len(plot.slots) == 1
         ],
@@ -136,5 +136,7 @@ def _badness(provider: dict[str, Any]) -> tuple[float, float, int]:
 def _month(context: RequestContext) -> str | None:
     month = context.query_value("month", max_length=16)
     if month and not _MONTH.fullmatch(month):
-        raise InvalidInputError(f"month: {month!r} is none; write 2026-11")
+        raise InvalidInputError(
+            gettext("month: %(given)r is none; write 2026-11") % {"given": month}
+        )
     return month

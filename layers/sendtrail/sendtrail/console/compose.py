@@ -28,7 +28,7 @@ from sendtrail.console.draft_form import (
     kept_files,
     with_files,
 )
-from sendtrail.console.labels import AUDIENCES
+from sendtrail.console.labels import AUDIENCES, actor_name
 from sendtrail.console.previews import framed, nothing_to_show
 from sendtrail.console.request_context import (
     ROOT,
@@ -44,6 +44,7 @@ from sendtrail.console.writing import DraftEditor, Writing, number_of, request_o
 from sendtrail.domain.ids import is_communication_id
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.language import gettext
 from sendtrail.mail.attachments import (
     MAX_ATTACHMENTS,
     MAX_TOTAL_BYTES,
@@ -190,7 +191,7 @@ def _add_preview(
         fields |= {"send_on": "", "send_time": ""}
         made = drafted(fields, most=submission.max_recipients, content_of=lambda _: None)
         if made.found:
-            return nothing_to_show(context, "the draft is not whole")
+            return nothing_to_show(context, gettext("the draft is not whole"))
         made = _only(made, context)
         try:
             prepared = submission.preview(made.draft, request_of(context))
@@ -205,7 +206,8 @@ def _add_preview(
     def send(context: RequestContext) -> Response[Any]:
         once = context.form.get("once", "")
         if not _ONCE.fullmatch(once):
-            raise InvalidInputError("this form is not whole; go back, and look at the mail again")
+            said = gettext("this form is not whole; go back, and look at the mail again")
+            raise InvalidInputError(said)
         writing = editor.received(context)
         made = editor.checked(writing, context)
         if made.found:
@@ -267,10 +269,11 @@ def _when(made: Drafted) -> str:
 
 def _conflict_in_words(conflict: Conflict) -> str:
     if conflict.row is None:
-        return "This draft was sent or deleted meanwhile; what you wrote is not saved."
+        return gettext("This draft was sent or deleted meanwhile; what you wrote is not saved.")
     who = actor_view(conflict.by)
-    name = (who["name"] or f"{who['kind']} {who['id']}") if who else "Somebody"
-    return f"{name} saved this draft after you opened it; what you wrote is not saved."
+    name = actor_name(who) if who else gettext("Somebody")
+    said = gettext("%(name)s saved this draft after you opened it; what you wrote is not saved.")
+    return said % {"name": name}
 
 
 def _is_by_script(context: RequestContext) -> bool:

@@ -14,6 +14,7 @@ from sendtrail.console.send_time import UTC_ZONE, send_at_of
 from sendtrail.domain.ids import ID_RULE, is_participant_id
 from sendtrail.domain.plan import Content
 from sendtrail.errors import MAX_TOLD, InvalidInputError, NotFoundError, Problem, Problems
+from sendtrail.language import gettext
 from sendtrail.mail.addresses import checked_address
 from sendtrail.mail.attachments import MAX_ATTACHMENTS, Attachment
 from sendtrail.sending.submission import Draft
@@ -152,8 +153,11 @@ class Drafted:
     def _fault(self, problem: Problem) -> Fault:
         if problem.field == "recipients" and problem.index is not None:
             line = self.lines[problem.index]
-            who = f" ({problem.participant_id})" if problem.participant_id else ""
-            return Fault("recipients", _sentence(f"line {line}{who}: {problem.message}"), line)
+            said = gettext("line %(line)s: %(what)s")
+            if problem.participant_id:
+                said = gettext("line %(line)s (%(who)s): %(what)s")
+            said %= {"line": line, "who": problem.participant_id, "what": problem.message}
+            return Fault("recipients", _sentence(said), line)
         if problem.field == "attachments" and problem.index is not None:
             name = self.draft.attachments[problem.index].name
             return Fault("attachments", _sentence(f"“{name:.80}”: {problem.message}"))
@@ -175,7 +179,7 @@ def faults_of(found: Sequence[Fault], more: int = 0) -> dict[str, list[str]]:
         faults.setdefault(each.field, []).append(each.said)
     more += len(lines[MAX_TOLD:])
     if more:
-        faults["recipients"].append(f"And {more} more.")
+        faults["recipients"].append(gettext("And %(count)s more.") % {"count": more})
     place = {name: number for number, name in enumerate(FIELDS)}
     return dict(sorted(faults.items(), key=lambda told: place.get(told[0], -1)))
 
@@ -212,7 +216,7 @@ def kept_files(fields: Mapping[str, str]) -> list[KeptFile]:
             return found
     except (ValueError, TypeError, RecursionError):
         pass
-    raise InvalidInputError("this form is not whole; go back, and load the page anew")
+    raise InvalidInputError(gettext("this form is not whole; go back, and load the page anew"))
 
 
 def _is_kept_file(file: KeptFile) -> bool:
@@ -261,8 +265,8 @@ def drafted(
     for file in kept_files(form):
         held = content_of(file)
         if held is None:
-            said = f"“{file.name:.80}” is not kept any more; remove it, and add it again."
-            found.append(Fault("attachments", said))
+            said = gettext("“%(name)s” is not kept any more; remove it, and add it again.")
+            found.append(Fault("attachments", said % {"name": f"{file.name:.80}"}))
         else:
             attachments.append(Attachment(file.name, file.content_type, held))
     send_at = None
@@ -288,34 +292,37 @@ def drafted(
 def _faults(found: Mapping[str, str]) -> list[tuple[str, str]]:
     own = found["subject"] or found["html"] or found["text"]
     alone = bool(own) and not found["template_id"]
+    at_most = gettext("At most %(most)s characters.")
     wrong = [
-        ("name", "Give it a name: it is listed by that.", not found["name"]),
-        ("name", f"At most {_MAX_NAME} characters.", len(found["name"]) > _MAX_NAME),
+        ("name", gettext("Give it a name: it is listed by that."), not found["name"]),
+        ("name", at_most % {"most": _MAX_NAME}, len(found["name"]) > _MAX_NAME),
         (
             "kind",
-            "One word of letters a-z, digits, - and _, at most 64.",
+            gettext("One word of letters a-z, digits, - and _, at most 64."),
             not _KIND.fullmatch(found["kind"]),
         ),
         (
             "template_id",
-            "Choose a template, or write the mail below.",
+            gettext("Choose a template, or write the mail below."),
             not found["template_id"] and not own,
         ),
         (
             "template_id",
-            "There is a template and a mail of its own below; only one of them can be sent.",
+            gettext(
+                "There is a template and a mail of its own below; only one of them can be sent."
+            ),
             bool(found["template_id"] and own),
         ),
         (
             "template_id",
-            f"That is no template’s id; one is {ID_RULE}.",
+            gettext("That is no template’s id; one is %(rule)s.") % {"rule": ID_RULE},
             bool(found["template_id"]) and not is_participant_id(found["template_id"]),
         ),
-        ("subject", "It needs a subject.", alone and not found["subject"]),
-        ("subject", f"At most {_MAX_SUBJECT} characters.", len(found["subject"]) > _MAX_SUBJECT),
+        ("subject", gettext("It needs a subject."), alone and not found["subject"]),
+        ("subject", at_most % {"most": _MAX_SUBJECT}, len(found["subject"]) > _MAX_SUBJECT),
         (
             "html",
-            "It needs HTML, or text, or both.",
+            gettext("It needs HTML, or text, or both."),
             alone and not found["html"] and not found["text"],
         ),
     ]
@@ -337,7 +344,8 @@ def _addresses(name: str, entries: Sequence[str], found: list[Fault]) -> list[st
     """The addresses of a field that can be ones; what is wrong with the others is added."""
     given = [each for each in entries if each]
     if len(given) > _MAX_COPIES:
-        found.append(Fault(name, f"{len(given)} addresses; at most {_MAX_COPIES} are allowed."))
+        said = gettext("%(count)s addresses; at most %(most)s are allowed.")
+        found.append(Fault(name, said % {"count": len(given), "most": _MAX_COPIES}))
         return []
     addresses: list[str] = []
     for each in given:

@@ -11,6 +11,7 @@ from sendtrail.console.pager import Pager
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
 from sendtrail.console.templating import render
 from sendtrail.errors import NotFoundError
+from sendtrail.language import gettext
 from sendtrail.reading.views import actor_view
 from sendtrail.sending.draft_store import KEPT_DAYS, is_draft_id
 from sendtrail.wiring import Wiring
@@ -42,6 +43,6 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     @access.needs(Scope.SEND)
     def delete(context: RequestContext, draft_id: str) -> Response[Any]:
         if not is_draft_id(draft_id):
-            raise NotFoundError("there is no such draft")
+            raise NotFoundError(gettext("there is no such draft"))
         wiring.drafts.delete(draft_id, context.actor)
         return redirect(_PATH)

@@ -11,6 +11,7 @@ from sendtrail.console.request_context import RequestContext
 from sendtrail.domain.communication import Happened
 from sendtrail.domain.message import Status
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext, mark
 from sendtrail.reading.message_filter import MessageFilter, time_bound
 
 __all__ = ["AskedFilter", "one_of", "read_filter"]
@@ -19,13 +20,13 @@ E = TypeVar("E", bound=StrEnum)
 
 _MAX_KIND: Final = 64
 _LABELS: Final = {
-    "kind": "Kind",
-    "status": "Status",
-    "did": "What happened",
+    "kind": mark("Kind"),
+    "status": mark("Status"),
+    "did": mark("What happened"),
     "from": "From",
     "to": "To",
 }
-"""Field → its label."""
+"""Field → its label; what is said of days is in English, with their labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def read_filter(context: RequestContext) -> AskedFilter:
         try:
             return parse(value) if value else None
         except InvalidInputError as error:
-            faults[name] = str(error).replace(f"{name}:", f"{_LABELS[name]}:", 1)
+            faults[name] = str(error).replace(f"{name}:", f"{gettext(_LABELS[name])}:", 1)
             return None
 
     wanted = MessageFilter(
@@ -64,7 +65,7 @@ def read_filter(context: RequestContext) -> AskedFilter:
         until=read("to", lambda value: time_bound(value, "to", end=True)),
     )
     if wanted.since and wanted.until and wanted.since > wanted.until:
-        faults["to"] = "To: it is before From"
+        faults["to"] = gettext("To: it is before From")
     return AskedFilter(wanted, given, faults)
 
 
@@ -77,12 +78,13 @@ def one_of(value: str, name: str, kind: type[E]) -> E:
     try:
         return kind(value)
     except ValueError:
-        raise InvalidInputError(
-            f"{name}: {value!r:.60} is none; there are {', '.join(kind)}"
-        ) from None
+        said = gettext("%(field)s: %(given)s is none; there are %(all)s")
+        said %= {"field": name, "given": f"{value!r:.60}", "all": ", ".join(kind)}
+        raise InvalidInputError(said) from None
 
 
 def _kind(value: str) -> str:
     if len(value) > _MAX_KIND:
-        raise InvalidInputError(f"kind: at most {_MAX_KIND} characters")
+        said = gettext("%(field)s: at most %(most)s characters")
+        raise InvalidInputError(said % {"field": "kind", "most": _MAX_KIND})
     return value

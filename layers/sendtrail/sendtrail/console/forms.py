@@ -16,6 +16,7 @@ from multipart import (
 )
 
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext
 
 __all__ = ["Form", "Upload", "read_form"]
 
@@ -66,7 +67,7 @@ def read_form(event: Mapping[str, Any], *, max_bytes: int, files: bool = True) -
     """
     body = event.get("body") or ""
     if len(body) > max_bytes:
-        raise InvalidInputError(f"a form of more than {max_bytes} bytes")
+        raise InvalidInputError(gettext("a form of more than %(most)s bytes") % {"most": max_bytes})
     headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
     kind = headers.get("content-type", "")
     in_parts = files and kind.lower().startswith(_MULTIPART)
@@ -74,7 +75,8 @@ def read_form(event: Mapping[str, Any], *, max_bytes: int, files: bool = True) -
         content = b64decode(body) if event.get("isBase64Encoded") else body.encode()
         form = _of_parts(kind, content) if in_parts else _of(content)
     except (ValueError, MultipartError):  # no base64, no UTF-8, or too many fields
-        raise InvalidInputError(f"no form, or one of more than {_MAX_FIELDS} fields") from None
+        said = gettext("no form, or one of more than %(most)s fields") % {"most": _MAX_FIELDS}
+        raise InvalidInputError(said) from None
     lines = {name: text.replace("\r\n", "\n") for name, text in form.fields.items()}
     return Form(lines, form.files, form.uploads)
 

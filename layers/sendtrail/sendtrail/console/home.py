@@ -14,6 +14,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.reputation import FEW
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext, mark
 from sendtrail.reading import queries
 from sendtrail.reading.overview import Span, last_day, overview
 from sendtrail.reading.views import communication_view
@@ -23,14 +24,14 @@ __all__ = ["add_pages"]
 
 _LATEST: Final = 5
 _OPENED: Final = (
-    Series("sent", "sent", "all"),
-    Series("human_opened", "opened by people", "people"),
+    Series("sent", mark("sent"), "all"),
+    Series("human_opened", mark("opened by people"), "people"),
 )
-_CLICKED: Final = (Series("human_clicked", "clicked by people", "people"),)
+_CLICKED: Final = (Series("human_clicked", mark("clicked by people"), "people"),)
 _PROBLEMS: Final = (
-    Series("hard_bounced", "bounced for good", "hard"),
-    Series("spammed", "marked as spam", "spam"),
-    Series("unsubscribed", "unsubscribed", "off"),
+    Series("hard_bounced", mark("bounced for good"), "hard"),
+    Series("spammed", mark("marked as spam"), "spam"),
+    Series("unsubscribed", mark("unsubscribed"), "off"),
 )
 
 
@@ -61,9 +62,9 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             few=FEW,
             gauges={name: charts.gauge(rate) for name, rate in view["rates"].items()},
             plots=[
-                charts.days_chart(days, "Sent, and opened by people", _OPENED),
-                charts.days_chart(days, "Clicked by people", _CLICKED),
-                charts.days_chart(days, "Problems", _PROBLEMS, stacked=True),
+                charts.days_chart(days, gettext("Sent, and opened by people"), _OPENED),
+                charts.days_chart(days, gettext("Clicked by people"), _CLICKED),
+                charts.days_chart(days, gettext("Problems"), _PROBLEMS, stacked=True),
             ],
         )
 
@@ -73,7 +74,9 @@ def _span(context: RequestContext) -> Span:
     try:
         return Span(given)
     except ValueError:
-        raise InvalidInputError(f"days: {given!r} is none; there are {', '.join(Span)}") from None
+        said = gettext("%(field)s: %(given)s is none; there are %(all)s")
+        said %= {"field": "days", "given": repr(given), "all": ", ".join(Span)}
+        raise InvalidInputError(said) from None
 
 
 def _clicked(figures: dict[str, Any]) -> float:

@@ -14,6 +14,7 @@ from sendtrail.console.request_context import ROOT, AccessControl, RequestContex
 from sendtrail.console.templating import render
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext
 from sendtrail.staff.inactivity import SweepPosition, next_sweep
 from sendtrail.wiring import Wiring
 
@@ -57,4 +58,5 @@ def _day(context: RequestContext) -> str | None:
     try:
         return date.fromisoformat(day).isoformat() if day else None
     except ValueError:
-        raise InvalidInputError(f"day: {day!r} is none; write 2024-11-24") from None
+        said = gettext("day: %(given)r is none; write 2024-11-24") % {"given": day}
+        raise InvalidInputError(said) from None

@@ -6,6 +6,7 @@ from typing import Any
 
 from sendtrail.domain.ids import is_communication_id
 from sendtrail.errors import NotFoundError
+from sendtrail.language import gettext
 from sendtrail.reading import queries
 from sendtrail.reading.views import communication_view
 
@@ -21,7 +22,7 @@ def known_mailing(communication_id: str) -> queries.Known:
     is_id = is_communication_id(communication_id)
     found = queries.communication(communication_id) if is_id else None
     if found is None:
-        raise NotFoundError(f"there is no mailing {communication_id}")
+        raise NotFoundError(gettext("there is no mailing %(id)s") % {"id": communication_id})
     return found
 
 

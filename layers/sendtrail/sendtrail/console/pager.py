@@ -73,6 +73,10 @@ class Pager:
             return None
         return self._link(place, [*self.before, self.place][-_MAX_BACK:], {})
 
+    def api_cursor(self) -> str | None:
+        """The cursor by which the API gives the same page of the same list; None for the first."""
+        return self.cursors.write(self.place, *self.list_name[1:])
+
     def _link(self, place: Any, before: list[Any], more: dict[str, str]) -> str:
         kept = {name: value for name, value in self.context.query.items() if name in _KEPT}
         if place is not None:
@@ -95,5 +99,6 @@ _KEPT: Final = (
     "reason",
     "day",
     "state",
+    "by",
 )
 """The parameters that say which list it is."""

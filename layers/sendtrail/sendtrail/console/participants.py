@@ -20,6 +20,7 @@ from sendtrail.domain.communication import Happened
 from sendtrail.domain.ids import is_message_id, is_participant_id
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.language import gettext, mark
 from sendtrail.reading import queries
 from sendtrail.reading.waiting import waiting_of
 from sendtrail.wiring import Wiring
@@ -32,12 +33,12 @@ _PAGE: Final = 25
 Page = Callable[..., Response[Any]]
 
 _DONE: Final = {
-    "unsubscribed": "Unsubscribed: they get no mailings; direct messages still reach them.",
-    "subscribed": "Subscribed again: they get mailings.",
-    "interaction": "Recorded. They count as active from now on.",
-    "registered": "Registered. It is now the address to write to.",
-    "named": "The name is recorded.",
-    "unnamed": "The name is removed.",
+    "unsubscribed": mark("Unsubscribed: they get no mailings; direct messages still reach them."),
+    "subscribed": mark("Subscribed again: they get mailings."),
+    "interaction": mark("Recorded. They count as active from now on."),
+    "registered": mark("Registered. It is now the address to write to."),
+    "named": mark("The name is recorded."),
+    "unnamed": mark("The name is removed."),
 }
 """What the next page says after a form did its work."""
 
@@ -157,7 +158,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
 def _done(context: RequestContext, page: str, what: str) -> Response[Any]:
     to = f"{ROOT}/participants/{page}"
-    return context.done(to, _DONE[what], may_undo=what == "unsubscribed")
+    return context.done(to, gettext(_DONE[what]), may_undo=what == "unsubscribed")
 
 
 def _or_nobody(page: Page) -> Page:
@@ -182,5 +183,5 @@ def _check(participant_id: str) -> None:
 def _checked(participant_id: str, message_id: str) -> tuple[str, str]:
     _check(participant_id)
     if not is_message_id(message_id):
-        raise NotFoundError(f"there is no message {message_id}")
+        raise NotFoundError(gettext("there is no message %(id)s") % {"id": message_id})
     return participant_id, message_id

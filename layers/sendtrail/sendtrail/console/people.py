@@ -12,6 +12,7 @@ from sendtrail.console.pager import Pager
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext, redirect
 from sendtrail.console.templating import render
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext
 from sendtrail.reading.people import MAX_WORD, PeopleFilter, PeopleState
 from sendtrail.wiring import Wiring
 
@@ -62,6 +63,6 @@ def _state(context: RequestContext) -> PeopleState | None:
     try:
         return PeopleState(state) if state else None
     except ValueError:
-        raise InvalidInputError(
-            f"state: {state!r} is none; there are {', '.join(PeopleState)}"
-        ) from None
+        said = gettext("%(field)s: %(given)s is none; there are %(all)s")
+        said %= {"field": "state", "given": repr(state), "all": ", ".join(PeopleState)}
+        raise InvalidInputError(said) from None

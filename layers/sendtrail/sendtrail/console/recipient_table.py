@@ -18,6 +18,7 @@ from typing import Any, Final
 from sendtrail.console.workbook import Sheet, is_workbook, read_sheet
 from sendtrail.domain.ids import ID_RULE, bare_address, is_participant_id
 from sendtrail.errors import InvalidInputError, Problem, Problems
+from sendtrail.language import gettext
 from sendtrail.mail.addresses import MAX_ADDRESS, sendable_address
 from sendtrail.sending.submission import Addressee
 
@@ -60,7 +61,7 @@ def decoded(content: bytes) -> str:
         InvalidInputError: it is none of them, or a workbook of the old form.
     """
     if content.startswith(_OLD_WORKBOOK):
-        said = (
+        said = gettext(
             "this is an old workbook (.xls), or one with a password; save it as .xlsx without one, "
             "or as “CSV UTF-8”, and choose that"
         )
@@ -72,8 +73,8 @@ def decoded(content: bytes) -> str:
         except UnicodeDecodeError as error:
             place = error.start
     line = content.count(b"\n", 0, place) + 1
-    said = f"line {line} is neither UTF-8 nor Windows-1252; save the file as “CSV UTF-8”"
-    raise InvalidInputError(Problem(said, line=line))
+    said = gettext("line %(line)s is neither UTF-8 nor Windows-1252; save the file as “CSV UTF-8”")
+    raise InvalidInputError(Problem(said % {"line": line}, line=line))
 
 
 def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedRecipient]:
@@ -87,7 +88,7 @@ def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedR
     head = next(rows, None)
     if head is None:
         if not problems:
-            problems.add(Problem("there is nobody yet; paste a table, or choose a file"))
+            problems.add(Problem(gettext("there is nobody yet; paste a table, or choose a file")))
         return []
     columns = _named(head[1])
     if not _are_columns(head[0], columns, problems):
@@ -99,7 +100,10 @@ def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedR
         while len(cells) > len(columns) and not cells[-1]:  # of columns without a name
             cells.pop()
         if len(cells) != len(columns):
-            said = f"line {line} has {len(cells)} fields, and the first line names {len(columns)}"
+            said = gettext(
+                "line %(line)s has %(count)s fields, and the first line names %(columns)s"
+            )
+            said %= {"line": line, "count": len(cells), "columns": len(columns)}
             problems.add(Problem(said, line=line))
             continue
         for number, cell in enumerate(cells):
@@ -109,15 +113,18 @@ def read_recipients(text: str, *, most: int, problems: Problems) -> list[ListedR
         address = bare_address(_visible(row.pop(_ADDRESS, "")))
         fault = _fault(participant_id, address, line, lines)
         if fault:
-            problems.add(Problem(f"line {line}: {fault}", line=line, participant_id=participant_id))
+            said = _of_line(line, fault)
+            problems.add(Problem(said, line=line, participant_id=participant_id))
         else:
             addressee = Addressee(participant_id, address or None, _data(row))
             found.append(ListedRecipient(line, addressee))
     _ask_for_addresses(head[0], columns, addresses, len(found), problems)
     if not found and not problems:
-        problems.add(Problem("there is nobody below the line that names the columns"))
+        said = gettext("there is nobody below the line that names the columns")
+        problems.add(Problem(said))
     if len(found) > most:
-        problems.add(Problem(f"{len(found)} recipients; at most {most} are allowed"))
+        said = gettext("%(count)s recipients; at most %(most)s are allowed")
+        problems.add(Problem(said % {"count": len(found), "most": most}))
         return []
     return found
 
@@ -138,7 +145,7 @@ def _rows(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            problems.add(Problem(f"line {line}: {error}", line=line))
+            problems.add(Problem(_of_line(line, str(error)), line=line))
             return
         if cells is None:
             return
@@ -182,39 +189,49 @@ def _ask_for_addresses(
     for name, count in zip(columns, addresses, strict=True):
         folded = re.sub(r"[^a-z]", "", name.lower())
         if _LIKE_ADDRESS.fullmatch(folded) or (rows and count * 2 > rows):
-            said = (
-                f"line {line}: the column {name!r:.40} seems to have the addresses; call it "
-                f"{_ADDRESS}, or leave it out to write to each one's current address"
+            said = gettext(
+                "the column %(name)s seems to have the addresses; call it %(address)s, or leave it "
+                "out to write to each one's current address"
             )
-            problems.add(Problem(said, line=line))
+            said %= {"name": f"{name!r:.40}", "address": _ADDRESS}
+            problems.add(Problem(_of_line(line, said), line=line))
 
 
 def _are_columns(line: int, cells: list[str], problems: Problems) -> bool:
     """Whether a line can name the columns; if not, it is among the problems why."""
     faults: list[str] = []
     if len(cells) > _MAX_COLUMNS:
-        faults.append(f": more than {_MAX_COLUMNS} columns")
+        faults.append(gettext("more than %(most)s columns") % {"most": _MAX_COLUMNS})
     elif _ID not in cells:
-        faults.append(f" names the columns, and there has to be one called {_ID}")
+        said = gettext("line %(line)s names the columns, and there has to be one called %(name)s")
+        problems.add(Problem(said % {"line": line, "name": _ID}, line=line))
+        return False
     else:
         for number, name in enumerate(cells):
             if not name:
-                faults.append(
-                    f": column {number + 1} has no name; of cells that were merged, the first "
-                    "alone has one"
+                said = gettext(
+                    "column %(number)s has no name; of cells that were merged, the first alone has "
+                    "one"
                 )
+                faults.append(said % {"number": number + 1})
             elif not FIELD_NAME.fullmatch(name):
-                faults.append(
-                    f": the column {name!r:.40} can be no merge field; those begin with a letter, "
-                    "and have only letters a-z, digits and _"
+                said = gettext(
+                    "the column %(name)s can be no merge field; those begin with a letter, and "
+                    "have only letters a-z, digits and _"
                 )
+                faults.append(said % {"name": f"{name!r:.40}"})
             elif name in cells[:number]:
-                faults.append(f": there are two columns {name}")
+                faults.append(gettext("there are two columns %(name)s") % {"name": name})
             elif any(other.startswith(f"{name}.") for other in cells):
-                faults.append(f": {name} is a column of its own, and has others in it")
+                said = gettext("%(name)s is a column of its own, and has others in it")
+                faults.append(said % {"name": name})
     for fault in faults:
-        problems.add(Problem(f"line {line}{fault}", line=line))
+        problems.add(Problem(_of_line(line, fault), line=line))
     return not faults
+
+
+def _of_line(line: int, fault: str) -> str:
+    return gettext("line %(line)s: %(what)s") % {"line": line, "what": fault}
 
 
 def _fault(participant_id: str, address: str, line: int, lines: dict[str, int]) -> str | None:
@@ -224,11 +241,15 @@ def _fault(participant_id: str, address: str, line: int, lines: dict[str, int]) 
         lines: participant → the line where they are; takes this one.
     """
     if not is_participant_id(participant_id):
-        return f"{participant_id!r:.40} is no participant’s id; one is {ID_RULE}"
+        said = gettext("%(given)s is no participant’s id; one is %(rule)s")
+        return said % {"given": f"{participant_id!r:.40}", "rule": ID_RULE}
     if len(address) > MAX_ADDRESS:
-        return f"an address of more than {MAX_ADDRESS} characters"
+        return gettext("an address of more than %(most)s characters") % {"most": MAX_ADDRESS}
     before = lines.setdefault(participant_id, line)
-    return f"{participant_id} is in line {before} already" if before != line else None
+    if before == line:
+        return None
+    said = gettext("%(id)s is in line %(line)s already")
+    return said % {"id": participant_id, "line": before}
 
 
 def _data(row: dict[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sendtrail.domain.communication import CommunicationDefinition, Happened
 from sendtrail.domain.ids import is_communication_id, normal_address, participant_of_address
 from sendtrail.domain.message import Message, Status
 from sendtrail.errors import NotFoundError
+from sendtrail.language import gettext
 from sendtrail.mail.addresses import checked_address
 from sendtrail.reading import queries
 from sendtrail.reading.export import MAX_ROWS, recipients_csv, recipients_workbook
@@ -45,7 +46,9 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         known, wanted = known_mailing(communication_id), _wanted(context)
         address, begins = context.address_in_url(), context.query_value("q")
         newest_first = context.query_value("order", max_length=16) == _LATEST
-        kept = (communication_id, wanted.status, wanted.did, begins, newest_first)
+        # Without what the API has not, the list is named as the API's, whose cursor a page tells.
+        ours = (begins, newest_first) if begins or newest_first else ()
+        kept = (communication_id, wanted.status, wanted.did, *ours)
         pager = Pager.of(context, wiring.cursors, "recipients", *kept)
         if address:
             found = queries.Found(at_address(known.definition, address, wanted), None)
@@ -126,7 +129,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         is_id = is_communication_id(communication_id)
         definition = queries.communication_definition(communication_id) if is_id else None
         if definition is None:
-            raise NotFoundError(f"there is no mailing {communication_id}")
+            raise NotFoundError(gettext("there is no mailing %(id)s") % {"id": communication_id})
         kept = (communication_id, wanted.status, wanted.did)
         pager = Pager.of(context, wiring.cursors, f"recipients.{file_format}", *kept)
         content, place = export(communication_id, wanted=wanted, place=pager.place)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
@@ -19,10 +19,12 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from sendtrail.auth.api_key_ring import ApiKeyRing
 from sendtrail.auth.api_keys import Caller, Scope
 from sendtrail.auth.sessions import LAPSED_SECONDS, LIFETIME_SECONDS, Session, Sessions
+from sendtrail.auth.sign_in import SignIn
 from sendtrail.auth.tokens import Cursors
 from sendtrail.console.forms import Upload, read_form
 from sendtrail.domain.actors import Actor
 from sendtrail.errors import ForbiddenError, InvalidCursorError, InvalidInputError
+from sendtrail.language import choose_language, gettext
 
 __all__ = [
     "FORM_SECRET",
@@ -34,6 +36,7 @@ __all__ = [
     "RequestContext",
     "AccessControl",
     "back_to",
+    "language_of",
     "redirect",
 ]
 
@@ -48,6 +51,8 @@ _MAX_NOTICE: Final = 1_000
 """Characters of one: a cookie takes some 4 KB in browsers."""
 _OWN_ADDRESS: Final = "sendtrail_test_address"
 _OWN_ADDRESS_SECONDS: Final = 90 * 24 * 3600
+_LANGUAGE: Final = "sendtrail_language"
+_LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 _ONLY_FROM_HERE: Final = "__Host-"
 """Browsers take a cookie that is called so from this very host alone, and over HTTPS (RFC 6265bis,
 section 4.1.3.2): no page on another host of the domain can put one in its place."""
@@ -91,6 +96,7 @@ class RequestContext:
         notice: what a form just did; None if there is nothing to say, or it was said.
         own_address: where they had a test sent last; None if they had none, or it is long ago.
         is_secure: whether the request came by HTTPS.
+        host: that the request was sent to, with a port if it is not the usual one.
     """
 
     session: Session
@@ -105,10 +111,21 @@ class RequestContext:
     notice: Notice | None = None
     own_address: str | None = None
     is_secure: bool = True
+    host: str = ""
+
+    @property
+    def here(self) -> str:
+        """The address of the page, to come back to."""
+        return self.path + (f"?{urlencode(self.query)}" if self.query else "")
 
     def may(self, scope: str) -> bool:
         """Whether their key allows what needs this scope."""
         return self.caller is not None and self.caller.scope.allows(Scope(scope))
+
+    @property
+    def origin(self) -> str:
+        """Where the API is: scheme and host, as the page was asked for."""
+        return f"{'https' if self.is_secure else 'http'}://{self.host}"
 
     @property
     def actor(self) -> Actor:
@@ -118,7 +135,7 @@ class RequestContext:
             ForbiddenError: they have not signed in.
         """
         if self.caller is None:
-            raise ForbiddenError("you are not signed in")
+            raise ForbiddenError(gettext("you are not signed in"))
         return self.caller.actor
 
     def query_value(self, name: str, *, max_length: int = 128) -> str | None:
@@ -129,7 +146,8 @@ class RequestContext:
         """
         value = self.query.get(name, "").strip()
         if len(value) > max_length:
-            raise InvalidInputError(f"{name}: at most {max_length} characters")
+            said = gettext("%(field)s: at most %(most)s characters")
+            raise InvalidInputError(said % {"field": name, "most": max_length})
         return value or None
 
     def for_url(self, address: str) -> str:
@@ -163,6 +181,10 @@ class RequestContext:
         kept = self.cursors.write(address, _OWN_ADDRESS) or ""
         return _cookie(_OWN_ADDRESS, kept, _OWN_ADDRESS_SECONDS, self.is_secure)
 
+    def remember_language(self, language: str) -> Cookie:
+        """The cookie of the language that a reader chose."""
+        return _cookie(_LANGUAGE, language, _LANGUAGE_SECONDS, self.is_secure)
+
     def field(self, name: str, *, max_length: int = 512) -> str:
         """A field of the form, without blanks around it.
 
@@ -171,7 +193,8 @@ class RequestContext:
         """
         value = self.form.get(name, "").strip()
         if len(value) > max_length:
-            raise InvalidInputError(f"{name}: at most {max_length} characters")
+            said = gettext("%(field)s: at most %(most)s characters")
+            raise InvalidInputError(said % {"field": name, "most": max_length})
         return value
 
 
@@ -188,16 +211,27 @@ class AccessControl:
         keys: ApiKeyRing,
         cursors: Cursors,
         environment: str,
+        *,
+        sign_in: SignIn | None = None,
+        seen: Callable[[Actor], None] = lambda _: None,
     ) -> None:
+        """Answers nobody yet.
+
+        Args:
+            sign_in: says who has signed in by name; None where no provider is set.
+            seen: is told who asks for a page by a key; raises nothing.
+        """
+        self._seen = seen
         self._app = app
         self._cursors = cursors
         self._environment = environment
         self._sessions = sessions
         self._keys = keys
+        self._sign_in = sign_in
 
     def current(self) -> RequestContext:
         """The context of this request, without its form."""
-        session = self._sessions.read(self._cookie_sent(_COOKIE))
+        session = self._sessions.read(self.cookie_sent(_COOKIE))
         return self._context(session or self._sessions.begin())
 
     def lapsed(self) -> RequestContext | None:
@@ -205,19 +239,46 @@ class AccessControl:
         none, or its key holds no more. It is good for keeping what somebody was writing, and for
         nothing else.
         """
-        session = self._sessions.lapsed(self._cookie_sent(_COOKIE))
-        context = self._context(session) if session else None
+        session = self._sessions.lapsed(self.cookie_sent(_COOKIE))
+        context = self._context(session, has_lapsed=True) if session else None
         return context if context and context.caller else None
 
-    def _cookie_sent(self, name: str) -> str | None:
+    def nobody(self, context: RequestContext) -> RequestContext:
+        """The context of a request, from when its session was ended."""
+        return dataclasses.replace(context, session=self._sessions.begin(), caller=None)
+
+    @property
+    def url(self) -> str:
+        """The base URL by which the console was asked: API Gateway takes requests for its own
+        domains alone, so that no request can make up another.
+        """
+        event = self._app.current_event
+        scheme = "https" if self._is_secure else "http"
+        domain = event.raw_event["requestContext"]["domainName"]
+        return f"{scheme}://{domain}"
+
+    def cookie_sent(self, name: str) -> str | None:
+        """The value of a cookie of ours; None if it was not sent."""
         return _cookies(self._app.current_event.raw_event).get(_cookie_name(name, self._is_secure))
 
-    def _context(self, session: Session) -> RequestContext:
-        event = self._app.current_event
-        caller: Caller | None = None
+    def _caller(self, session: Session, *, has_lapsed: bool) -> Caller | None:
+        """Who has a session, by their key or by their own name; None if it holds no more."""
         if session.fingerprint:
             named = session.fingerprint
             caller = self._keys.find(lambda known: known.of_fingerprint(named))
+            if caller:
+                self._seen(caller.actor)
+            return caller
+        if session.person_id and self._sign_in:
+            known = self._sign_in
+            return known.lapsed_caller(session) if has_lapsed else known.caller(session)
+        return None
+
+    def _context(self, session: Session, *, has_lapsed: bool = False) -> RequestContext:
+        event = self._app.current_event
+        caller = self._caller(session, has_lapsed=has_lapsed)
+        if caller:
+            self._seen(caller.actor)
         return RequestContext(
             session,
             caller,
@@ -225,9 +286,10 @@ class AccessControl:
             query=dict(parse_qsl(event.raw_event.get("rawQueryString") or "")),
             cursors=self._cursors,
             environment=self._environment,
-            notice=self._notice(self._cookie_sent(_NOTICE), session),
-            own_address=self._own_address(self._cookie_sent(_OWN_ADDRESS)),
+            notice=self._notice(self.cookie_sent(_NOTICE), session),
+            own_address=self._own_address(self.cookie_sent(_OWN_ADDRESS)),
             is_secure=self._is_secure,
+            host=_host(event.raw_event),
         )
 
     def _notice(self, value: str | None, session: Session) -> Notice | None:
@@ -264,7 +326,10 @@ class AccessControl:
         )
         if not context.session.sent(context.form.get(FORM_SECRET, "")):
             raise ForbiddenError(
-                "this form is too old, or not from here; go back, load the page anew, and try again"
+                gettext(
+                    "this form is too old, or not from here; go back, load the page anew, and try "
+                    "again"
+                )
             )
         return context
 
@@ -295,11 +360,7 @@ class AccessControl:
                         return lapsed(self.with_form(ended, max_bytes=max_bytes))
                     return redirect(_sign_in_and_back(event.raw_event, event.http_method))
                 if not context.may(scope):
-                    yours = context.caller
-                    raise ForbiddenError(
-                        f"this needs an API key of scope {scope.value}; yours, "
-                        f"{yours.name or yours.key_id}, is of scope {yours.scope.value}"
-                    )
+                    raise ForbiddenError(_needs(scope, context.caller))
                 if event.http_method == "POST":
                     context = self.with_form(context, max_bytes=max_bytes)
                 return page(context, **parameters)
@@ -317,8 +378,18 @@ class AccessControl:
         (`lapsed`).
         """
         value = self._sessions.write(session)
-        seconds = LIFETIME_SECONDS + (LAPSED_SECONDS if session.fingerprint else 0)
+        seconds = LIFETIME_SECONDS + (LAPSED_SECONDS if session.is_signed_in else 0)
         return _cookie(_COOKIE, value, seconds, self._is_secure)
+
+    def own_cookie(self, name: str, value: str, seconds: int, *, lax: bool = False) -> Cookie:
+        """A cookie for the console alone.
+
+        Args:
+            seconds: for how long; 0 ends it.
+            lax: whether it comes along, too, when a link or redirect of another site leads here.
+        """
+        same_site = SameSite.LAX_MODE if lax else SameSite.STRICT_MODE
+        return _cookie(name, value, seconds, self._is_secure, same_site)
 
     def end(self) -> Cookie:
         """The cookie that ends a session in the browser."""
@@ -329,8 +400,14 @@ class AccessControl:
         """Whether the request came by HTTPS, as API Gateway's all do. Where it did not, this is the
         local stack, and a browser may refuse a secure cookie.
         """
-        headers = {name.lower(): text for name, text in self._app.current_event.headers.items()}
-        return headers.get("x-forwarded-proto") != "http"
+        return _is_secure(_headers(self._app.current_event.raw_event))
+
+
+def language_of(event: dict[str, Any]) -> str:
+    """The language of who asks: what they chose, else the best of what their browser takes."""
+    headers = _headers(event)
+    chosen = _cookies(event).get(_cookie_name(_LANGUAGE, _is_secure(headers)))
+    return choose_language(headers.get("accept-language"), chosen)
 
 
 def redirect(to: str, cookies: list[Cookie] | None = None) -> Response[Any]:
@@ -353,6 +430,18 @@ def _sign_in_and_back(event: dict[str, Any], method: str) -> str:
     return f"{SIGN_IN}?next={quote(wanted, safe='')}"
 
 
+def _host(event: dict[str, Any]) -> str:
+    return str(_headers(event).get("host") or event["requestContext"].get("domainName") or "")
+
+
+def _headers(event: dict[str, Any]) -> dict[str, str]:
+    return {name.lower(): text for name, text in (event.get("headers") or {}).items()}
+
+
+def _is_secure(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-forwarded-proto") != "http"
+
+
 def _cookies(event: dict[str, Any]) -> dict[str, str]:
     pairs = (each.partition("=") for each in event.get("cookies") or ())
     return {name.strip(): value for name, _, value in pairs}
@@ -362,7 +451,28 @@ def _cookie_name(name: str, is_secure: bool) -> str:
     return _ONLY_FROM_HERE + name if is_secure else name
 
 
-def _cookie(name: str, value: str, seconds: int, is_secure: bool) -> Cookie:
+def _needs(scope: Scope, yours: Caller) -> str:
+    """What a page needs, to somebody whose scope is too small."""
+    told = {"needed": scope.value, "name": yours.label, "given": yours.scope.value}
+    if yours.person_id:
+        said = gettext(
+            "this needs the scope %(needed)s; yours, %(name)s, is %(given)s, by what your "
+            "organisation’s sign-in says of you"
+        )
+    else:
+        said = gettext(
+            "this needs an API key of scope %(needed)s; yours, %(name)s, is of scope %(given)s"
+        )
+    return said % told
+
+
+def _cookie(
+    name: str,
+    value: str,
+    seconds: int,
+    is_secure: bool,
+    same_site: SameSite = SameSite.STRICT_MODE,
+) -> Cookie:
     expiry = [f"Max-Age={seconds}"]  # Powertools leaves a Max-Age of 0 out
     return Cookie(
         name=_cookie_name(name, is_secure),
@@ -370,6 +480,6 @@ def _cookie(name: str, value: str, seconds: int, is_secure: bool) -> Cookie:
         path="/" if is_secure else ROOT,
         secure=is_secure,
         http_only=True,
-        same_site=SameSite.STRICT_MODE,
+        same_site=same_site,
         custom_attributes=expiry,
     )

@@ -9,25 +9,20 @@ from zoneinfo import ZoneInfo
 
 from sendtrail.domain.times import Timestamp, parse
 from sendtrail.errors import InvalidInputError, Problem
+from sendtrail.language import gettext, long_day, mark
 
 __all__ = ["UTC_ZONE", "in_words", "send_at_of"]
 
 UTC_ZONE: Final = "UTC"
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,31}){0,2}")
-_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+_DAYS: Final = (
+    mark("Monday"),
+    mark("Tuesday"),
+    mark("Wednesday"),
+    mark("Thursday"),
+    mark("Friday"),
+    mark("Saturday"),
+    mark("Sunday"),
 )
 
 
@@ -49,15 +44,17 @@ def send_at_of(day: str, clock: str, zone: str) -> Timestamp | None:
     problems = []
     at_day, at_time, at_zone = _day(day), _time(clock), _zone(zone)
     if not day or not clock:
-        said = "a day and a time are needed, or neither to send it at once"
+        said = gettext("a day and a time are needed, or neither to send it at once")
         problems.append(Problem(said, field="send_time" if day else "send_on"))
     if day and at_day is None:
-        problems.append(Problem(f"{day!r:.40} is no day; write 2026-12-04", field="send_on"))
+        said = gettext("%(given)s is no day; write 2026-12-04") % {"given": f"{day!r:.40}"}
+        problems.append(Problem(said, field="send_on"))
     if clock and at_time is None:
-        problems.append(Problem(f"{clock!r:.40} is no time; write 09:00", field="send_time"))
+        said = gettext("%(given)s is no time; write 09:00") % {"given": f"{clock!r:.40}"}
+        problems.append(Problem(said, field="send_time"))
     if at_zone is None:
-        said = f"{zone!r:.40} is no time zone; one is Europe/Berlin, or UTC"
-        problems.append(Problem(said, field="zone"))
+        said = gettext("%(given)s is no time zone; one is Europe/Berlin, or UTC")
+        problems.append(Problem(said % {"given": f"{zone!r:.40}"}, field="zone"))
     if problems or at_day is None or at_time is None or at_zone is None:
         raise InvalidInputError(*problems)
     local = datetime.combine(at_day, at_time, at_zone)
@@ -66,9 +63,11 @@ def send_at_of(day: str, clock: str, zone: str) -> Timestamp | None:
         back = moment.astimezone(at_zone)
         at = parse(moment.isoformat())
     except (ValueError, OverflowError):
-        raise InvalidInputError(Problem("a year from 1970 to 9998", field="send_on")) from None
+        said = gettext("a year from 1970 to 9998")
+        raise InvalidInputError(Problem(said, field="send_on")) from None
     if back.replace(tzinfo=None) != local.replace(tzinfo=None):
-        said = f"there is no {clock} on that day in {zone}: clocks go forward over it"
+        said = gettext("there is no %(time)s on that day in %(zone)s: clocks go forward over it")
+        said %= {"time": clock, "zone": zone}
         raise InvalidInputError(Problem(said, field="send_time"))
     return at
 
@@ -78,8 +77,12 @@ def in_words(at: Timestamp, zone: str) -> str:
     at_zone = _zone(zone)
     moment = datetime.fromisoformat(at)
     local = moment.astimezone(at_zone) if at_zone else moment
-    day = f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year}"
-    said = f"{day}, {local:%H:%M} {zone if at_zone else UTC_ZONE}"
+    said = gettext("%(weekday)s %(day)s, %(time)s %(zone)s") % {
+        "weekday": gettext(_DAYS[local.weekday()]),
+        "day": long_day(local.date().isoformat()),
+        "time": f"{local:%H:%M}",
+        "zone": zone if at_zone else UTC_ZONE,
+    }
     return said if local.utcoffset() == moment.utcoffset() else f"{said} ({moment:%H:%M} UTC)"
 
 

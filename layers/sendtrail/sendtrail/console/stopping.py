@@ -14,6 +14,7 @@ from sendtrail.domain.ids import is_message_id, is_participant_id
 from sendtrail.domain.message import Message
 from sendtrail.domain.times import now
 from sendtrail.errors import NotFoundError
+from sendtrail.language import gettext
 from sendtrail.reading.views import message_view
 from sendtrail.wiring import Wiring
 
@@ -56,5 +57,6 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
     def find(participant_id: str, message_id: str) -> Message:
         if not (is_participant_id(participant_id) and is_message_id(message_id)):
-            raise NotFoundError(f"there is no message {message_id} of {participant_id}")
+            said = gettext("there is no message %(id)s of %(person)s")
+            raise NotFoundError(said % {"id": message_id, "person": participant_id})
         return wiring.history.find(participant_id, message_id)

@@ -13,6 +13,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.events import SuppressionReason
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.language import gettext, mark
 from sendtrail.mail.addresses import checked_address
 from sendtrail.reading import queries
 from sendtrail.reading.views import suppression_view
@@ -23,8 +24,8 @@ __all__ = ["add_pages"]
 _PATH: Final = f"{ROOT}/suppressions"
 _PAGE: Final = 25
 _DONE: Final = {
-    "suppressed": "is suppressed: it gets no more mail.",
-    "lifted": "may be mailed again.",
+    "suppressed": mark("%(address)s is suppressed: it gets no more mail."),
+    "lifted": mark("%(address)s may be mailed again."),
 }
 
 
@@ -61,7 +62,8 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         address = context.address_in_url() or ""
         found = wiring.directory.suppression(address) if address else None
         if found is None:
-            raise NotFoundError(f"{address or 'this address'} is not suppressed")
+            said = gettext("%(address)s is not suppressed") % {"address": address}
+            raise NotFoundError(said if address else gettext("this address is not suppressed"))
         return render("lift", context, suppression=suppression_view(found))
 
     @app.post(f"{_PATH}/lift")
@@ -73,7 +75,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
 
 
 def _done(context: RequestContext, what: str, address: str) -> Response[Any]:
-    return context.done(_PATH, f"{address} {_DONE[what]}")
+    return context.done(_PATH, gettext(_DONE[what]) % {"address": address})
 
 
 def _reason(context: RequestContext) -> SuppressionReason | None:
@@ -81,6 +83,6 @@ def _reason(context: RequestContext) -> SuppressionReason | None:
     try:
         return SuppressionReason(reason) if reason else None
     except ValueError:
-        raise InvalidInputError(
-            f"reason: {reason!r} is none; there are {', '.join(SuppressionReason)}"
-        ) from None
+        said = gettext("%(field)s: %(given)s is none; there are %(all)s")
+        said %= {"field": "reason", "given": repr(reason), "all": ", ".join(SuppressionReason)}
+        raise InvalidInputError(said) from None

@@ -31,6 +31,7 @@ from sendtrail.domain.ids import digest, participant_of_address
 from sendtrail.domain.plan import Content, Plan
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError
+from sendtrail.language import gettext
 from sendtrail.mail.addresses import checked_address
 from sendtrail.reading.views import actor_view
 from sendtrail.reading.waiting import held
@@ -113,11 +114,11 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             return _overtaken(context, made, saved.newest)
         number = saved.newest.version if saved.newest else 0
         said = (
-            f"Saved as version {number}."
+            gettext("Saved as version %(number)s.")
             if saved.what is Saving.SAVED
-            else f"Version {number} says this already; there is no other."
+            else gettext("Version %(number)s says this already; there is no other.")
         )
-        return context.done(f"{PATH}/{made.template_id}", said)
+        return context.done(f"{PATH}/{made.template_id}", said % {"number": number})
 
     @app.post(f"{_EDITOR}/test")
     @access.needs(Scope.SEND, max_bytes=_MAX)
@@ -125,7 +126,8 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         made = template_form.written(context)
         once = context.form.get("once", "")
         if not _ONCE.fullmatch(once):
-            raise InvalidInputError("this form is not whole; go back, and load the page again")
+            said = gettext("this form is not whole; go back, and load the page again")
+            raise InvalidInputError(said)
         refused, draft = _test_draft(made)
         if draft is None:
             return _form(context, made, status=422, more=refused)
@@ -135,7 +137,8 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         try:
             (ineligible,) = wiring.submission.preview(draft, request).ineligible
             if ineligible:
-                said = f"{drop_label(ineligible.reason)}: it gets no mail, and no test either."
+                said = gettext("%(why)s: it gets no mail, and no test either.")
+                said %= {"why": drop_label(ineligible.reason)}
                 return _form(context, made, status=422, more=[Fault("address", said)])
             plan = wiring.submission.submit(draft, request)
         except InvalidInputError as error:
@@ -151,9 +154,11 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         """The editor again, with what was written, once somebody else has saved."""
         if newest and made.base:
             return _form(context, made, status=409, shows=True, standing=newest)
-        said = "There is no such template any more; give it another name."
+        said = gettext("There is no such template any more; give it another name.")
         if newest:
-            said = "There is a template of this name already; choose another, or edit that one."
+            said = gettext(
+                "There is a template of this name already; choose another, or edit that one."
+            )
         written = dataclasses.replace(made, base=0)
         return _form(context, written, status=409, more=[Fault("template_id", said)])
 

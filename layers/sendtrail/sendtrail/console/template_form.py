@@ -11,6 +11,7 @@ from typing import Any, Final
 from sendtrail.console.request_context import RequestContext
 from sendtrail.domain.ids import ID_RULE, is_participant_id
 from sendtrail.errors import InvalidInputError, InvalidTemplateError, Problem
+from sendtrail.language import gettext, mark
 from sendtrail.mail.spam import SpamScore, score
 from sendtrail.mail.templates import Body, Rendered, Template
 from sendtrail.sending.rendering import NO_UNSUBSCRIBING
@@ -19,13 +20,13 @@ from sendtrail.sending.template_store import TemplateVersion
 __all__ = ["LABELS", "MAX_SAMPLES", "Fault", "Tried", "Written", "blank", "of_version", "written"]
 
 LABELS: Final = {
-    "template_id": "Name",
-    "description": "What it is for",
-    "subject": "Subject",
-    "html": "HTML",
-    "text": "Text",
-    "address": "Your address",
-    "samples": "Sample data",
+    "template_id": mark("Name"),
+    "description": mark("What it is for"),
+    "subject": mark("Subject"),
+    "html": mark("HTML"),
+    "text": mark("Text"),
+    "address": mark("Your address"),
+    "samples": mark("Sample data"),
 }
 """Field → its label."""
 
@@ -147,7 +148,7 @@ def written(context: RequestContext) -> Written:
     """
     base = context.form.get("base", "")
     if not _BASE.fullmatch(base):
-        raise InvalidInputError("this form is not whole; go back, and load the page again")
+        raise InvalidInputError(gettext("this form is not whole; go back, and load the page again"))
     entered = {name: context.form.get(name, "") for name in _FIELDS}
     entered |= {name: entered[name].strip() for name in _FIELDS if name not in ("html", "text")}
     given = {
@@ -183,27 +184,28 @@ def _faults(entered: Mapping[str, str]) -> list[Fault]:
     name, description, subject = (
         entered[each] for each in ("template_id", "description", "subject")
     )
+    too_long = gettext("%(count)s characters; at most %(most)s are allowed.")
     wrong = [
-        ("template_id", "Give it a name: it is called by that.", not name),
+        ("template_id", gettext("Give it a name: it is called by that."), not name),
         (
             "template_id",
-            f"That can be no template’s name; one is {ID_RULE}.",
+            gettext("That can be no template’s name; one is %(rule)s.") % {"rule": ID_RULE},
             bool(name) and not is_participant_id(name),
         ),
         (
             "description",
-            f"{len(description)} characters; at most {_MAX_DESCRIPTION} are allowed.",
+            too_long % {"count": len(description), "most": _MAX_DESCRIPTION},
             len(description) > _MAX_DESCRIPTION,
         ),
-        ("subject", "It needs a subject.", not subject),
+        ("subject", gettext("It needs a subject."), not subject),
         (
             "subject",
-            f"{len(subject)} characters; at most {_MAX_SUBJECT} are allowed.",
+            too_long % {"count": len(subject), "most": _MAX_SUBJECT},
             len(subject) > _MAX_SUBJECT,
         ),
         (
             "html",
-            "It needs HTML, or text, or both.",
+            gettext("It needs HTML, or text, or both."),
             not (entered["html"] + entered["text"]).strip(),
         ),
     ]
@@ -239,14 +241,17 @@ def _data(
         if not text:
             continue
         if len(text) > _MAX_SAMPLE:
-            said = f"{name}: {len(text)} characters; at most {_MAX_SAMPLE} are allowed."
+            said = gettext("%(name)s: %(count)s characters; at most %(most)s are allowed.")
+            said %= {"name": name, "count": len(text), "most": _MAX_SAMPLE}
             wrong.append(Fault("samples", said))
         elif _LIKE_JSON.fullmatch(text):
             try:
                 data[name] = json.loads(text)
             except (ValueError, RecursionError):
-                said = f"{name}: what begins with a bracket or a brace is JSON, and this is none."
-                wrong.append(Fault("samples", said))
+                said = gettext(
+                    "%(name)s: what begins with a bracket or a brace is JSON, and this is none."
+                )
+                wrong.append(Fault("samples", said % {"name": name}))
         else:
             data[name] = text
     return data, wrong

@@ -20,6 +20,7 @@ from sendtrail.console.templating import render
 from sendtrail.domain.ids import is_participant_id
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.language import gettext
 from sendtrail.reading import template_uses
 from sendtrail.reading.views import actor_view
 from sendtrail.sending.template_store import TemplateStore, TemplateSummary, TemplateVersion
@@ -106,7 +107,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         pager = Pager.of(context, wiring.cursors, "versions", template_id)
         found = store.versions(template_id, limit=_PAGE, place=pager.place)
         if not found.items:
-            raise NotFoundError(f"there is no template {template_id}")
+            raise NotFoundError(gettext("there is no template %(id)s") % {"id": template_id})
         return render(
             "template_versions",
             context,
@@ -122,7 +123,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     def differences(context: RequestContext, template_id: str) -> Response[Any]:
         numbers = [_chosen(context, name) for name in ("from", "to")]
         if None in numbers:
-            raise InvalidInputError("choose two versions to compare")
+            raise InvalidInputError(gettext("choose two versions to compare"))
         old, new = (version_of(store, template_id, number) for number in numbers)
         return render(
             "template_compare",
@@ -141,7 +142,8 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
     def restore(context: RequestContext, template_id: str) -> Response[Any]:
         number = context.form.get("version", "")
         if not _NUMBER.fullmatch(number):
-            raise InvalidInputError("this form is not whole; go back, and load the page again")
+            said = gettext("this form is not whole; go back, and load the page again")
+            raise InvalidInputError(said)
         old = version_of(store, template_id, int(number))
         made = store.add(
             template_id,
@@ -151,7 +153,8 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             by=context.actor,
             description=old.description,
         )
-        said = f"Version {old.version} is restored: it is version {made.version} now."
+        said = gettext("Version %(old)s is restored: it is version %(new)s now.")
+        said %= {"old": old.version, "new": made.version}
         return context.done(f"{PATH}/{template_id}", said)
 
 
@@ -166,8 +169,10 @@ def version_of(
     _check(template_id)
     found = store.get(template_id, number)
     if found is None:
-        which = f" version {number}" if number else ""
-        raise NotFoundError(f"there is no template {template_id}{which}")
+        said = gettext("there is no template %(id)s")
+        if number:
+            said = gettext("there is no template %(id)s version %(number)s")
+        raise NotFoundError(said % {"id": template_id, "number": number})
     return found
 
 
@@ -176,7 +181,7 @@ def in_frame(context: RequestContext, made: Written) -> Response[Any]:
     if made.tried and made.tried.rendered:
         return framed(made.tried.rendered.html, made.tried.rendered.text)
     found = made.all_found
-    said = [f"{LABELS[each.field]}: {each.said}" for each in found]
+    said = [f"{gettext(LABELS[each.field])}: {each.said}" for each in found]
     return nothing_to_show(context, " ".join(said).rstrip("."))
 
 
@@ -210,10 +215,11 @@ def _chosen(context: RequestContext, name: str) -> int | None:
     if given is None:
         return None
     if not _NUMBER.fullmatch(given):
-        raise InvalidInputError(f"{name}: {given!r} is no version; they are numbers from 1 on")
+        said = gettext("%(field)s: %(given)s is no version; they are numbers from 1 on")
+        raise InvalidInputError(said % {"field": name, "given": repr(given)})
     return int(given)
 
 
 def _check(template_id: str) -> None:
     if not is_participant_id(template_id):
-        raise NotFoundError(f"there is no template {template_id}")
+        raise NotFoundError(gettext("there is no template %(id)s") % {"id": template_id})

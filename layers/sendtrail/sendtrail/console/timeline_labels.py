@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sendtrail.console.labels import EventDescription, Tone, evidence_label, reason_label
+from sendtrail.console.labels import (
+    EventDescription,
+    Tone,
+    evidence_label,
+    reason_label,
+    within,
+)
 from sendtrail.domain.events import SuppressionReason
+from sendtrail.language import gettext
 from sendtrail.reading.timeline import EntryType
 
 __all__ = ["describe_entry"]
@@ -22,31 +29,42 @@ def describe_entry(entry: View) -> EventDescription:
     match entry["type"]:
         case EntryType.NAMED:
             name = detail.get("name")
-            return EventDescription("Name recorded" if name else "Name removed", more=name or "")
+            said = gettext("Name recorded") if name else gettext("Name removed")
+            return EventDescription(said, more=name or "")
         case EntryType.ADDRESS_REGISTERED:
-            return EventDescription("Address registered", more=entry["address"] or "")
+            return EventDescription(gettext("Address registered"), more=entry["address"] or "")
         case EntryType.ADDRESS_USED:
-            return EventDescription("First message to an address", more=entry["address"] or "")
+            return EventDescription(
+                gettext("First message to an address"), more=entry["address"] or ""
+            )
         case EntryType.INTERACTION:
             kind = detail.get("kind") or ""
-            return EventDescription("Transaction recorded", Tone.GOOD, more=kind)
+            return EventDescription(gettext("Transaction recorded"), Tone.GOOD, more=kind)
         case EntryType.SUBSCRIPTION:
             return _subscription(detail)
         case EntryType.INACTIVATED:
-            said = "Found inactive: no open, click or transaction for years"
+            said = gettext("Found inactive: no open, click or transaction for years")
             return EventDescription(said, Tone.WARN)
         case EntryType.SUPPRESSED:
             return _suppressed(entry)
         case EntryType.SUPPRESSION_LIFTED:
-            return EventDescription("Suppression lifted", Tone.GOOD, entry["address"] or "")
+            return EventDescription(
+                gettext("Suppression lifted"), Tone.GOOD, entry["address"] or ""
+            )
     return EventDescription(str(entry["type"]))
 
 
 def _subscription(detail: View) -> EventDescription:
-    other = " (another participant, at the same address)" if detail.get("participant_id") else ""
-    if detail.get("subscribed"):
-        return EventDescription(f"Subscribed again{other}", Tone.GOOD)
-    return EventDescription(f"Unsubscribed from mailings{other}", Tone.WARN)
+    subscribed, is_other = detail.get("subscribed"), detail.get("participant_id")
+    if subscribed and is_other:
+        said = gettext("Subscribed again (another participant, at the same address)")
+    elif subscribed:
+        said = gettext("Subscribed again")
+    elif is_other:
+        said = gettext("Unsubscribed from mailings (another participant, at the same address)")
+    else:
+        said = gettext("Unsubscribed from mailings")
+    return EventDescription(said, Tone.GOOD if subscribed else Tone.WARN)
 
 
 def _suppressed(entry: View) -> EventDescription:
@@ -55,9 +73,6 @@ def _suppressed(entry: View) -> EventDescription:
     said = evidence_label({"reason": reason, "diagnostic": detail.get("note")})
     more = ": ".join(filter(None, (entry["address"], said)))
     if reason == SuppressionReason.MANUAL:
-        return EventDescription("Address suppressed", Tone.BAD, more)
-    return EventDescription(f"Address suppressed: {_lower(reason_label(reason))}", Tone.BAD, more)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        return EventDescription(gettext("Address suppressed"), Tone.BAD, more)
+    what = gettext("Address suppressed: %(why)s") % {"why": within(reason_label(reason))}
+    return EventDescription(what, Tone.BAD, more)

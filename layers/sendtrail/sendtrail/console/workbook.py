@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from sendtrail.errors import InvalidInputError, Problem, Problems
+from sendtrail.language import gettext, mark, ngettext
 
 __all__ = ["MAX_LINES", "Sheet", "is_workbook", "read_sheet"]
 
@@ -46,8 +47,10 @@ _PICTURES: Final = "xl/media/"
 _BEGINS: Final = b"PK\x03\x04"
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[ />]")
 _ZEROS: Final = re.compile(r"0{2,}")
-_CSV: Final = "save the sheet as “CSV UTF-8”, and choose that"
-_BROKEN: Final = f"this workbook cannot be read: it is damaged, or no .xlsx; {_CSV}"
+_BROKEN: Final = mark(
+    "this workbook cannot be read: it is damaged, or no .xlsx; save the sheet as “CSV UTF-8”, and "
+    "choose that"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Sheet:
 
 
 class _Cell(NamedTuple):
-    """A cell's text, and where it is; what is wrong with it, if anything is."""
+    """A cell's text, and where it is; what is wrong with it, in words, if anything is."""
 
     place: str
     text: str
@@ -91,7 +94,7 @@ def read_sheet(content: bytes) -> Sheet:
         except InvalidInputError:
             raise
         except Exception as error:  # a file can be broken in more ways than openpyxl has errors for
-            raise InvalidInputError(Problem(_BROKEN)) from error
+            raise InvalidInputError(Problem(gettext(_BROKEN))) from error
 
 
 _BROKEN_ARCHIVE: Final = (
@@ -119,16 +122,21 @@ def _has_formulas(content: bytes) -> bool:
         with ZipFile(BytesIO(content)) as archive:
             parts = archive.infolist()
             if "xl/workbook.xml" not in archive.namelist():
-                said = "this is a ZIP archive and no workbook (.xlsx); choose a workbook, or CSV"
+                said = gettext(
+                    "this is a ZIP archive and no workbook (.xlsx); choose a workbook, or CSV"
+                )
                 raise InvalidInputError(Problem(said))
             sizes = [each.file_size for each in parts if not each.filename.startswith(_PICTURES)]
             if len(parts) > _MAX_PARTS or sum(sizes) > _MAX_UNPACKED or max(sizes) > _MAX_PART:
-                said = "this workbook is too large; put the recipients into one of their own"
-                raise InvalidInputError(Problem(f"{said}, or {_CSV}"))
+                said = gettext(
+                    "this workbook is too large; put the recipients into one of their own, or save "
+                    "the sheet as “CSV UTF-8”, and choose that"
+                )
+                raise InvalidInputError(Problem(said))
             sheets = [part for part in parts if part.filename.startswith(_SHEETS)]
             return any(_FORMULA.search(archive.read(part)) for part in sheets)
     except _BROKEN_ARCHIVE as error:
-        raise InvalidInputError(Problem(_BROKEN)) from error
+        raise InvalidInputError(Problem(gettext(_BROKEN))) from error
 
 
 def _read(content: bytes, *, has_formulas: bool) -> Sheet:
@@ -141,7 +149,7 @@ def _read(content: bytes, *, has_formulas: bool) -> Sheet:
     workbook = opened(values=True)
     shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
     if not shown:
-        raise InvalidInputError(Problem("this workbook has no sheet that is shown"))
+        raise InvalidInputError(Problem(gettext("this workbook has no sheet that is shown")))
     title = shown[0].title
     rows = _rows(shown[0])
     lines = list(_lines(rows, _rows(opened(values=False)[title]) if has_formulas else None))
@@ -149,15 +157,17 @@ def _read(content: bytes, *, has_formulas: bool) -> Sheet:
     for number, line in enumerate(lines, 1):
         for cell in line:
             if cell.fault:
-                said = f"cell {cell.place} {cell.fault}"
-                problems.add(Problem(said, line=number))
+                problems.add(Problem(cell.fault, line=number))
     if problems:
         raise problems.error()
     others = len(shown) - 1
     said = ""
     if others:
-        name = "another sheet was" if others == 1 else f"{others} other sheets were"
-        said = f"The first sheet, “{title}”, was read; {name} not."
+        said = ngettext(
+            "The first sheet, “%(title)s”, was read; another sheet was not.",
+            "The first sheet, “%(title)s”, was read; %(count)s other sheets were not.",
+            others,
+        ) % {"title": title, "count": others}
     return Sheet(_as_csv(lines), said)
 
 
@@ -196,8 +206,10 @@ def _lines(
         cells += len(line)
         length += sum(len(cell.text) for cell in line)
         if lines > MAX_LINES or number > _MAX_LOOKED_AT or cells > _MAX_CELLS or length > _MAX_TEXT:
-            said = f"this sheet is too large; at most {MAX_LINES:,} lines and 1 MB of text are read"
-            raise InvalidInputError(Problem(said))
+            said = gettext(
+                "this sheet is too large; at most %(most)s lines and 1 MB of text are read"
+            )
+            raise InvalidInputError(Problem(said % {"most": f"{MAX_LINES:,}"}))
         yield from ([] for _ in range(waiting))
         waiting = 0
         yield line
@@ -213,13 +225,15 @@ def _cell(cell: Any, beside: Any, line: int, place: int) -> _Cell:
     value = cell.value
     if value is None:
         if beside is not None and beside.data_type == "f":
-            said = (
-                "has a formula without a value; open the file in a spreadsheet program and save it"
+            said = gettext(
+                "cell %(cell)s has a formula without a value; open the file in a spreadsheet "
+                "program and save it"
             )
-            return _Cell(name, "", said)
+            return _Cell(name, "", said % {"cell": name})
         return _Cell(name, "")
     if cell.data_type == "e":
-        return _Cell(name, "", f"has the error {value}")
+        said = gettext("cell %(cell)s has the error %(error)s")
+        return _Cell(name, "", said % {"cell": name, "error": value})
     return _Cell(name, _text(value, cell.number_format))
 
 

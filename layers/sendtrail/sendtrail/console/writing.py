@@ -22,6 +22,7 @@ from sendtrail.console.request_context import RequestContext
 from sendtrail.domain.ids import is_communication_id
 from sendtrail.domain.times import now
 from sendtrail.errors import InvalidInputError, NotFoundError, Problems, ThrottledError
+from sendtrail.language import gettext
 from sendtrail.mail.attachments import (
     MAX_ATTACHMENTS,
     MAX_TOTAL_BYTES,
@@ -130,12 +131,13 @@ class DraftEditor:
         for _ in range(_TRIES):  # somebody may save it between the two reads
             row = self._drafts.row(draft_id) if is_draft_id(draft_id) else None
             if row is None:
-                raise NotFoundError("there is no such draft: it was sent, deleted, or never saved")
+                said = gettext("there is no such draft: it was sent, deleted, or never saved")
+                raise NotFoundError(said)
             content = self._drafts.content(row)
             if content is not None:
                 fields = FIELDS | {name: content.get(name, "") for name in FIELDS}
                 return Writing(draft_id, row.revision, fields, saved=row)
-        raise NotFoundError("what this draft said is not kept any more")
+        raise NotFoundError(gettext("what this draft said is not kept any more"))
 
     def kept_of_lapsed(self, context: RequestContext) -> Writing:
         """Saves what came of a session that has ended, beside what others saved meanwhile."""
@@ -169,13 +171,14 @@ class DraftEditor:
         if is_communication_id(communication_id):
             known = queries.communication(communication_id)
         if known is None:
-            raise InvalidInputError("there is no such mailing; choose one of the list")
+            raise InvalidInputError(gettext("there is no such mailing; choose one of the list"))
         audience, most = _audience(who), self._submission.max_recipients
         messages = recipients_of(communication_id, audience, most=most)
         if not messages:
-            raise InvalidInputError("nobody: that mailing has none of those recipients now")
+            said = gettext("nobody: that mailing has none of those recipients now")
+            raise InvalidInputError(said)
         table = table_of(messages, self._plans.find(communication_id))
-        return table, _taken_in_words(table, known.definition.name, AUDIENCES[audience])
+        return table, _taken_in_words(table, known.definition.name, gettext(AUDIENCES[audience]))
 
     def checked(self, writing: Writing, context: RequestContext) -> Drafted:
         """The draft; where the form has faults, with those that sending the rest would have."""
@@ -208,20 +211,28 @@ def _audience(given: str) -> Audience:
     try:
         return Audience(given) if given else Audience.EVERYBODY
     except ValueError:
-        said = f"{given!r:.40} is none; there are {', '.join(Audience)}"
+        said = gettext("%(given)s is none; there are %(all)s")
+        said %= {"given": f"{given!r:.40}", "all": ", ".join(Audience)}
         raise InvalidInputError(said) from None
 
 
 def _taken_in_words(table: EarlierRecipients, name: str, audience: str) -> str:
     """What is to be known of recipients who were taken from an earlier mailing."""
-    said = f"{table.count} of “{name:.80}”, {audience}, as of now."
+    taken = gettext("%(count)s of “%(mailing)s”, %(audience)s, as of now.")
+    said = [taken % {"count": table.count, "mailing": f"{name:.80}", "audience": audience}]
     if not table.is_kept:
-        said += " What was merged into their mail is not kept here; add a column for each field."
+        said += [
+            gettext(
+                "What was merged into their mail is not kept here; add a column for each field."
+            )
+        ]
     elif table.fields:
-        said += f" With the fields {', '.join(table.fields)} as they were then."
+        fields = gettext("With the fields %(names)s as they were then.")
+        said += [fields % {"names": ", ".join(table.fields)}]
     if table.left_out:
-        said += f" Not in a table, and left out: {', '.join(table.left_out)}."
-    return said
+        left_out = gettext("Not in a table, and left out: %(names)s.")
+        said += [left_out % {"names": ", ".join(table.left_out)}]
+    return " ".join(said)
 
 
 def _uploaded(
@@ -247,15 +258,18 @@ def _uploaded(
         check_attachments([each], problems)
         said = [problem.message for problem in problems.told]
         if each.name.casefold() in names:
-            said.append("there is an attachment of this name already; remove that first")
+            said.append(gettext("there is an attachment of this name already; remove that first"))
         if count + 1 > MAX_ATTACHMENTS:
-            said.append(f"at most {MAX_ATTACHMENTS} attachments are allowed")
+            most = gettext("at most %(most)s attachments are allowed")
+            said.append(most % {"most": MAX_ATTACHMENTS})
         if total + len(each.content) > MAX_TOTAL_BYTES and not said:
-            size = size_label(total + len(each.content))
-            said.append(f"{size} together; at most {size_label(MAX_TOTAL_BYTES)} are allowed")
+            size, most_size = size_label(total + len(each.content)), size_label(MAX_TOTAL_BYTES)
+            together = gettext("%(size)s together; at most %(most)s are allowed")
+            said.append(together % {"size": size, "most": most_size})
         if said:
-            faults = "; ".join(said).rstrip(".")
-            found.append(Fault("attachments", f"“{each.name:.80}” was not added: {faults}."))
+            faults = {"name": f"{each.name:.80}", "why": "; ".join(said).rstrip(".")}
+            not_added = gettext("“%(name)s” was not added: %(why)s.") % faults
+            found.append(Fault("attachments", not_added))
             continue
         added.append(each)
         digests.add(each.digest)

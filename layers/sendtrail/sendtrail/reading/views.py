@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from sendtrail.auth.audit import OBJECTS
+from sendtrail.auth.staff_store import StaffAct
 from sendtrail.domain.actors import Actor
 from sendtrail.domain.communication import CommunicationDefinition, Counters, figures
 from sendtrail.domain.eligibility import check_eligibility
@@ -21,6 +23,7 @@ from sendtrail.reading.message_columns import MESSAGE_COLUMNS
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 
 __all__ = [
+    "act_view",
     "actor_view",
     "address_view",
     "attachment_view",
@@ -45,6 +48,20 @@ def actor_view(text: str | None) -> View | None:
     """
     actor = Actor.parse(text)
     return {"kind": actor.kind, "id": actor.id, "name": actor.name or None} if actor else None
+
+
+def act_view(act: StaffAct) -> View:
+    """Something that staff did; what it was done to, and how often, None where that is not told."""
+    known = {action.value: kind for action, kind in OBJECTS.items()}
+    kind = known.get(act.action) if act.object_id else None
+    return {
+        "at": act.at,
+        "action": act.action,
+        "by": actor_view(act.by),
+        "object_kind": kind.value if kind else None,
+        "object_id": act.object_id,
+        "count": act.count,
+    }
 
 
 def message_view(message: Message) -> View:

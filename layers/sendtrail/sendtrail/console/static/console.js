@@ -6,22 +6,26 @@
 
 // --- times: the same form and width as the server's, so that nothing moves -----------------------
 
-const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+// The names of the months, and the forms of a day and of a time, are the page's: its language's.
+const { months, day: dayForm, time: timeForm } = document.body.dataset;
 const two = (number) => String(number).padStart(2, "0");
+const filled = (form, values) =>
+  (form || "").replace(/\{(\w+)(:02)?\}/g, (_, name, padded) => (padded ? two(values[name]) : values[name]));
 
 function localize(within) {
   for (const element of within.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
-    const day = `${two(at.getDate())} ${months[at.getMonth()]} ${at.getFullYear()}`;
+    const short = months.split(" ")[at.getMonth()];
+    const day = filled(dayForm, { day: at.getDate(), short, year: at.getFullYear() });
     const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    element.textContent = element.dataset.precision === "day" ? day : `${day} ${minute}`;
+    element.textContent = element.dataset.precision === "day" ? day : filled(timeForm, { date: day, time: minute });
   }
 }
 
 function nameZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   for (const element of document.querySelectorAll("[data-zone]")) {
-    element.textContent = `Times are those of ${zone.replaceAll("_", " ")}; point at one for UTC.`;
+    element.textContent = filled(element.dataset.zone, { zone: zone.replaceAll("_", " ") });
   }
 }
 
@@ -126,6 +130,19 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// --- a command, copied ---------------------------------------------------------------------------------
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+    button.textContent = button.dataset.copy;
+    setTimeout(() => (button.textContent = label), 2_000);
+  });
+}
+
 // --- a preview, into its frame ------------------------------------------------------------------------
 
 for (const button of document.querySelectorAll("button[data-now]")) button.form.requestSubmit(button);
@@ -172,8 +189,8 @@ async function save(form, status) {
   if (!answer.ok) return told.said;
   form.elements.revision.value = told.revision;
   const at = new Date(told.at);
-  const said = `Saved at ${two(at.getHours())}:${two(at.getMinutes())}.`;
-  status.textContent = told.signed_out ? `${said} Your session has ended; Save draft leads to sign-in and back.` : said;
+  const said = filled(status.dataset.saved, { time: `${two(at.getHours())}:${two(at.getMinutes())}` });
+  status.textContent = told.signed_out ? `${said} ${status.dataset.ended}` : said;
   return null;
 }
 
@@ -191,7 +208,7 @@ function keepSaved(form) {
           status.textContent = refused;
           form.removeEventListener("input", later); // until somebody decides whose it is to be
         } catch {
-          status.textContent = "Not saved; Save draft tries again.";
+          status.textContent = status.dataset.failed;
         }
       });
     }, PAUSE);
@@ -304,7 +321,7 @@ function live(form) {
       }
       if (part.dataset.shown) intoNewFrame(form);
     } catch {
-      if (mine === asked) outcome.textContent = "The preview is not up to date; press Preview to see why.";
+      if (mine === asked) outcome.textContent = form.dataset.stale;
     }
   };
   form.addEventListener("input", (event) => {
