@@ -74,6 +74,12 @@ axe: .local/npm/node_modules/axe-core ## Fetch axe-core, for the browser tests (
 .local/npm/node_modules/axe-core:
 	@npm install --silent --no-fund --no-audit --prefix .local/npm axe-core@4.14.1
 
+.PHONY: oidc-provider
+oidc-provider: .local/npm/node_modules/oidc-provider ## Fetch a provider of OpenID Connect, to sign in by name here (needs npm)
+
+.local/npm/node_modules/oidc-provider:
+	@npm install --silent --no-fund --no-audit --prefix .local/npm oidc-provider@9.13.3
+
 .PHONY: screenshots
 screenshots: setup ## Take docs/console/*.png of the demo that is running (needs Chromium)
 	@$(BIN)/python -m local.screenshots
@@ -117,6 +123,14 @@ lock: setup ## Pin every dependency anew
 	@$(LOCK) --constraint requirements.txt --output-file layers/sendtrail/requirements.txt
 	@$(LOCK) --constraint requirements.txt $(DEV) --extra bench --output-file requirements-bench.txt
 
+.PHONY: texts
+texts: setup ## Collect the texts of pages into the catalogues, and compile what is translated
+	@$(BIN)/python -m docs.texts
+
+.PHONY: client
+client: setup ## Make the Python client of the API: a wheel in dist
+	@$(BIN)/python -m local.client
+
 HOW ?= Canary10Percent5Minutes
 
 .PHONY: gradual
@@ -144,4 +158,4 @@ audit: setup ## Look the dependencies up among known vulnerabilities (needs the 
 
 .PHONY: clean
 clean: ## Remove what was made here
-	@rm -rf $(VENV) .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .local .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -24,6 +24,8 @@ _VERBS: Final = {
     "s3:PutObject": "write",
     "s3:DeleteObject": "delete",
     "secretsmanager:GetSecretValue": "read",
+    "secretsmanager:PutSecretValue": "write",
+    "secretsmanager:UpdateSecretVersionStage": "write",
     "ses:DeleteSuppressedDestination": "unsuppress",
     "ses:SendEmail": "send",
     "sqs:ChangeMessageVisibility": "receive",

@@ -13,8 +13,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import stack
 from local.paths import LOGS
+from local.provider import ProviderError, accounts
 
 __all__ = ["main"]
+
+_PROVIDER = {
+    "issuer": "what it calls itself",
+    "client-id": "what it calls the stack",
+    "client-secret": "the secret that it gave, if it gave one",
+    "scopes": "which claims give which scope",
+}
+"""What a provider of one's own is told by: option → what it is."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(given)
     try:
         options.run(options, given)
-    except (stack.StackError, OSError, ValueError, BotoCoreError, ClientError) as error:
+    except (
+        stack.StackError,
+        ProviderError,
+        OSError,
+        ValueError,
+        BotoCoreError,
+        ClientError,
+    ) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -44,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--aws-port", type=int, default=4566, help="of AWS (4566; 0: any)")
     up.add_argument("--host", default="127.0.0.1", help="to listen on (127.0.0.1)")
     up.add_argument("--dynamodb", metavar="URL", help="a DynamoDB Local to use instead of moto's")
+    up.add_argument(
+        "--sign-in",
+        action="store_true",
+        help="run a provider of OpenID Connect, too, by which one signs in by name",
+    )
+    for name, what in _PROVIDER.items():
+        up.add_argument(f"--oidc-{name}", metavar="TEXT", help=f"of another provider: {what}")
     up.set_defaults(run=_up)
 
     commands.add_parser("down", help="stop the stack").set_defaults(run=_down)
@@ -83,22 +106,35 @@ def _up(options: argparse.Namespace, given: list[str]) -> None:
             host=options.host,
             dynamodb=options.dynamodb,
             demo=options.demo,
+            sign_in=options.sign_in,
+            parameters=_of_provider(options),
         ),
         demo=ready,
     )
+
+
+def _of_provider(options: argparse.Namespace) -> dict[str, str]:
+    """The template's parameters of a provider that is elsewhere."""
+    given = {name: getattr(options, f"oidc_{name.replace('-', '_')}") for name in _PROVIDER}
+    return {"Oidc" + name.title().replace("-", ""): text for name, text in given.items() if text}
 
 
 def _say(state: dict[str, Any]) -> None:
     print(
         f"Sendtrail is up\n"
         f"  Console  {state['gateway']}/console\n"
-        f"  API      {state['gateway']}/v1\n"
+        f"  API      {state['gateway']}/v1, described at {state['gateway']}/v1/docs\n"
+        f"  Outbox   {state['gateway']}/outbox: what was sent, to open and to follow\n"
         f"  API key  {state['api_key']}\n"
         f"  SES      publish notifications to {state['topic_arn']}\n"
         f"           at {state['aws_endpoint']}\n"
         f"  All of it is in .local/stack.json",
         flush=True,
     )
+    if state["provider"]:
+        print("Sign in by name, with any password, as one of local/oidc_accounts.json:")
+        for name, claims in accounts().items():
+            print(f"  {name:8} {claims['name']}, {', '.join(claims['groups']) or 'of no group'}")
 
 
 def _down(_options: argparse.Namespace, _given: list[str]) -> None:

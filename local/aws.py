@@ -255,7 +255,8 @@ def _create_configuration_sets(resources: Resources, endpoints: Endpoints) -> No
 def _create_secrets(resources: Resources, endpoints: Endpoints) -> None:
     client = endpoints.client("secretsmanager")
     for properties in resources.of_type("AWS::SecretsManager::Secret").values():
-        text = properties.get("SecretString") or _generated(properties["GenerateSecretString"])
+        given = resources.resolve(properties.get("SecretString"))
+        text = given or _generated(properties["GenerateSecretString"])
         client.create_secret(Name=properties["Name"], SecretString=text)
 
 

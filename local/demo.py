@@ -20,8 +20,9 @@ from local.progress import Tell, progress
 from local.society import Office
 from local.year import notifications
 from sendtrail.auth.api_keys import Scope, new_key
+from sendtrail.auth.secret_changes import change_secret
+from sendtrail.aws.secrets import Secrets
 from sendtrail.domain.times import now
-from sendtrail_cli.secrets import change_secret
 
 __all__ = ["notifications", "play"]
 
@@ -107,7 +108,7 @@ def _keys(state: dict[str, Any], endpoints: Endpoints) -> list[str]:
     def with_them(content: dict[str, Any]) -> dict[str, Any]:
         return {**content, "keys": [*content["keys"], *(entry for _, entry in made)]}
 
-    change_secret(endpoints.client("secretsmanager"), state["api_keys_secret"], with_them)
+    change_secret(Secrets(endpoints.environment()), state["api_keys_secret"], with_them)
     return [key for key, _ in made]
 
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import aws
+from local import aws, provider
 from local.functions import Functions, free_ports
 from local.gateway import Gateway
 from local.iam import policies
 from local.mailboxes import OUTBOX, Mailboxes
+from local.outbox_pages import OutboxPages
 from local.paths import LOGS, ROOT, STACK_FILE, STATE
 from local.sources import Poller, PollerMaker, poller_of
 from local.template import REGION, Resources, load, parameters_here
@@ -51,6 +52,7 @@ class Options:
         host: the address that both listen on.
         dynamodb: the URL of a DynamoDB Local to use instead of moto's DynamoDB.
         demo: whether to play the demo.
+        sign_in: whether a provider runs beside it, by which one signs in by name.
         parameters: of the template, over what is usual here.
     """
 
@@ -59,6 +61,7 @@ class Options:
     host: str = "127.0.0.1"
     dynamodb: str | None = None
     demo: bool = False
+    sign_in: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -157,25 +160,34 @@ def parts(
     server = _start_aws(options.host, aws_port)
     functions: Functions | None = None
     gateway: Gateway | None = None
+    beside = provider.Provider(url) if options.sign_in else None
     try:
+        if beside:
+            beside.start()
         endpoints = aws.Endpoints(f"http://{reach}:{aws_port}", options.dynamodb)
         aws.wait_until_up(endpoints)
-        resources = load(parameters_here(url) | dict(options.parameters))
+        signing_in = beside.parameters() if beside else {}
+        resources = load(parameters_here(url) | signing_in | dict(options.parameters))
         aws.build(resources, endpoints)
         aws.enforce(policies(resources), endpoints)
         theirs = endpoints_of(endpoints.aws) if endpoints_of else endpoints
         functions = Functions(resources.functions(), theirs.environment() | _IMPATIENT)
-        gateway = Gateway(functions, options.host, port)
+        topic, sets = resources.physical["SesTopic", ""], resources.configuration_sets()
+        outbox = OutboxPages(endpoints, topic, sets, url)
+        gateway = Gateway(functions, options.host, port, {OutboxPages.ROOT.strip("/"): outbox})
         gateway.start()
         pollers: list[Poller] = [
             poller(mapping, functions.call, endpoints) for mapping in resources.mappings()
         ]
-        sets = resources.configuration_sets()
-        pollers.append(Mailboxes(endpoints, resources.physical["SesTopic", ""], sets))
+        pollers.append(Mailboxes(endpoints, topic, sets))
         for each in pollers:
             threading.Thread(target=each.run, args=(stopping,), daemon=True).start()
         yield Parts(
-            _state(resources, endpoints, url), endpoints, resources, functions, tuple(pollers)
+            _state(resources, endpoints, url, beside),
+            endpoints,
+            resources,
+            functions,
+            tuple(pollers),
         )
     finally:
         stopping.set()
@@ -183,11 +195,18 @@ def parts(
             gateway.stop()
         if functions:
             functions.stop()
+        if beside:
+            beside.stop()
         server.kill()
         server.wait()
 
 
-def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict[str, Any]:
+def _state(
+    resources: Resources,
+    endpoints: aws.Endpoints,
+    gateway: str,
+    beside: provider.Provider | None,
+) -> dict[str, Any]:
     """What the stack says of itself: `.local/stack.json`."""
     first_key = json.loads(
         endpoints.client("secretsmanager").get_secret_value(
@@ -222,6 +241,7 @@ def _state(resources: Resources, endpoints: aws.Endpoints, gateway: str) -> dict
         },
         "parameters": dict(resources.parameters),
         "plans_bucket": resources.physical["PlansBucket", ""],
+        "provider": {"issuer": beside.issuer, "pid": beside.pid} if beside else None,
         "pid": os.getpid(),
     }
 

@@ -221,6 +221,10 @@ _PSEUDO: Final[dict[str, Any]] = {
 }
 
 
+LOGO_PATH: Final = "/local/logo.svg"
+"""Where the gateway serves the logo of the organisation that the demo is about."""
+
+
 def parameters_here(gateway_url: str) -> dict[str, str]:
     """The template's parameters as they are on this machine.
 
@@ -229,6 +233,9 @@ def parameters_here(gateway_url: str) -> dict[str, str]:
     return {
         "PublicUrl": gateway_url,
         "SenderAddress": "The Society <news@society.example>",
+        "OrganisationName": "The Society",
+        "OrganisationLogoUrl": f"{gateway_url}{LOGO_PATH}",
+        "OrganisationColour": "#14635f",
         "SendRate": "400",
         "InDoubtSeconds": "15",
     }

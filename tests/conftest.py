@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import botocore.loaders
 import pytest
@@ -64,6 +66,22 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+@pytest.fixture(scope="session")
+def client_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The Python client, made once and unpacked from its wheel; `import sendtrail_client` finds it.
+
+    The folder has the package, and beside it what the wheel says of itself.
+    """
+    from local.client import make
+
+    folder = tmp_path_factory.mktemp("client")
+    with ZipFile(make(folder / "dist", folder / "work")) as wheel:
+        wheel.extractall(folder / "unpacked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder / "unpacked")
+        yield folder / "unpacked"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -62,8 +62,10 @@ def known() -> set[Used]:
 
 @cache
 def granted() -> tuple[Statement, ...]:
-    """What the template grants, by logical ids."""
-    resources = load()
+    """What the template grants, by logical ids; with a provider's secret, which is read only where
+    there is one.
+    """
+    resources = load({"OidcClientSecret": "given"})
     for name in resources.all:
         for attribute in ("", "Arn", "StreamArn"):
             resources.physical[name, attribute] = name

@@ -15,7 +15,7 @@ from sendtrail.api.problems import PROBLEM_JSON
 from sendtrail.wiring import Wiring
 
 logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
-wiring = Wiring(logger)
+wiring = Wiring(logger, for_programs=True)
 
 
 @cache

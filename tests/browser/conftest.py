@@ -11,15 +11,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+from local.aws import Endpoints
 from local.browser import chromium, started
 from local.notifications import Mail
+from sendtrail.auth.secret_changes import change_secret
+from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.aws.secrets import Secrets
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
 from tests.browser.pages import (
     LONG_ID,
     LONG_TEMPLATE,
+    bad_keys,
     bad_mail,
     bad_mailing,
+    bad_people,
     bad_templates,
     later_mailing,
 )
@@ -92,10 +98,23 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         assert made.get("/v1/messages", method="POST", body=body)[0] == 202
         for body in (bad_mailing(), later_mailing()):
             assert made.get("/v1/communications", method="POST", body=body)[0] == 202
+        _hire(made)
         made.eventually(lambda: _is_projected(made), 120)
         yield made
     finally:
         made.stop()
+
+
+def _hire(stack: Stack) -> None:
+    """Keys and people whose names are hard to show."""
+    endpoints = Endpoints(stack.state["aws_endpoint"], stack.state["dynamodb_endpoint"])
+    change_secret(
+        Secrets(endpoints.environment()),
+        stack.state["api_keys_secret"],
+        lambda content: {**content, "keys": [*content["keys"], *bad_keys()]},
+    )
+    database = DynamoDB(endpoints.environment())
+    database.put_all(stack.state["resources"]["StaffTable"], list(bad_people()))
 
 
 def mail() -> Iterator[Any]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from local.notifications import Mail
+from sendtrail.auth.api_keys import Scope, new_key
+from sendtrail.domain.actors import Actor, legible_name
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
 
@@ -24,8 +27,10 @@ __all__ = [
     "NOT_PAGES",
     "PAGES",
     "Shown",
+    "bad_keys",
     "bad_mail",
     "bad_mailing",
+    "bad_people",
     "later_mailing",
     "bad_templates",
 ]
@@ -38,6 +43,7 @@ _FOUND: Final = f"{_ROOT}/people"
 _DIRECT: Final = f"{_ROOT}/messages"
 _TEMPLATES: Final = f"{_ROOT}/templates"
 _TEMPLATE: Final = f"{_TEMPLATES}/<template_id>"
+_STAFF: Final = f"{_ROOT}/staff"
 _PERSON: Final = f"{_PEOPLE}/<participant_id>"
 _LONG_AGO: Final = 1_795_170_600_000 - 10 * 86_400_000  # before all other mail of the tests
 _BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
@@ -135,6 +141,33 @@ def bad_templates() -> Iterator[dict[str, Any]]:
         }
 
 
+def bad_keys() -> Iterator[dict[str, Any]]:
+    """Entries of API keys whose names are hard to show; one expires soon, and one has."""
+    at = "2026-11-20T09:30:00.000Z"
+    by = Actor("key", "0123456789abcdef", "M" * 60)
+    soon = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}T00:00:00.000Z"
+    for name, expires in (
+        ("W" * 60, None),
+        ("<b>Front</b> & \"office\" 'desk'", soon),
+        ("שלום לכולם" * 5, at),
+        ("🎉👩‍👩‍👧‍👦", None),
+    ):
+        yield new_key(Scope.READ, legible_name(name), at, by=by, expires_at=expires)[1]
+
+
+def bad_people() -> Iterator[dict[str, Any]]:
+    """Rows of people whose names are hard to show, and of their sessions."""
+    later = int((datetime.now(UTC) + timedelta(days=1)).timestamp())
+    for number, name in enumerate(("N" * 300, SUBJECTS["rtl"], SUBJECTS["markup"], "🎉" * 90, "")):
+        who = f"{'p' * 60}{number}"
+        at = "2026-11-20T09:30:00.000Z"
+        seen = {"first_seen_at": at, "last_seen_at": at}
+        yield {
+            "part": "people", "sort": who, "name": name, "email": LONG_ADDRESS, "scope": "send",
+        } | seen  # fmt: skip
+        yield {"part": f"person#{who}", "sort": "session#1", "expires_at": later}
+
+
 def _mail(number: int, subject: str, address: str = LONG_ADDRESS) -> Mail:
     sent_at, ses_id = from_epoch_ms(_LONG_AGO + number * 60_000), f"ses-bad-{number}"
     tags = {
@@ -174,6 +207,27 @@ class Shown:
 def _follow(name: str) -> Callable[[Page], Any]:
     """Follows the first link with that text."""
     return lambda page: page.get_by_role("link", name=name).first.click()
+
+
+def _add_badly(page: Page) -> None:
+    """Asks for a key whose name and last day are not allowed."""
+    page.get_by_text("Add a key").click()
+    page.get_by_label("Whose it is").evaluate("field => field.removeAttribute('maxlength')")
+    page.get_by_label("Whose it is").fill("W" * 200)
+    page.get_by_label("Last day").fill("2020-01-01")
+    page.get_by_role("button", name="Add the key").click()
+    page.get_by_role("alert").wait_for()
+
+
+_added = count(1)
+
+
+def _add_key(page: Page) -> None:
+    """Makes a key, of a name that is hard to show."""
+    page.get_by_text("Add a key").click()
+    page.get_by_label("Whose it is").fill(f"{next(_added)} {'🎉שלום' * 9}"[:60])
+    page.get_by_role("button", name="Add the key").click()
+    page.get_by_role("status").wait_for()
 
 
 def _stop(name: str) -> Callable[[Page], Any]:
@@ -232,6 +286,7 @@ PAGES: Final[dict[str, Shown]] = {
     "home": Shown(_ROOT, f"{_ROOT}?days=90", _numbers),
     "home, long ago": Shown(_ROOT, f"{_ROOT}?days=90&until=2019-03-01"),
     "sign in": Shown(f"{_ROOT}/sign-in", f"{_ROOT}/sign-in", signed_in=False),
+    "account": Shown(f"{_ROOT}/account", f"{_ROOT}/account"),
     "mailings": Shown(_MAILINGS, _MAILINGS),
     "mailings, none": Shown(_MAILINGS, f"{_MAILINGS}?kind=none"),
     "a menu, and what else opens": Shown(_PERSON, f"{_PEOPLE}/jane", _menu),
@@ -296,6 +351,12 @@ PAGES: Final[dict[str, Shown]] = {
     "compose": Shown(f"{_ROOT}/compose", f"{_ROOT}/compose"),
     "compose, bad": Shown(f"{_ROOT}/compose", f"{_ROOT}/compose", _fill_badly),
     "drafts": Shown(f"{_ROOT}/drafts", f"{_ROOT}/drafts"),
+    "keys and people": Shown(_STAFF, _STAFF),
+    "keys and people, a form that is wrong": Shown(_STAFF, _STAFF, _add_badly),
+    "a key, shown once": Shown("", _STAFF, _add_key),
+    "a key, to be removed": Shown(f"{_STAFF}/keys/<key_id>/remove", _STAFF, _follow("Remove WWW")),
+    "what staff did": Shown(f"{_STAFF}/acts", f"{_STAFF}/acts"),
+    "what somebody did, nothing": Shown(f"{_STAFF}/acts", f"{_STAFF}/acts?by=key:{'x' * 64}"),
     "inactive": Shown(f"{_ROOT}/inactive", f"{_ROOT}/inactive"),
     "find": Shown(f"{_ROOT}/find", f"{_ROOT}/find"),
     "find, nothing": Shown(f"{_ROOT}/find", f"{_ROOT}/find?q={'f' * 128}"),

@@ -366,6 +366,17 @@ def test_no_page_jumps(visit: Visit, width: int) -> None:
     assert found == {}
 
 
+def test_what_comes_later_in_the_header_moves_nothing_before_it(visit: Visit) -> None:
+    """A browser may paint the header before it has read the end of it."""
+    page = visit(HOME)
+    parts = page.locator(".top .brand, .top nav.roomy, .top .find")
+    whole = [parts.nth(number).bounding_box() for number in range(parts.count())]
+    page.evaluate("document.querySelector('.top .account').parentElement.remove()")
+    before = [parts.nth(number).bounding_box() for number in range(parts.count())]
+    assert len(whole) == 3
+    assert [box and box["x"] for box in before] == [box and box["x"] for box in whole]
+
+
 def test_opening_a_message_moves_nothing_sideways(visit: Visit) -> None:
     """The columns stay as wide as they were."""
     page = visit(JANE)

@@ -26,12 +26,14 @@ class Amended:
         url: where it is.
         answers: path, or X-Amz-Target, → the JSON to answer.
         refused: paths and targets that the caller has no permission for.
+        errors: target → the code of the error to answer.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.answers: dict[str, Mapping[str, Any]] = {}
         self.refused: set[str] = set()
+        self.errors: dict[str, str] = {}
 
     def answer(self, what: set[str]) -> tuple[int, bytes] | None:
         """Status and body for a request, of these names; None to hand it on."""
@@ -41,6 +43,8 @@ class Amended:
                 "message": "no identity-based policy allows it",
             }
             return 403, json.dumps(said).encode()
+        for name in what & self.errors.keys():
+            return 400, json.dumps({"__type": self.errors[name]}).encode()
         for name in what & self.answers.keys():
             return 200, json.dumps(self.answers[name]).encode()
         return None

@@ -290,7 +290,7 @@ def test_pages_say_who_did_what(world: World, name: str) -> None:
     assert (said, title) in shown(visitor.get("/console/participants/ann/addresses"))
     header = visitor.get("/console/communications")["body"]
     whole = f"{escape(name)}, {title}" if name else title
-    assert f'<span title="{whole}">{escape(name or actor.id)}</span>' in header
+    assert f' title="{whole}">{escape(name or actor.id)}</a>' in header
     assert "<b>O" not in visitor.get("/console/participants/ann")["body"]
 
 

@@ -13,16 +13,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.notifications import Mail
+from sendtrail.auth.key_secret import end_of_day
+from sendtrail.auth.secret_changes import change_secret, read_secret
+from sendtrail.aws.secrets import Secrets
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
-from sendtrail.errors import NotFoundError
+from sendtrail.errors import InvalidInputError, NotFoundError, ThrottledError
 from sendtrail.log.fallback import UNSAVED
 from sendtrail.log.serialization import serialize
 from sendtrail_cli.keys import list_keys, make_key, remove_key
 from sendtrail_cli.main import main
-from sendtrail_cli.secrets import change_secret, read_secret
 from sendtrail_cli.target import Target
+from tests.functional.amended import amended
 from tests.functional.conftest import Backend
 from tests.functional.world import Api, World
 
@@ -42,6 +45,14 @@ def with_secrets(backend: Backend) -> Target:
         name: value for (name, kind), value in backend.resources.physical.items() if not kind
     }
     return Target(boto3.Session(), resources, {}, {"secretsmanager": backend.endpoints.aws})
+
+
+def status_of(*arguments: str) -> int:
+    """The exit status of a command."""
+    try:
+        return main(list(arguments))
+    except SystemExit as ended:
+        return int(str(ended.code))
 
 
 def opened(request_id: str) -> str:
@@ -164,12 +175,12 @@ def test_keys_are_made_listed_and_removed(moto_backend: Backend) -> None:
     target = with_secrets(moto_backend)
     keys = {name: make_key(target, "read", name) for name in ("one", "two")}
     listed = list_keys(target)
-    assert [(each["name"], each["scope"]) for each in listed] == [("one", "read"), ("two", "read")]
-    assert not any(each["id"] in keys[each["name"]] for each in listed)
-    remove_key(target, listed[0]["id"])
-    assert [each["name"] for each in list_keys(target)] == ["two"]
-    with pytest.raises(NotFoundError, match=listed[0]["id"]):
-        remove_key(target, listed[0]["id"])
+    assert [(each.name, each.scope) for each in listed] == [("one", "read"), ("two", "read")]
+    assert not any(each.key_id in keys[each.name] for each in listed)
+    remove_key(target, listed[0].key_id)
+    assert [each.name for each in list_keys(target)] == ["two"]
+    with pytest.raises(NotFoundError, match=listed[0].key_id):
+        remove_key(target, listed[0].key_id)
 
 
 def test_a_key_is_named_so_that_it_can_be_shown(
@@ -181,7 +192,33 @@ def test_a_key_is_named_so_that_it_can_be_shown(
         assert said in capsys.readouterr().err
     target = with_secrets(moto_backend)
     assert make_key(target, "read", "é" * 60).startswith("st_")
-    assert [each["name"] for each in list_keys(target)] == ["é" * 60]
+    assert [each.name for each in list_keys(target)] == ["é" * 60]
+
+
+def test_a_key_expires_at_the_end_of_the_day_that_is_named(
+    moto_backend: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lists tell it; a day that has passed, or is none, is refused."""
+    for day, said in (("2020-01-01", "has passed"), ("2027-02-30", "day, such as"), ("1", "day")):
+        assert status_of("key", "make", "read", "--expires", day, *AWS) == 2
+        assert said in capsys.readouterr().err
+    target = with_secrets(moto_backend)
+    make_key(target, "read", "Report", expires_at=end_of_day("2099-12-31"))
+    assert [each.expires_at for each in list_keys(target)] == ["2100-01-01T00:00:00.000Z"]
+
+
+def test_a_secret_that_was_changed_too_often_is_told_of_in_words(moto_backend: Backend) -> None:
+    """And one that is full: neither changes."""
+    arn = moto_backend.resources.physical["ApiKeys", ""]
+    ours = Secrets(moto_backend.environment)
+    with pytest.raises(InvalidInputError, match="more than 65,536 bytes"):
+        change_secret(ours, arn, lambda known: {**known, "more": "x" * 65_536})
+    assert read_secret(ours, arn) == {"keys": []}
+    with amended(moto_backend.endpoints.aws) as state:
+        state.errors["secretsmanager.PutSecretValue"] = "LimitExceededException"
+        limited = Secrets(moto_backend.environment | {"AWS_ENDPOINT_URL": state.url})
+        with pytest.raises(ThrottledError, match=r"changed too often.*every ten minutes"):
+            change_secret(limited, arn, lambda known: known)
 
 
 def test_a_malformed_key_is_listed_and_hinders_nothing(moto_backend: Backend) -> None:
@@ -192,9 +229,9 @@ def test_a_malformed_key_is_listed_and_hinders_nothing(moto_backend: Backend) ->
     target = with_secrets(moto_backend)
     make_key(target, "read", "Report")
     malformed, report = list_keys(target)
-    assert (malformed["id"], report["name"]) == ("", "Report")
-    assert "entry 1" in malformed["name"]
-    remove_key(target, report["id"])
+    assert (malformed.key_id, report.name) == ("", "Report")
+    assert "entry 1" in malformed.name
+    remove_key(target, report.key_id)
     kept = json.loads(
         client.get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")["SecretString"]
     )
@@ -218,8 +255,10 @@ def test_keys_that_sign_are_rotated(
     client = moto_backend.endpoints.client("secretsmanager")
     arn = moto_backend.resources.physical[secret, ""]
 
+    ours = Secrets(moto_backend.environment)
+
     def content() -> dict[str, Any]:
-        return read_secret(client, arn)
+        return read_secret(ours, arn)
 
     first = content()["newest"]
     assert main(["key", "rotate", ring]) == 0
@@ -230,7 +269,7 @@ def test_keys_that_sign_are_rotated(
     assert "2 keys" in capsys.readouterr().out
     assert main(["key", "rotate", ring, "--retire"]) == 1
     assert "does not sign yet" in capsys.readouterr().err
-    change_secret(client, arn, lambda known: known | {"signs_from": 1})
+    change_secret(ours, arn, lambda known: known | {"signs_from": 1})
     assert main(["key", "rotate", ring, "--retire"]) == 0
     assert content() == {"newest": rotated["newest"], "older": []}
     stages = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)["Versions"]
@@ -239,7 +278,7 @@ def test_keys_that_sign_are_rotated(
 
 def test_two_who_change_a_secret_lose_nothing_of_each_others(moto_backend: Backend) -> None:
     """The one who is later begins again with what the other wrote."""
-    client = moto_backend.endpoints.client("secretsmanager")
+    ours = Secrets(moto_backend.environment)
     arn = moto_backend.resources.physical["ApiKeys", ""]
     others = ["other"]
 
@@ -248,11 +287,11 @@ def test_two_who_change_a_secret_lose_nothing_of_each_others(moto_backend: Backe
 
     def change(content: dict[str, Any]) -> dict[str, Any]:
         if others:  # meanwhile
-            change_secret(client, arn, lambda known: added(known, others.pop()))
+            change_secret(ours, arn, lambda known: added(known, others.pop()))
         return added(content, "mine")
 
-    change_secret(client, arn, change)
-    assert read_secret(client, arn)["keys"] == ["other", "mine"]
+    change_secret(ours, arn, change)
+    assert read_secret(ours, arn)["keys"] == ["other", "mine"]
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,9 @@ def after(number: int, seconds: float) -> str:
 
 
 def text_of(page: dict[str, Any]) -> str:
-    """The words of a page, without its marks."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page["body"]))
+    """The words of a page, without its marks, and without the JSON beside them."""
+    words = re.sub(r'<details class="json">.*?</details>', " ", page["body"], flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", words))
 
 
 # --- who is let in ---------------------------------------------------------------------------

@@ -441,7 +441,17 @@ def test_what_machines_alone_did_is_no_click(world: World, admin: Visitor) -> No
 
 def test_what_every_page_costs_is_measured() -> None:
     """Those that show what there may be much of; forms and confirmations show one thing."""
-    of_one_thing = {f"/console/{each}" for each in ("sign-in", "compose", "suppressions/lift")}
+    of_one_thing = {
+        f"/console/{each}"
+        for each in (
+            "sign-in",
+            "account",
+            "compose",
+            "suppressions/lift",
+            "staff/keys/<key_id>/remove",
+        )
+    }
+    of_one_thing |= {"/console/staff/keys/<key_id>/remove"}
     measured = [route.path for route in pages().values()]
     for route in {shown.route for shown in PAGES.values() if shown.route} - of_one_thing:
         rule = re.sub(r"<[^>]+>", "[^/]+", route)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sendtrail.domain.times import parse
 from sendtrail_cli.doctor.command import CHECKS, chosen, examine, is_well
 from sendtrail_cli.doctor.findings import Context, Finding, Status
-from sendtrail_cli.keys import make_key
+from sendtrail_cli.keys import list_keys, make_key
 from sendtrail_cli.main import main
 from sendtrail_cli.target import Target
 from tests.functional import accounts
@@ -209,6 +211,20 @@ def test_old_keys_are_noted(account: Account) -> None:
     ]  # fmt: skip
     assert all("sendtrail key" in each.says for _, each in told)
     assert is_well((each for _, each in told), strict=True)
+
+
+def test_keys_that_expire_soon_or_have_are_noted(account: Account) -> None:
+    """By their ids and days; one that goes on for long is not."""
+    for name, days in (("soon", 10), ("over", 0.5), ("long", 15.5)):
+        ends = account.at + timedelta(days=days)
+        make_key(account.target, "read", name, expires_at=parse(ends.isoformat()))
+    ids = {key.name: key.key_id for key in list_keys(account.target)}
+    account.at += timedelta(days=1)
+    over, soon = (each.says for _, each in found(account, "api-keys"))
+    assert "have expired" in over
+    assert ids["over"] in over
+    assert f"{ids['soon']} on {account.at + timedelta(days=9):%Y-%m-%d}" in soon
+    assert ids["long"] not in over + soon
 
 
 # --- what cannot be looked at --------------------------------------------------------------------

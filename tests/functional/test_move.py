@@ -17,7 +17,7 @@ from tests.functional.conftest import Backend
 from tests.functional.sending import NEWS, Post, outbox, people
 from tests.functional.world import Api, World
 
-TABLES = ("trails", "participants", "suppressions", "templates")
+TABLES = ("trails", "participants", "suppressions", "templates", "staff")
 REGION = "eu-west-1"
 
 
@@ -227,8 +227,8 @@ def test_what_is_not_named_is_told_of(
     """And the rest is moved."""
     assert move("--table", f"templates={moto_backend.table('Templates')}") == 0
     assert (
-        "not moved, since it was not named: SigningKeys, SuppressionsTable, ParticipantsTable, "
-        "TrailsTable, PlansBucket" in capsys.readouterr().out
+        "not moved, since it was not named: SigningKeys, StaffTable, SuppressionsTable, "
+        "ParticipantsTable, TrailsTable, PlansBucket" in capsys.readouterr().out
     )
 
 

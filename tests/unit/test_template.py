@@ -158,11 +158,16 @@ def kind(resources: Resources, name: str) -> str:
 
 
 def test_the_console_may_do_what_the_api_may(resources: Resources) -> None:
-    """All of it; and keep drafts, and read the API keys, for it checks them itself."""
+    """All of it; and keep drafts, make and remove API keys, sign people in by name and out, and
+    read the API keys, for it checks who asks itself.
+    """
     api, console = (allowed(resources, f"{name}Function") for name in ("Api", "Console"))
     more = [json.dumps(each) for each in console if each not in api]
-    expected = ("/drafts/*", "#drafts", "ApiKeys")
-    assert [word in each for word, each in zip(expected, more, strict=True)] == [True] * 3
+    expected = (
+        *("/drafts/*", "#drafts", "PutSecretValue", "once#*", "BatchGetItem", "OidcSecret"),
+        "FirstApiKey",
+    )
+    assert [word in each for word, each in zip(expected, more, strict=True)] == [True] * 7
     assert [each for each in api if each not in console] == []
 
 
@@ -266,7 +271,8 @@ def test_what_cannot_be_made_again_stays() -> None:
         for name, each in whole()["Resources"].items()
         if each.get("DeletionPolicy") == "Retain" and each.get("UpdateReplacePolicy") == "Retain"
     }
-    tables = {f"{name}Table" for name in ("Trails", "Participants", "Suppressions", "Templates")}
+    only_copies = ("Trails", "Participants", "Suppressions", "Templates", "Staff")
+    tables = {f"{name}Table" for name in only_copies}
     api = {"HttpApi", "HttpApiApiGatewayDefaultStage", "HttpApiApiKeyAuthorizerPermission"}
     assert kept == tables | api | {"PlansBucket", "SigningKeys"}
     for environment, protected in (("prod", True), ("test", False)):

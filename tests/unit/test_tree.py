@@ -24,6 +24,7 @@ ROOMS = {
     "metrics": set(),
     "config": {"errors"},
     "domain": {"errors"},
+    "language": {"errors"},
     "mail": BASE,
     "aws": BASE,
     "auth": BASE | {"mail", "aws"},
@@ -31,7 +32,7 @@ ROOMS = {
     "intake": BASE | {"mail", "aws", "auth", "log"},
     "projections": BASE | {"mail", "aws", "auth", "log"},
     "sending": BASE | {"mail", "aws", "auth", "log", "projections"},
-    "tracking": BASE | {"mail", "aws", "auth", "log", "projections"},
+    "tracking": BASE | {"language", "mail", "aws", "auth", "log", "projections"},
     "staff": BASE | {"mail", "aws", "auth", "log", "projections"},
     "reading": BASE | {"mail", "aws", "auth", "log", "projections", "sending", "tracking", "staff"},
 }
@@ -87,24 +88,46 @@ def test_the_domain_imports_no_aws_library() -> None:
             assert {name.split(".")[0] for name in imported(path)} <= standard, path
 
 
+def loaded_by(function: str, *parts: str) -> set[str]:
+    """The modules that importing a function imports, with some parts that it needs later."""
+    environment = {
+        "PYTHONPATH": f"{ROOT / 'functions' / function}:{ROOT / 'layers/sendtrail'}",
+        "POWERTOOLS_METRICS_NAMESPACE": "x",
+        "POWERTOOLS_SERVICE_NAME": "x",
+    }
+    command = [
+        sys.executable,
+        "-c",
+        f"import {', '.join(['sys', 'app', *parts])}; print(*sys.modules)",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
 def test_functions_in_a_hurry_start_without_an_sdk() -> None:
-    """No boto3, botocore, PynamoDB or Pydantic in the import path of a function in a hurry."""
-    for function in ("ingest", "track", "preferences", "sweep", "project"):
-        code = "import sys, app; print(*sys.modules)"
-        environment = {
-            "PYTHONPATH": f"{ROOT / 'functions' / function}:{ROOT / 'layers/sendtrail'}",
-            "POWERTOOLS_METRICS_NAMESPACE": "x",
-            "POWERTOOLS_SERVICE_NAME": "x",
-        }
-        loaded = subprocess.run(
-            [sys.executable, "-c", code],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        heavy = {"boto3", "botocore.session", "pynamodb", "pydantic", "aws_xray_sdk"} & set(loaded)
-        assert not heavy, function
+    """No boto3, botocore, PynamoDB or Pydantic in the import path of a function in a hurry; nothing
+    of signing in; and nothing of pages or languages, but for the function that answers with them.
+    """
+    hit = ["sendtrail.auth.tokens", "sendtrail.tracking.hits", "sendtrail.log.fallback"]
+    sdk = {"boto3", "botocore.session", "pynamodb", "pydantic", "aws_xray_sdk"}
+    of_people = {"babel", "jinja2", "gettext", "sendtrail.console"}
+    of_pages = {"sendtrail.language", "sendtrail.tracking.pages"}
+    for function in ("ingest", "track", "preferences", "sweep", "project", "dispatch"):
+        answers = function == "preferences"
+        loaded = loaded_by(function, *hit, *(["sendtrail.tracking.pages"] if answers else []))
+        assert not (OF_SIGNING_IN | {"sendtrail.auth.sign_in"}) & loaded, function
+        if function != "dispatch":
+            assert not (sdk | of_people) & loaded, function
+            assert answers or not of_pages & loaded, function
+
+
+OF_SIGNING_IN = {"authlib", "joserfc", "requests", "sendtrail.auth.openid"}
+"""What is imported when somebody signs in by name, or the provider is asked again."""
+
+
+def test_the_console_starts_without_what_signing_in_takes() -> None:
+    """A cold start that signs nobody in does not pay for it."""
+    assert not OF_SIGNING_IN & loaded_by("console")
 
 
 def test_no_function_imports_another() -> None:
@@ -149,7 +172,8 @@ def test_tables_are_protected() -> None:
         condition, encrypted, _ = properties["SSESpecification"]["Fn::If"]
         assert (condition, encrypted["KMSMasterKeyId"]) == ("HasTableKey", {"Ref": "TableKeyArn"})
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
-    for name in ("TrailsTable", "ParticipantsTable", "SuppressionsTable", "TemplatesTable"):
+    kept = ("Trails", "Participants", "Suppressions", "Templates", "Staff")
+    for name in (f"{each}Table" for each in kept):
         table = resources.all[name]
         assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
         assert table["Properties"]["DeletionProtectionEnabled"]
