@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sendtrail.auth.sessions import Sessions
     from sendtrail.auth.sign_in import SignIn
     from sendtrail.auth.signing_keys import SigningKeyRing
+    from sendtrail.auth.staff_sessions import StaffSessions
     from sendtrail.auth.staff_store import StaffStore
     from sendtrail.auth.tokens import Cursors, LinkTokens
     from sendtrail.aws.dynamodb import DynamoDB
@@ -197,7 +198,6 @@ class Wiring:
             return None
         from sendtrail.auth.claim_rules import ClaimRules
         from sendtrail.auth.sign_in import SignIn
-        from sendtrail.auth.staff_sessions import StaffSessions
 
         settings = self.settings
         client_id, requested = settings.oidc_client_id, settings.oidc_requested_scopes
@@ -214,7 +214,7 @@ class Wiring:
             issuer=issuer,
             rules=ClaimRules.parse(settings.oidc_scopes),
             provider=provider,
-            store=StaffSessions(self.database, settings.staff_table),
+            store=self.staff_sessions,
             sessions=self.sessions,
             ring=self.session_keys,
             audit=self.audit,
@@ -231,6 +231,13 @@ class Wiring:
             lambda: secrets.value(settings.api_keys_secret),
             self.logger,
         )
+
+    @cached_property
+    def staff_sessions(self) -> StaffSessions:
+        """The sessions of people who signed in by name."""
+        from sendtrail.auth.staff_sessions import StaffSessions
+
+        return StaffSessions(self.database, self.settings.staff_table)
 
     @cached_property
     def staff_store(self) -> StaffStore:

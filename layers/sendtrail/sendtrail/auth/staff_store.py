@@ -14,15 +14,14 @@ By ``part`` and ``sort``:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.actors import Actor
-from sendtrail.domain.times import Timestamp, epoch_ms
+from sendtrail.domain.times import Timestamp
 from sendtrail.errors import ConditionFailedError
 
 __all__ = [
@@ -130,48 +129,6 @@ class StaffStore:
         """Somebody; None if there is nobody of this id."""
         rows = self._db.get_all(self._table, [{"part": PEOPLE, "sort": person_id}])
         return _person_of(rows[0]) if rows else None
-
-    def sessions(self, person_id: str, at: Timestamp) -> list[str]:
-        """The sort keys of a person's sessions that have not ended at a time, at most those of a
-        megabyte.
-        """
-        rows, _ = self._db.query(self._table, ("part", sessions_of(person_id)))
-        ends = {row["sort"]: row.get("until") or row.get("expires_at", 0) for row in rows}
-        return [sort for sort, until in ends.items() if until * 1000 > epoch_ms(at)]
-
-    def end_sessions(self, person_id: str) -> int:
-        """Ends all sessions of a person.
-
-        Returns:
-            how many there were.
-
-        Raises:
-            AwsError: some may have been ended; all of it may be repeated.
-        """
-        count, part = 0, sessions_of(person_id)
-        while True:
-            rows, last = self._db.query(self._table, ("part", part))
-            for row in rows:
-                self._delete(part, row["sort"])
-            count += len(rows)
-            if last is None:
-                return count
-
-    def _delete(self, part: str, sort: str) -> None:
-        with suppress(ConditionFailedError):  # somebody else has just deleted it
-            self._db.delete(
-                self._table,
-                {"part": part, "sort": sort},
-                condition="#part = :part",
-                names={"#part": "part"},
-                values={":part": part},
-            )
-
-    def count_sessions(self, people: Sequence[Person], at: Timestamp) -> dict[str, int]:
-        """Person id → how many sessions they have: a query each, several at a time."""
-        ids = [person.person_id for person in people]
-        counts = self._db.at_once(lambda person_id: len(self.sessions(person_id, at)), ids)
-        return dict(zip(ids, counts, strict=True))
 
     def keys_seen(self) -> dict[str, Timestamp]:
         """Key id → when it was last seen, of at most some ten thousand keys: one query.

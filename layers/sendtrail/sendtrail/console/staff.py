@@ -101,7 +101,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
         person = wiring.staff_store.person(context.field("person", max_length=128))
         if person is None:
             raise NotFoundError("nobody of this id has signed in")
-        wiring.staff_store.end_sessions(person.person_id)
+        wiring.staff_sessions.end_all(person.person_id)
         wiring.audit(context.actor, StaffAction.END_SESSIONS, person.person_id)
         said = gettext("%(name)s is signed out everywhere.")
         return context.done(_PATH, said % {"name": person.name or person.person_id})
@@ -141,7 +141,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             first_seen_at=first and seen.get(first.key_id),
             keys=[_key_view(key, seen, at) for key in wiring.key_secret.listed()],
             people=people,
-            sessions=wiring.staff_store.count_sessions(people, at),
+            sessions=wiring.staff_sessions.count([person.person_id for person in people]),
             own_key=context.caller.key_id if context.caller else None,
             form=form,
             faults=form.faults or {},
