@@ -616,6 +616,7 @@ _UNTOLD: Final[dict[str, str]] = {
     Concern.HELD: mark("It could not be told whether SES takes mail."),
     Concern.SILENCE: mark("It could not be told when SES was last called."),
 }
+_UNTOLD_OTHERWISE: Final = mark("It could not be told whether all is well.")
 _UNREAD: Final = {
     QueueName.INGEST_DLQ: mark(
         "Ingest could not take them. Its log says why; then sendtrail redrive."
@@ -639,7 +640,7 @@ def finding_label(finding: View) -> FindingDescription:
     tone = _TONES[finding["severity"]]
     if finding["severity"] == Severity.UNKNOWN:
         told = gettext("It could not be told how much is in %(queue)s.") % {"queue": queue}
-        text = told if queue else gettext(_UNTOLD[concern])
+        text = told if queue else gettext(_UNTOLD.get(concern, _UNTOLD_OTHERWISE))
         return FindingDescription(text, tone, gettext("Load the page again."))
     page = _PAGES.get(concern, "")
     if concern == Concern.DEAD_LETTERS:
