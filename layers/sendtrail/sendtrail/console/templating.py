@@ -36,7 +36,7 @@ NAVIGATION: Final = (
     ("templates", mark("Templates"), f"{ROOT}/templates", Scope.READ),
     ("compose", mark("Compose"), f"{ROOT}/compose", Scope.SEND),
     ("suppressions", mark("Suppressions"), f"{ROOT}/suppressions", Scope.READ),
-    ("staff", mark("Keys and people"), f"{ROOT}/staff", Scope.ADMIN),
+    ("staff", mark("Keys"), f"{ROOT}/staff", Scope.ADMIN),
 )
 """The pages that every page links to: name, label, path, and the scope that they need."""
 
