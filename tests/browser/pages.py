@@ -165,7 +165,7 @@ def bad_people() -> Iterator[dict[str, Any]]:
         yield {
             "part": "people", "sort": who, "name": name, "email": LONG_ADDRESS, "scope": "send",
         } | seen  # fmt: skip
-        yield {"part": f"person#{who}", "sort": "session#1", "expires_at": later}
+        yield {"part": f"person#{who}", "sort": "session#1", "until": later}
 
 
 def _mail(number: int, subject: str, address: str = LONG_ADDRESS) -> Mail:

@@ -233,7 +233,7 @@ def test_the_language_is_chosen_by_keyboard_and_stays(browser: Browser, site: Si
     page.get_by_role("link", name="Français").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Désinscription effective depuis le 12 novembre 2026.")).to_be_visible()
-    page.get_by_role("button", name="Se réinscrire").focus()
+    page.get_by_role("button", name="Réactiver l’abonnement").focus()
     page.keyboard.press("Enter")
     page.wait_for_load_state()
     assert page.url == f"{site.url}/since?language=fr"
