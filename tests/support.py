@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import pytest
 
@@ -31,9 +33,12 @@ __all__ = [
     "load_event",
     "load_function",
     "missing",
+    "run_async",
     "undocumented",
     "works",
 ]
+
+T = TypeVar("T")
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HOSTILE_INPUTS: Final = "hostile_inputs"
@@ -121,3 +126,11 @@ def works(*command: str) -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end, in a thread of its own: where Playwright has been at work, this
+    one has a loop already.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

@@ -143,7 +143,7 @@ def measured(
             ],
         }
     )
-    schema = schemathesis.openapi.from_url(f"{url}/v1/openapi.json", config=config)
+    schema = schemathesis.openapi.from_url(f"{url}/v1/openapi.json", config=config, timeout=60)
     found = Conformance()
     for event in from_schema(schema).execute():
         if isinstance(event, events.NonFatalError | events.FatalError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import re
@@ -19,7 +18,7 @@ import pytest
 
 from local.client import description, make
 from sendtrail import __version__
-from tests.support import ROOT, clean_environment
+from tests.support import ROOT, clean_environment, run_async
 
 EXAMPLES = re.findall(
     r"^```python\n(.*?)^```", (ROOT / "docs/client.md").read_text("utf-8"), re.M | re.S
@@ -178,7 +177,7 @@ def test_it_is_tried_again_in_asyncio_too(package: Any, server: Any) -> None:
         async with connected(package, server) as client:
             return await templates.asyncio(client=client)
 
-    assert asyncio.run(read()).template_ids == []
+    assert run_async(read()).template_ids == []
     assert len(server.asked) == 3
 
 

@@ -254,7 +254,7 @@ def test_the_built_layer_has_the_binaries_of_both_architectures(
     machine = {"aarch64": 183, "x86_64": 62}[architecture]  # e_machine, elf(5)
 
     names = {path.name.removesuffix(suffix) for path in own}
-    assert names == {"_cffi_backend", "_pydantic_core", "_rust", "_speedups"}
+    assert names == {"_cffi_backend", "_pydantic_core", "_rust", "_speedups", "cd", "md"}
     assert all(path.read_bytes()[18] == machine for path in own)
     assert len(own) * 2 == len(binaries)
 

@@ -5,7 +5,6 @@ A new route is described by itself, and needs a function here, under its `operat
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +17,7 @@ import pytest
 
 from local.client import description
 from tests.stack.conftest import Stack
+from tests.support import run_async
 
 SIMULATOR: Final = "simulator.amazonses.com"
 ANN: Final = "client-ann"
@@ -381,4 +381,4 @@ def test_a_list_is_read_to_its_end(call: Caller) -> None:
             items = package.apages(listed.asyncio, client=own, limit=2)
             return [each.address async for each in items]
 
-    assert asyncio.run(read()) == whole
+    assert run_async(read()) == whole
