@@ -34,6 +34,7 @@ __all__ = [
     "CommunicationRow",
     "IdempotencyRow",
     "ParticipantRow",
+    "StaffRow",
     "SuppressionRow",
     "TemplateRow",
     "TrailItem",
@@ -283,6 +284,42 @@ class TemplateRow(Model):
     by_list = ByList()
 
 
+class ByActor(GlobalSecondaryIndex["StaffRow"]):
+    """What one person or key did."""
+
+    class Meta:
+        index_name = "by_actor"
+        projection = AllProjection()
+
+    actor = UnicodeAttribute(hash_key=True)
+    sort = UnicodeAttribute(range_key=True)
+
+
+class StaffRow(Model):
+    """Somebody of staff, a session of theirs, when a key was last seen, or what was done."""
+
+    class Meta:  # noqa: D106
+        table_name: str
+        region: str
+        billing_mode = "PAY_PER_REQUEST"
+
+    part = UnicodeAttribute(hash_key=True)
+    sort = UnicodeAttribute(range_key=True)
+    name = UnicodeAttribute(null=True)
+    email = UnicodeAttribute(null=True)
+    scope = UnicodeAttribute(null=True)
+    first_seen_at = UnicodeAttribute(null=True)
+    last_seen_at = UnicodeAttribute(null=True)
+    at = UnicodeAttribute(null=True)
+    action = UnicodeAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    actor = UnicodeAttribute(null=True)
+    object = UnicodeAttribute(null=True)
+    count_ = NumberAttribute(attr_name="count", null=True)
+    expires_at = NumberAttribute(null=True)
+    by_actor = ByActor()
+
+
 class IdempotencyRow(Model):
     """The claim of a dispatch job; also the rows with the next slots of the send rate."""
 
@@ -301,6 +338,7 @@ MODELS: Final[dict[str, type[Model]]] = {
     "Participants": ParticipantRow,
     "Suppressions": SuppressionRow,
     "Templates": TemplateRow,
+    "Staff": StaffRow,
     "Idempotency": IdempotencyRow,
 }
 """Table → model. The table's logical id in the template is the name with ``Table`` after it."""
