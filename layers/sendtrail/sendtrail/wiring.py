@@ -241,7 +241,7 @@ class Wiring:
 
     @cached_property
     def staff_store(self) -> StaffStore:
-        """The table of staff: people, sessions, keys' last use, acts."""
+        """The table of staff: people, keys' last use, acts."""
         from sendtrail.auth.staff_store import StaffStore
 
         return StaffStore(self.database, self.settings.staff_table)

@@ -1,12 +1,6 @@
 """Sessions of people who signed in by their own names: rows of the table of staff
 (`sendtrail.auth.staff_store`).
 
-| part | sort | is |
-| --- | --- | --- |
-| ``people`` | the person's id | who they are, when they were seen first and last |
-| ``person#<person id>`` | ``session#<hash>`` | one session of theirs |
-| ``once#<kind>`` | a hash | what may be used once, and was |
-
 A cookie names a session, and each page reads its row, consistently: a session whose row is gone is
 over at once, wherever its cookie is.
 """

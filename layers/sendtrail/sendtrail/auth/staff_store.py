@@ -3,7 +3,9 @@
 By ``part`` and ``sort``:
 
 - ``people``, a person's id: ``name``, ``email``, ``scope``, ``first_seen_at``, ``last_seen_at``.
-- ``person#<id>``, ``session#…``: one session; it ends when it is deleted, or at ``expires_at``.
+- ``person#<id>``, ``session#<hash>``: one session (`sendtrail.auth.staff_sessions`); it ends when
+  it is deleted, or at ``until``, and is kept for three days after that.
+- ``once#<kind>``, a hash: what may be used once, and was.
 - ``keys``, a key's id: ``last_seen_at``.
 - ``acts``, a time, and what tells acts of one time apart: ``at``, ``action``, ``by``, ``object``;
   ``count`` of what is counted; ``actor``, by which the index lists them.
