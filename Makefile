@@ -115,7 +115,7 @@ docs: setup ## Write what the docs tell from the code
 
 # For any Python from 3.11 on and any machine, with the hashes of all files.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
-DEV := --extra local --extra dev
+DEV := --extra local --extra operators --extra dev
 
 .PHONY: lock
 lock: setup ## Pin every dependency anew
