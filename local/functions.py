@@ -24,6 +24,7 @@ from typing import Any, Final
 import samcli
 
 from local.paths import LAYER, LOGS
+from local.stirring import Stirring
 from local.template import Function
 
 __all__ = ["FunctionError", "FunctionProcess", "Functions", "free_ports"]
@@ -34,7 +35,11 @@ _START_SECONDS: Final = 20.0
 
 
 class Functions:
-    """All functions of the stack; the runner that SAM CLI's gateway is given, too."""
+    """All functions of the stack; the runner that SAM CLI's gateway is given, too.
+
+    Attributes:
+        stirring: is told whenever one has run.
+    """
 
     def __init__(
         self, functions: Mapping[str, Function], environment: Mapping[str, str], logs: str = ""
@@ -45,6 +50,7 @@ class Functions:
             environment: variables for all of them, over what the template says.
             logs: what the names of their logs begin with.
         """
+        self.stirring = Stirring()
         self._processes = {
             name: FunctionProcess(function, environment, LOGS / f"{logs}{name}.log")
             for name, function in functions.items()
@@ -56,7 +62,7 @@ class Functions:
         Raises:
             FunctionError: the function raised, or timed out.
         """
-        answer = json.loads(self._processes[name].invoke(json.dumps(event).encode()) or "null")
+        answer = json.loads(self._invoke(name, json.dumps(event).encode()) or "null")
         if isinstance(answer, dict) and "errorMessage" in answer and "errorType" in answer:
             raise FunctionError(name, answer)
         return answer
@@ -70,7 +76,13 @@ class Functions:
         **_: Any,
     ) -> None:
         """Invokes a function for SAM CLI's gateway: its answer goes to `stdout`."""
-        stdout.write_str(self._processes[function_identifier].invoke(event.encode()).decode())
+        stdout.write_str(self._invoke(function_identifier, event.encode()).decode())
+
+    def _invoke(self, name: str, event: bytes) -> bytes:
+        try:
+            return self._processes[name].invoke(event)
+        finally:
+            self.stirring.tell()
 
     def emulators(self) -> list[tuple[str, int]]:
         """The functions that have a process now, with the emulator's."""

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from local.aws import Endpoints
 from local.notifications import Json, Mail
+from local.stirring import Pause, Stirring
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms
 
 __all__ = ["OUTBOX", "Mailboxes", "events_of", "mail_of"]
@@ -30,7 +31,6 @@ OUTBOX: Final = "/_sendtrail/outbox"
 """Where `local.outbox` serves the mails, on moto's port."""
 
 _SIMULATOR: Final = "simulator.amazonses.com"
-_IDLE: Final = 0.15
 _QUIET: Final = 1.0
 _TIMEOUT: Final = 30.0
 _MAX_AT_ONCE: Final = 10  # PublishBatch
@@ -53,15 +53,21 @@ class Mailboxes:
     Args:
         topic_arn: where SES's events are published.
         configuration_sets: those of the stack: of mail by others nothing is published there.
+        stirring: tells when a function has run, which may have sent mail.
     """
 
     def __init__(
-        self, endpoints: Endpoints, topic_arn: str, configuration_sets: Collection[str]
+        self,
+        endpoints: Endpoints,
+        topic_arn: str,
+        configuration_sets: Collection[str],
+        stirring: Stirring | None = None,
     ) -> None:
         self._netloc = urlsplit(endpoints.aws).netloc
         self._sns = endpoints.client("sns")
         self._topic_arn = topic_arn
         self._configuration_sets = configuration_sets
+        self._stirring = stirring or Stirring()
         self._answered = 0
         self._busy_at = time.monotonic()
 
@@ -72,13 +78,15 @@ class Mailboxes:
 
     def run(self, stop: threading.Event) -> None:
         """Answers mail until `stop` is set."""
+        pause = Pause(self._stirring)
         while not stop.is_set():
             try:
                 if self.answer():
+                    pause.found()
                     continue
             except Exception:
                 log.exception("answering mail")
-            stop.wait(_IDLE)
+            pause.wait(stop)
 
     def answer(self) -> int:
         """Answers what has come since the last time; how many mails that was, at most 100.

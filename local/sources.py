@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from local.aws import Endpoints
+from local.stirring import Pause, Stirring
 from local.template import REGION, SourceMapping
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 Call = Callable[[str, Mapping[str, Any]], Any]
+_LONG_POLL: Final = 5
+"""Seconds; SQS's own limit is 20."""
 _IDLE: Final = 0.15
 _AGAIN: Final = 1.0
 _LONGEST_AGAIN: Final = 4.0
@@ -78,11 +81,16 @@ class Busy:
             self._since = time.monotonic()
 
 
-PollerMaker = Callable[[SourceMapping, Call, Endpoints], Poller]
+PollerMaker = Callable[[SourceMapping, Call, Endpoints, Stirring], Poller]
 
 
-def poller_of(mapping: SourceMapping, call: Call, endpoints: Endpoints) -> Poller:
+def poller_of(
+    mapping: SourceMapping, call: Call, endpoints: Endpoints, stirring: Stirring
+) -> Poller:
     """The poller for a mapping.
+
+    Args:
+        stirring: tells when a function has run.
 
     Raises:
         ValueError: the mapping is of a source that the local stack does not poll.
@@ -92,7 +100,7 @@ def poller_of(mapping: SourceMapping, call: Call, endpoints: Endpoints) -> Polle
     if service == "sqs":
         return QueuePoller(mapping, call, endpoints)
     if service == "dynamodb":
-        return StreamPoller(mapping, call, endpoints)
+        return StreamPoller(mapping, call, endpoints, stirring)
     raise ValueError(f"no poller for {source}")
 
 
@@ -123,10 +131,11 @@ class QueuePoller:
                 if batch:
                     with self._busy:
                         self._deliver(batch)
-                    continue
             except Exception:
+                if stop.is_set():  # AWS is gone before its pollers
+                    return
                 log.exception("polling %s", self._arn)
-            stop.wait(_IDLE)
+                stop.wait(_IDLE)
 
     def _receive(self) -> list[dict[str, Any]]:
         batch: list[dict[str, Any]] = []
@@ -136,6 +145,7 @@ class QueuePoller:
                 MaxNumberOfMessages=min(_MAX_AT_ONCE, self._size - len(batch)),
                 AttributeNames=["All"],
                 MessageAttributeNames=["All"],
+                WaitTimeSeconds=0 if batch else _LONG_POLL,
             ).get("Messages", [])
             if not found:
                 break
@@ -187,7 +197,9 @@ class QueuePoller:
 class StreamPoller:
     """Polls all shards of a DynamoDB stream, each from its beginning and in order."""
 
-    def __init__(self, mapping: SourceMapping, call: Call, endpoints: Endpoints) -> None:
+    def __init__(
+        self, mapping: SourceMapping, call: Call, endpoints: Endpoints, stirring: Stirring
+    ) -> None:
         properties = mapping.properties
         self._function = mapping.function
         self._call = call
@@ -198,12 +210,13 @@ class StreamPoller:
         self._oldest = int(properties.get("MaximumRecordAgeInSeconds", -1))
         self._window = int(properties.get("TumblingWindowInSeconds", 0))
         self._partial = "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", ())
-        self._wanted = _names(properties.get("FilterCriteria"))
+        self._wanted = _patterns(properties.get("FilterCriteria"))
         self._on_failure = (
             properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         )
         self._sqs = endpoints.client("sqs")
         self._streams = endpoints.client("dynamodbstreams")
+        self._stirring = stirring
         self._windows: dict[str, dict[str, Any]] = {}
         self._busy = Busy()
 
@@ -245,6 +258,7 @@ class StreamPoller:
 
     def _run_shard(self, shard: str, stop: threading.Event) -> None:
         iterator = last = None
+        pause = Pause(self._stirring)
         while not stop.is_set():
             try:
                 if iterator is None:
@@ -261,12 +275,13 @@ class StreamPoller:
                 stop.wait(_AGAIN)
                 continue
             if answer["Records"]:
+                pause.found()
                 last = answer["Records"][-1]["dynamodb"]["SequenceNumber"]
             records = [lambda_record(record, self._arn) for record in answer["Records"]]
             records = [
                 record
                 for record in records
-                if not self._wanted or record["eventName"] in self._wanted
+                if not self._wanted or any(_fits(record, each) for each in self._wanted)
             ]
             if records:
                 with self._busy:
@@ -275,7 +290,7 @@ class StreamPoller:
             if iterator is None:  # the shard is closed and read
                 return
             if not answer["Records"]:
-                stop.wait(_IDLE)
+                pause.wait(stop)
 
     def _iterator(self, shard: str, last: str | None) -> str:
         """An iterator of a shard: behind the record read last, or at its beginning."""
@@ -385,19 +400,24 @@ class StreamPoller:
         self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
 
 
-def _names(criteria: Mapping[str, Any] | None) -> frozenset[str]:
-    """The event names that a filter lets through; empty for no filter.
+def _patterns(criteria: Mapping[str, Any] | None) -> list[Any]:
+    """The patterns of a filter, of which one has to fit; none for no filter."""
+    return [json.loads(entry["Pattern"]) for entry in (criteria or {}).get("Filters", [])]
+
+
+def _fits(value: Any, pattern: Any) -> bool:
+    """Whether a value fits a pattern of Lambda's event filtering: an object field by field, a list
+    by any of its values (AWS Lambda developer guide, "Filter rule syntax").
 
     Raises:
-        ValueError: a filter on something else, which the local stack does not understand.
+        ValueError: a comparison other than of equality, which the local stack does not understand.
     """
-    names: set[str] = set()
-    for entry in (criteria or {}).get("Filters", []):
-        pattern = json.loads(entry["Pattern"])
-        if set(pattern) != {"eventName"}:
-            raise ValueError(f"a filter on something other than eventName: {pattern}")
-        names |= set(pattern["eventName"])
-    return frozenset(names)
+    if isinstance(pattern, Mapping):
+        fields = value if isinstance(value, Mapping) else {}
+        return all(name in fields and _fits(fields[name], each) for name, each in pattern.items())
+    if any(isinstance(each, Mapping) for each in pattern):
+        raise ValueError(f"a filter by more than equality: {pattern}")
+    return value in pattern
 
 
 def lambda_record(record: Mapping[str, Any], arn: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from local.aws import Endpoints
 from local.between import Answer, Forward, Request
 from local.functions import Functions
 from local.sources import Call, Poller, SourceMapping, StreamPoller, poller_of
+from local.stirring import Stirring
 
 __all__ = ["Chaos", "Killer", "Redelivering", "SpoiltDatabase"]
 
@@ -211,7 +212,9 @@ class Redelivering:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return len(self._threads)
 
-    def __call__(self, mapping: SourceMapping, call: Call, endpoints: Endpoints) -> Poller:
+    def __call__(
+        self, mapping: SourceMapping, call: Call, endpoints: Endpoints, stirring: Stirring
+    ) -> Poller:
         """The poller of a mapping."""
 
         def counted(name: str, event: Mapping[str, Any]) -> Any:
@@ -224,8 +227,8 @@ class Redelivering:
                 raise
 
         if mapping.properties["EventSourceArn"].split(":")[2] != "dynamodb":
-            return poller_of(mapping, counted, endpoints)
-        return _RedeliveringPoller(mapping, counted, endpoints, self)
+            return poller_of(mapping, counted, endpoints, stirring)
+        return _RedeliveringPoller(mapping, counted, endpoints, stirring, self)
 
     def again(self, name: str, event: Mapping[str, Any], records: int) -> None:
         """Delivers in the background."""
@@ -244,9 +247,14 @@ class Redelivering:
 
 class _RedeliveringPoller(StreamPoller):
     def __init__(
-        self, mapping: SourceMapping, call: Call, endpoints: Endpoints, again: Redelivering
+        self,
+        mapping: SourceMapping,
+        call: Call,
+        endpoints: Endpoints,
+        stirring: Stirring,
+        again: Redelivering,
     ) -> None:
-        super().__init__(mapping, call, endpoints)
+        super().__init__(mapping, call, endpoints, stirring)
         self._again = again
         self._before: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
