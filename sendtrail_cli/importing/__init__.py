@@ -1,0 +1,1 @@
+"""`sendtrail import`: archives of SES's events, and other services' exports, into trails."""
