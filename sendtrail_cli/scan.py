@@ -23,13 +23,22 @@ _SEGMENTS: Final = 8
 """Into how many segments a table is cut, which are scanned at the same time."""
 
 
-def scan(client: Any, table: str, apply: Callable[[Page], None]) -> None:
+def scan(
+    client: Any,
+    table: str,
+    apply: Callable[[Page], None],
+    *,
+    consistent: bool = True,
+    spent: Callable[[float], None] | None = None,
+) -> None:
     """Applies all items of a table, page by page, its segments at the same time. If a page fails,
     or somebody interrupts, no further pages are read.
 
     Args:
         client: a boto3 client of DynamoDB.
         apply: takes a page; called by several threads.
+        consistent: whether to read strongly consistently, which costs twice as much.
+        spent: is told how many read units a page has cost; called by several threads.
     """
     stopping = threading.Event()
     total = client.describe_table(TableName=table)["Table"]["ItemCount"]  # of some hours ago
@@ -37,9 +46,11 @@ def scan(client: Any, table: str, apply: Callable[[Page], None]) -> None:
 
         def take(segment: int) -> None:
             try:
-                for page in _pages(client, table, segment):
+                for page, units in _pages(client, table, segment, consistent=consistent):
                     if stopping.is_set():
                         return
+                    if spent:
+                        spent(units)
                     apply(page)
                     advance(len(page))
             except BaseException:
@@ -54,10 +65,17 @@ def scan(client: Any, table: str, apply: Callable[[Page], None]) -> None:
                 raise
 
 
-def _pages(client: Any, table: str, segment: int) -> Iterator[Page]:
-    """The items of one segment of a table, page by page."""
+def _pages(
+    client: Any, table: str, segment: int, *, consistent: bool
+) -> Iterator[tuple[Page, float]]:
+    """The items of one segment of a table, page by page, and how many read units each has cost."""
     pages = client.get_paginator("scan").paginate(
-        TableName=table, Segment=segment, TotalSegments=_SEGMENTS, ConsistentRead=True
+        TableName=table,
+        Segment=segment,
+        TotalSegments=_SEGMENTS,
+        ConsistentRead=consistent,
+        ReturnConsumedCapacity="TOTAL",
     )
     for page in pages:
-        yield [from_attributes(item) for item in page["Items"]]
+        units = page.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+        yield [from_attributes(item) for item in page["Items"]], float(units)

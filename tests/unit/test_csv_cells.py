@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendtrail.reading.csv_cells import safe_cell
+from sendtrail.reading.csv_cells import plain_cell, safe_cell
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,10 @@ def test_no_cell_of_a_line_is_a_formula_however_it_is_split(texts: list[str]) ->
     (read,) = csv.reader(StringIO(line.getvalue(), newline=""))
     for cell in [*read, *re.split(r"[;,\t\r\n]", line.getvalue())]:
         assert not cell.strip(' "\u200b\ufeff').startswith(tuple("=+-@＝＋－＠")), cell
+
+
+@given(st.text(st.characters() | st.sampled_from("=+-@\t\r\n,;|'\"“ \u200b")))
+def test_a_cell_is_taken_back_to_its_text(text: str) -> None:
+    """Of every text but one that begins as if `safe_cell` had put an apostrophe there."""
+    if not text.startswith(("'\t", "'\r", "'\n")):
+        assert plain_cell(safe_cell(text)) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-__all__ = ["safe_cell"]
+__all__ = ["plain_cell", "safe_cell"]
 
 _FORMULA: Final = frozenset("=+-@＝＋－＠﹦﹢﹣﹫")
 """What a formula begins with, also in the full-width and small forms that some spreadsheets take
@@ -30,8 +30,27 @@ def safe_cell(text: str) -> str:
         if begins and character in _FORMULA:
             made.append("'")
         made.append(character)
-        if character in _SEPARATORS:
-            begins = True
-        elif character not in _QUOTES and unicodedata.category(character) not in _UNSEEN:
-            begins = False
+        begins = _begins(character, begins)
     return "".join(made)
+
+
+def plain_cell(cell: str) -> str:
+    """The text of which `safe_cell` made a cell; without its first character, if that is an
+    apostrophe before a tab or a line break: it is taken for one that `safe_cell` put there.
+    """
+    made: list[str] = []
+    begins = True
+    for character in cell:
+        if begins and character in _FORMULA and made and made[-1] == "'":
+            made.pop()
+        made.append(character)
+        begins = _begins(character, begins)
+    text = "".join(made)
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_TAKEN_ALONE) else text
+
+
+def _begins(character: str, begins: bool) -> bool:
+    """Whether a formula could begin after this character, if one could before it."""
+    if character in _SEPARATORS:
+        return True
+    return begins and (character in _QUOTES or unicodedata.category(character) in _UNSEEN)

@@ -1,0 +1,1 @@
+"""`sendtrail export`: the log and the figures as files, and such files read back."""
