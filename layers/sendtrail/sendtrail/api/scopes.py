@@ -11,7 +11,7 @@ from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.actors import Actor
 from sendtrail.errors import ForbiddenError
 
-__all__ = ["Needs", "NoteCaller", "actor_of", "check_scope"]
+__all__ = ["Needs", "NoteCaller", "actor_of", "check_scope", "scope_of"]
 
 
 class Needs:
@@ -93,3 +93,15 @@ def actor_of(app: APIGatewayHttpResolver) -> Actor:
     if actor is None:
         raise ForbiddenError("the authorizer does not say whose API key this is")
     return actor
+
+
+def scope_of(app: APIGatewayHttpResolver) -> Scope:
+    """What the key that a request comes with may do, as the authorizer says.
+
+    Raises:
+        ForbiddenError: it does not say.
+    """
+    try:
+        return Scope(_authorized(app).get("scope", ""))
+    except ValueError:
+        raise ForbiddenError("the authorizer does not say what this API key may do") from None

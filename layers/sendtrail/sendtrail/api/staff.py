@@ -1,4 +1,4 @@
-"""/v1/staff: what staff did, and programs by API keys."""
+"""/v1/staff: what staff did, and programs by API keys; and /v1/me, whose key this is."""
 
 from __future__ import annotations
 
@@ -8,17 +8,28 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from sendtrail.api.parameters import Cursor, Limit, answers
-from sendtrail.api.schemas import Page, StaffAct
-from sendtrail.api.scopes import Needs
+from sendtrail.api.schemas import Caller, Page, StaffAct
+from sendtrail.api.scopes import Needs, actor_of, scope_of
 from sendtrail.auth.api_keys import Scope
-from sendtrail.reading.views import act_view
+from sendtrail.reading.views import act_view, actor_view
 from sendtrail.wiring import Wiring
 
 __all__ = ["add_routes"]
 
 
 def add_routes(app: APIGatewayHttpResolver, wiring: Wiring) -> None:
-    """Adds the route."""
+    """Adds the routes."""
+
+    @app.get(
+        "/v1/me",
+        summary="Whose API key this is, and its scope",
+        tags=["Staff"],
+        operation_id="getCaller",
+        responses=answers(Caller),
+        middlewares=[Needs(Scope.READ)],
+    )
+    def me() -> Caller:
+        return Caller.model_validate({"by": actor_view(actor_of(app).text), "scope": scope_of(app)})
 
     @app.get(
         "/v1/staff/acts",
