@@ -190,6 +190,30 @@ class DynamoDB:
             from_attributes(last) if last else None,
         )
 
+    def scan(
+        self, table: str, *, start: Item | None = None, limit: int | None = None
+    ) -> tuple[list[Item], Item | None]:
+        """Reads one page of a whole table, strongly consistently.
+
+        Args:
+            start: the key after which the page starts.
+            limit: the maximum number of items.
+
+        Returns:
+            the items, and the key after which the next page starts; None at the end.
+        """
+        request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+        if start:
+            request["ExclusiveStartKey"] = to_attributes(start)
+        if limit:
+            request["Limit"] = limit
+        answer = self._call("Scan", request)
+        last = answer.get("LastEvaluatedKey")
+        return (
+            [from_attributes(item) for item in answer["Items"]],
+            from_attributes(last) if last else None,
+        )
+
     def get(self, table: str, key: Item) -> Item | None:
         """Reads one item, strongly consistently; None if there is none."""
         request = {"TableName": table, "Key": to_attributes(key), "ConsistentRead": True}
@@ -249,8 +273,9 @@ class DynamoDB:
             "Key": to_attributes(key),
             "UpdateExpression": update,
             "ExpressionAttributeNames": dict(names),
-            "ExpressionAttributeValues": to_attributes(values),
         }
+        if values:
+            request["ExpressionAttributeValues"] = to_attributes(values)
         if condition:
             request["ConditionExpression"] = condition
         if returned:
@@ -282,6 +307,31 @@ class DynamoDB:
             "ExpressionAttributeValues": to_attributes(values),
         }
         self._call("DeleteItem", request)
+
+    def transact(self, actions: Sequence[Mapping[str, Item]]) -> None:
+        """Does all of some actions, or none.
+
+        Args:
+            actions: up to 100, each as TransactWriteItems takes it, with plain values.
+
+        Raises:
+            ConditionFailedError: a condition does not hold.
+            ThrottledError: something else is at one of the items, at each attempt.
+        """
+        plain = ("Key", "Item", "ExpressionAttributeValues")
+        request = {
+            "TransactItems": [
+                {
+                    kind: {
+                        name: to_attributes(value) if name in plain else value
+                        for name, value in action.items()
+                    }
+                    for kind, action in each.items()
+                }
+                for each in actions
+            ]
+        }
+        self._call("TransactWriteItems", request)
 
     def _write(self, requests: list[dict[str, Any]], table: str) -> None:
         for attempt in range(1, _ROUNDS + 1):

@@ -35,9 +35,12 @@ _THROTTLES: Final = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
 _REFUSALS: Final = frozenset({"ValidationException", "ItemCollectionSizeLimitExceededException"})
+_CANCELED: Final = "TransactionCanceledException"
 _CONDITION: Final = "ConditionalCheckFailedException"
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
@@ -220,6 +223,11 @@ def error_of(answer: Mapping[str, Any], status: int) -> AwsError:
     """The error that a service's response reports, by its ``__type`` or ``code``."""
     code = str(answer.get("__type") or answer.get("code") or f"HTTP{status}").rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
+    if code == _CANCELED:
+        codes = {each.get("Code") for each in answer.get("CancellationReasons") or ()}
+        # Of several reasons that which no repetition mends (API reference, TransactWriteItems).
+        failed = "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in message
+        code = _CONDITION if failed else "TransactionConflictException"
     if code == _CONDITION:
         return ConditionFailedError(code, message, status)
     if code in _THROTTLES:

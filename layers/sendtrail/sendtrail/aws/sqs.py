@@ -77,6 +77,27 @@ class Sqs:
             for failed in answer.get("Failed", []):
                 raise AwsError(failed["Code"], str(failed.get("Message", "")))
 
+    def send_grouped(
+        self, queue_url: str, messages: Sequence[tuple[str, str]], *, delay_seconds: int = 0
+    ) -> None:
+        """Sends at most ten messages in one request.
+
+        Args:
+            messages: each with its group and its body.
+            delay_seconds: after how many seconds they can be received; SQS allows up to 900.
+
+        Raises:
+            AwsError: some were not accepted; others may have been.
+        """
+        delay = {"DelaySeconds": delay_seconds} if delay_seconds else {}
+        entries: list[dict[str, Any]] = [
+            {"Id": str(number), "MessageBody": body, "MessageGroupId": group} | delay
+            for number, (group, body) in enumerate(messages)
+        ]
+        answer = self._service.call("SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
+        for failed in answer.get("Failed", []):
+            raise AwsError(failed["Code"], str(failed.get("Message", "")))
+
     def send_later(self, queue_url: str, body: str) -> None:
         """Sends a message that is received in a quarter of an hour, the longest that SQS allows.
 

@@ -1,0 +1,1 @@
+"""Events on their way out again: webhooks, and the event bus."""
