@@ -20,6 +20,7 @@ from sendtrail.errors import InvalidInputError
 __all__ = [
     "KEY",
     "MAX_NAME",
+    "OPERATOR",
     "PERSON",
     "Act",
     "Actor",
@@ -33,6 +34,9 @@ KEY: Final = "key"
 PERSON: Final = "person"
 """The kind of an actor who signed in by their own name; the id is made of the provider and of what
 it calls them, and stays theirs when their name changes."""
+OPERATOR: Final = "operator"
+"""The kind of an actor who works on the stack by credentials of its AWS account; the id is what IAM
+calls them (`UserId` of STS's GetCallerIdentity)."""
 MAX_NAME: Final = 60
 """Characters of a name."""
 
@@ -46,7 +50,8 @@ class Actor:
     """Who did something.
 
     Attributes:
-        kind: `KEY`, `PERSON`, or another way of saying who somebody is that a later version knows.
+        kind: `KEY`, `PERSON`, `OPERATOR`, or another way of saying who somebody is that a later
+            version knows.
         id: what identifies them among those of their kind; visible ASCII.
         name: as `checked_name` allows it; empty if they have none.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sendtrail.domain.events import Event, EventType
-from sendtrail.domain.hits import LINKS
+from sendtrail.domain.hits import CLIENT, LINKS
 from sendtrail.domain.times import epoch_ms
 
 __all__ = ["burst_keys"]
@@ -65,6 +65,8 @@ def _beside(hits: Sequence[Event], window: Sequence[Event]) -> set[str]:
 
 
 def _client(hit: Event) -> tuple[object, object]:
+    if CLIENT in hit.detail:  # of somebody who was erased
+        return hit.detail[CLIENT], None
     return hit.detail.get("ip"), hit.detail.get("user_agent")
 
 

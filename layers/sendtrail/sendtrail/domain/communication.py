@@ -19,7 +19,6 @@ from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.links import OTHER_LINKS, kept
 from sendtrail.domain.message import Message, Status
-from sendtrail.domain.providers import provider_of
 from sendtrail.domain.time_since_send import TIME_BUCKETS, hours_of
 from sendtrail.domain.times import Timestamp, earliest
 
@@ -339,8 +338,8 @@ def counters_of(message: Message | None) -> Counters:
     opens, clicks = engagement.total.opens, engagement.total.clicks
     bounced = message.is_bounced
     counts: Counter[str] = Counter(
-        recipients=int(message.address is not None and message.status is not Status.UNKNOWN),
-        sent=int(message.sent_at is not None and message.address is not None),
+        recipients=int(message.has_recipient and message.status is not Status.UNKNOWN),
+        sent=int(message.sent_at is not None and message.has_recipient),
         delivered=int(message.delivered_at is not None),
         opened=int(opens.count > 0),
         opens=opens.count,
@@ -361,8 +360,7 @@ def counters_of(message: Message | None) -> Counters:
     )
     if message.drop:
         counts[_DROPPED + message.drop.reason] = 1
-    if message.address is not None:
-        provider = provider_of(message.address)
+    if provider := message.mailbox_provider:
         for name in _BY_PROVIDER:
             counts[f"{_PROVIDER}{provider}/{name}"] = counts[name]
     for key, link in engagement.total.links.items():

@@ -17,7 +17,6 @@ from typing import Final, TypeAlias
 from sendtrail.domain.communication import DAY_COUNTERS, Counters
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.message import Message, Status
-from sendtrail.domain.providers import provider_of
 from sendtrail.domain.times import Timestamp, epoch_ms
 
 __all__ = [
@@ -61,7 +60,7 @@ def day_counters_of(message: Message | None) -> Counters:
     total = message.engagement.total
     bounce = message.bounce
     counts = {
-        "sent": message.sent_at is not None and message.address is not None,
+        "sent": message.sent_at is not None and message.has_recipient,
         "delivered": message.delivered_at is not None,
         "human_opened": total.opens.human_count > 0,
         "human_clicked": total.clicks.human_count > 0,
@@ -72,12 +71,14 @@ def day_counters_of(message: Message | None) -> Counters:
         "dropped": message.drop is not None,
         "waiting": message.status is Status.QUEUED,
     }
-    provider = UNNAMED if message.address is None else provider_of(message.address)
+    provider = message.mailbox_provider or UNNAMED
     return Counters({f"{_GROUP}{provider}/{name}": 1 for name, true in counts.items() if true})
 
 
 def told_by_ses(old: Message | None, new: Message) -> bool:
     """Whether a change of a message is one that SES told of; a rebuild's is none."""
+    if new.moved and not (old and old.moved):
+        return False  # it goes to its place under a pseudonym, or is gone from where it was
     changed = (day_counters_of(new) - day_counters_of(old)).counts
     return any(name.rpartition("/")[2] in _BY_SES for name in changed)
 

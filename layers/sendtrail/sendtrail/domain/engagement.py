@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Final
 
 from sendtrail.domain.events import Event, Source
-from sendtrail.domain.hits import BOT, NETWORK, REQUEST, sent_at_of
+from sendtrail.domain.hits import BOT, NETWORK, REQUEST, VERDICT, sent_at_of
 from sendtrail.domain.networks import is_scanners_network
 from sendtrail.domain.robots import is_apple_privacy_proxy, is_robot, proxy_of_a_person
 from sendtrail.domain.times import epoch_ms
@@ -65,6 +65,16 @@ class Reason(StrEnum):
 _OF_PEOPLE: Final = frozenset(
     {Reason.GMAIL_IMAGE_PROXY, Reason.YAHOO_IMAGE_PROXY, Reason.MAIL_PROGRAM_OR_BROWSER}
 )
+_BEFORE_BURSTS: Final = frozenset(
+    {
+        Reason.SES_SAYS_BOT,
+        Reason.HEAD_REQUEST,
+        Reason.PREFETCH,
+        Reason.NO_USER_AGENT,
+        Reason.SCANNER_NETWORK,
+    }
+)
+"""The rules that are tried before that of bursts."""
 _PROXIES: Final = {"gmail": Reason.GMAIL_IMAGE_PROXY, "yahoo": Reason.YAHOO_IMAGE_PROXY}
 _REQUESTS: Final = {"head": Reason.HEAD_REQUEST, "prefetch": Reason.PREFETCH}
 
@@ -97,6 +107,9 @@ def classify(hit: Event, *, in_burst: bool = False) -> Verdict:
 
 def _reason(hit: Event, *, in_burst: bool) -> Reason:
     detail = hit.detail
+    if told := detail.get(VERDICT):  # of somebody who was erased: what told it is gone
+        reason = Reason(str(told))
+        return Reason.FASTER_THAN_A_PERSON if in_burst and reason not in _BEFORE_BURSTS else reason
     agent = str(detail.get("user_agent") or "").strip()
     if hit.source is Source.SES and detail.get(BOT) == "Likely":
         return Reason.SES_SAYS_BOT

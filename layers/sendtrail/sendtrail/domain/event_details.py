@@ -28,6 +28,14 @@ _REQUEST: Final = {
     "network": "the network of a service that scans mail, by name, if it came from one",
     "request": "`head` or `prefetch`, if it was no person's request",
 }
+_ERASED: Final = {
+    "client": "of somebody erased: the client, as the number of its slot and a keyed hash",
+    "verdict": "of somebody erased: the rule that told who acted, but for that of bursts",
+}
+_ERASED_CLICK: Final = {
+    **_ERASED,
+    "link_key": "of somebody erased: the key by which the link is counted, if not the template's",
+}
 _TEMPLATE: Final = {
     "template_id": "the template, if it was one",
     "template_version": "its version",
@@ -78,13 +86,16 @@ BY_SES: Final[Mapping[EventType, Details]] = {
         "source": "how the choice was made, such as `UnsubscribeHeader`",
         "new_preferences": "`unsubscribe_all`, `topics` and `topic_defaults` after it",
         "old_preferences": "the same before it",
+        "subscribed": "of somebody erased, in place of those: whether they want communications",
+        "client": _ERASED["client"],
     },
-    EventType.OPEN: {**_CLIENT, "is_bot_event": _BOT},
+    EventType.OPEN: {**_CLIENT, "is_bot_event": _BOT, **_ERASED},
     EventType.CLICK: {
         **_CLIENT,
         "is_bot_event": _BOT,
         "link": "the URL that was followed",
         "link_tags": "its `ses:tags`, name → values (`linkTags`)",
+        **_ERASED_CLICK,
     },
     EventType.UNKNOWN: {
         "event_type": "SES's name of a type that this version does not know",
@@ -113,6 +124,7 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
         "sent_at": "when the message was sent, by the pixel's token",
         **_CLIENT,
         **_REQUEST,
+        **_ERASED,
     },
     EventType.CLICK: {
         "sent_at": "when the message was sent, by the link's token",
@@ -122,6 +134,7 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
         "links": "of how many that we track",
         **_CLIENT,
         **_REQUEST,
+        **_ERASED_CLICK,
     },
     EventType.COMMUNICATION_POSTED: {
         "name": "the mailing's name",
@@ -142,6 +155,7 @@ BY_OURSELVES: Final[Mapping[EventType, Details]] = {
         "subscribed": "whether they want communications",
         "by": f"`one-click` or `page`, where a reader chose; else by whom, {_ACTOR}",
         "placeholders": "of the addresses that it concerns, their placeholder participants",
+        "client": _ERASED["client"],
     },
     EventType.INACTIVATED: {"last_active_at": "from when the years of silence are counted"},
     EventType.ADDRESS_REGISTERED: _BY,

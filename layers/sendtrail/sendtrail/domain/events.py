@@ -85,12 +85,14 @@ class Recipient:
 
     Attributes:
         address: as written; None where only a token in the message's links is known.
+        provider: the mailbox provider of somebody who was erased.
     """
 
     message_id: str
     participant_id: str
     communication_id: str | None = None
     address: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Event:
         kind: the sender's name for the kind of message (newsletter, invoice, …).
         subject: the message's subject, where the event has it.
         sent_at: SES's ``mail.timestamp``; None for events that are not SES's.
+        provider: of a recipient who was erased, the mailbox provider.
         source: who observed it.
         detail: the facts particular to the type; `docs/events.md` lists them.
     """
@@ -127,6 +130,7 @@ class Event:
     sent_at: Timestamp | None = None
     source: Source = Source.SES
     detail: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
 
     @property
     def key(self) -> str:
@@ -162,9 +166,10 @@ class Event:
             identity=digest(recipient.message_id, event_type.value),
             participant_id=recipient.participant_id,
             communication_id=recipient.communication_id,
-            address=recipient.address,
+            address=recipient.address or None,
+            provider=recipient.provider,
             kind=kind,
-            subject=subject,
+            subject=subject or None,
             source=Source.OWN,
             detail=detail,
         )

@@ -13,8 +13,9 @@ of which each holds the latest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sendtrail.domain.events import Event, EventType, Source
 from sendtrail.domain.ids import digest, sent_time
@@ -26,13 +27,16 @@ from sendtrail.domain.times import Timestamp
 __all__ = [
     "BOT",
     "CHOICES",
+    "CLIENT",
     "HITS",
     "LINKS",
     "NETWORK",
     "REQUEST",
     "SLOTS",
+    "VERDICT",
     "Bucket",
     "bucket_of",
+    "client_slot",
     "is_slotted",
     "sent_at_of",
     "slot_of",
@@ -50,6 +54,11 @@ NETWORK: Final = "network"
 """… of the network that it came from, by name (`sendtrail.domain.networks`)."""
 LINKS: Final = "links"
 """… of how many links the mail has that we track."""
+
+CLIENT: Final = "client"
+"""… of somebody who was erased: the number of its slot and a keyed hash of the client, as text."""
+VERDICT: Final = "verdict"
+"""… of somebody who was erased: the rule that decided, but for that of bursts."""
 
 CHOICES: Final = "choice#"
 """What the keys of choices' slots begin with."""
@@ -103,6 +112,16 @@ def is_slotted(event: Event) -> bool:
     return event.type in HITS or event.type is EventType.SUBSCRIPTION
 
 
+def client_slot(detail: Mapping[str, Any]) -> int:
+    """Which of the `SLOTS` of a minute and link a client's hits are kept in."""
+    if client := detail.get(CLIENT):
+        return int(str(client)[0])
+    if detail.get(REQUEST):  # or it might take the place of a person's
+        return SLOTS - 1
+    client = detail.get("ip", ""), detail.get("user_agent", "")
+    return int(digest(*client, length=8), 16) % (SLOTS - 1)
+
+
 def slot_of(event: Event) -> str:
     """The key of the slot, within its message's, of a hit or choice.
 
@@ -110,7 +129,6 @@ def slot_of(event: Event) -> str:
     ``own#03#2026-11-20T12:31#open#5#member-0042``; or
     ``choice#<source>#<minute>#<yes or no>#<0-7>#<participant>``.
     """
-    client = event.detail.get("ip", ""), event.detail.get("user_agent", "")
     if event.type is EventType.SUBSCRIPTION:
         # Of several choices in a slot one is kept, so all must say the same of their mail.
         prefix = f"{CHOICES}{event.source.value}#"
@@ -118,8 +136,5 @@ def slot_of(event: Event) -> str:
     else:
         prefix = bucket_of(event).prefix
         what = "open" if event.type is EventType.OPEN else link_key(event.detail.get("link") or "")
-    if event.detail.get(REQUEST):  # or it might take the place of a person's
-        number = SLOTS - 1
-    else:
-        number = int(digest(*client, length=8), 16) % (SLOTS - 1)
+    number = client_slot(event.detail)
     return f"{prefix}{event.at[:_MINUTE]}#{what}#{number}#{event.participant_id}"

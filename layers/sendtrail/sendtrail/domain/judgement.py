@@ -14,7 +14,7 @@ from sendtrail.domain.bursts import burst_keys
 from sendtrail.domain.engagement import Reason, Verdict, classify
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import Bucket, bucket_of, slot_of
-from sendtrail.domain.links import OTHER_LINKS, counted_link, kept, link_key
+from sendtrail.domain.links import OTHER_LINKS, counted_key, kept
 from sendtrail.domain.times import Timestamp, earliest, latest
 
 __all__ = ["MAX_JUDGED", "HitTotals", "Judgement", "judge", "verdicts"]
@@ -122,7 +122,7 @@ def judge(hits: Iterable[Event]) -> Judgement:
         if opened:
             judged += Judgement(opens=totals, machines=machines)
         else:
-            key = link_key(counted_link(hit.detail))
+            key = counted_key(hit.detail)
             judged += Judgement(clicks=totals, links={key: totals}, machines=machines)
     return judged
 

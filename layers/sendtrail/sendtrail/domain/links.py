@@ -14,15 +14,19 @@ from typing import Any, Final, TypeVar
 from sendtrail.domain.ids import digest
 
 __all__ = [
+    "LINK_KEY",
     "MAX_LINKS",
     "OTHER_LINKS",
     "countable",
+    "counted_key",
     "counted_link",
     "kept",
     "link_key",
     "shown_url",
 ]
 
+LINK_KEY: Final = "link_key"
+"""The name, among the facts of a click of somebody who was erased, of the key it is counted by."""
 MAX_LINKS: Final = 50
 _MAX_SHOWN: Final = 1_000
 OTHER_LINKS: Final = "~"
@@ -39,6 +43,15 @@ def counted_link(detail: Mapping[str, Any]) -> str:
         detail: of the click.
     """
     return str(detail.get("template_link") or detail.get("link") or "")
+
+
+def counted_key(detail: Mapping[str, Any]) -> str:
+    """The key by which a click is counted.
+
+    Args:
+        detail: of the click.
+    """
+    return str(detail.get(LINK_KEY) or link_key(counted_link(detail)))
 
 
 def link_key(url: str) -> str:

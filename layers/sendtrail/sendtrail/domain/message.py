@@ -22,6 +22,7 @@ from sendtrail.domain.bounces import (
 )
 from sendtrail.domain.events import Event, EventType, Source
 from sendtrail.domain.judgement import Judgement
+from sendtrail.domain.providers import provider_of
 from sendtrail.domain.subscriptions import SubscriptionChange, unsubscribes
 from sendtrail.domain.times import Timestamp, earliest, latest
 
@@ -133,6 +134,8 @@ class Message:
         sent_at: when SES accepted it, or None.
         epoch: the rebuild that the row belongs to, named by the time at which it began; None if
             there has been none.
+        provider: the mailbox provider of a recipient who was erased, who has no address.
+        moved: whether the row was moved here, from under the id of somebody who was erased.
         own, ses: the hits on our own routes, and those that SES published.
     """
 
@@ -162,6 +165,8 @@ class Message:
     epoch: Timestamp | None = None
     own: Engagement = NO_ENGAGEMENT
     ses: Engagement = NO_ENGAGEMENT
+    provider: str | None = None
+    moved: bool = False
 
     def judged(self, source: Source, age: str, judgement: Judgement) -> Message:
         """The message with what was judged of one bucket of its hits."""
@@ -188,6 +193,16 @@ class Message:
             if self.subscription_change and self.subscription_change.unsubscribed
             else None
         )
+
+    @property
+    def has_recipient(self) -> bool:
+        """Whether it is a mail to somebody, and not what SES told of one to several."""
+        return self.mailbox_provider is not None
+
+    @property
+    def mailbox_provider(self) -> str | None:
+        """The mailbox provider of its recipient; None if it has none."""
+        return provider_of(self.address) if self.address is not None else self.provider
 
     @property
     def arrived(self) -> bool:
@@ -254,6 +269,7 @@ def fold(message: Message, event: Event) -> Message:
         kind=_agreed(message.kind, event.kind),
         subject=_agreed(message.subject, event.subject),
         address=_agreed(message.address, event.address),
+        provider=_agreed(message.provider, event.provider),
         last_changed_at=latest(message.last_changed_at, event.at),
     )
     if event.sent_at and event.type not in _NOT_EVIDENCE_OF_SENDING:

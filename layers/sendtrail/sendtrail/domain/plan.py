@@ -53,6 +53,7 @@ class PlannedMessage:
     Attributes:
         subject: as rendered.
         data: the merge fields; of a copy, those of the first recipient.
+        provider: the mailbox provider of somebody who was erased, of whom nothing else is left.
     """
 
     message_id: str
@@ -60,6 +61,7 @@ class PlannedMessage:
     address: str
     subject: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Plan:
             message.participant_id,
             None if self.is_copy(number) else self.communication_id,
             message.address,
+            message.provider,
         )
 
     def event(

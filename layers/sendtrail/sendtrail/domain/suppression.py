@@ -70,12 +70,12 @@ class Suppression:
     @property
     def reason(self) -> SuppressionReason | None:
         """The most severe reason that still holds; None if the address may be mailed."""
-        return next((reason for reason in SuppressionReason if self._holding(reason)), None)
+        return next((reason for reason in SuppressionReason if self.holding(reason)), None)
 
     @property
     def standing(self) -> Evidence | None:
         """The evidence for `reason`."""
-        return self._holding(self.reason) if self.reason else None
+        return self.holding(self.reason) if self.reason else None
 
     def merged(self, other: Suppression) -> Suppression:
         """This suppression, merged with an earlier state of the same one, of which it may lack
@@ -94,7 +94,7 @@ class Suppression:
             soft=other.soft if unknown else self.soft,
         )
 
-    def _holding(self, reason: SuppressionReason) -> Evidence | None:
+    def holding(self, reason: SuppressionReason) -> Evidence | None:
         """The evidence for a reason that still holds; a hard bounce rather than soft ones."""
         soft = self.soft if reason is SuppressionReason.BOUNCED else None
         for evidence in (self.evidence.get(reason), soft):

@@ -47,6 +47,7 @@ SHARED: Final[Mapping[str, str]] = {
     "address": "address",
     "communication": "communication_id",
     "kind": "kind",
+    "provider": "provider",
     "sent": "sent_at",
     "subject": "subject",
 }

@@ -275,7 +275,7 @@ class CommunicationProjection:
                 (listed_in(each.communication_id, each.message_id), part, each.epoch)
                 for part in problem_parts(each)
             }
-            if each and each.address
+            if each and each.has_recipient
             else set()
             for each in (new, old)
         )
@@ -290,7 +290,7 @@ class CommunicationProjection:
         """
         key, before = (
             (listed_in(None, each.message_id), each.kind or "", each.epoch or "")
-            if each and each.address and not each.communication_id
+            if each and each.has_recipient and not each.communication_id
             else None
             for each in (new, old)
         )

@@ -136,7 +136,13 @@ def message_from_item(item: Mapping[str, Any]) -> Message:
 
 def message_of(item: Mapping[str, Any], agreed: Mapping[str, Any], events: list[Event]) -> Message:
     """The message in its row, of which `TrailRow.decoded` gave these."""
-    message = Message(item["trail"], item["entry"], **agreed, epoch=item.get("epoch"))
+    message = Message(
+        item["trail"],
+        item["entry"],
+        **agreed,
+        epoch=item.get("epoch"),
+        moved=bool(item.get("moved")),
+    )
     for event in events:
         message = fold(message, event)
     engagement: dict[Source, dict[str, Judgement]] = {Source.OWN: {}, Source.SES: {}}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.erasure import is_erased
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import sent_at_of
 from sendtrail.domain.ids import sent_time
@@ -26,11 +27,13 @@ from sendtrail.domain.times import Timestamp, now
 from sendtrail.errors import ConditionFailedError
 from sendtrail.log.elements import addresses_in
 from sendtrail.log.items import TrailRow, event_from_item, is_message_row, listed_in
+from sendtrail.log.moving import MOVING
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
 from sendtrail.projections.items import EPOCH_ID, message_of
 from sendtrail.projections.judge import Judge, Judged, RowKey, Task
 from sendtrail.projections.participants import ParticipantProjection
+from sendtrail.projections.redirection import Redirection
 from sendtrail.projections.soft_bounces import SoftBounces
 from sendtrail.projections.stream import Record
 
@@ -64,12 +67,14 @@ class RowImage:
         elements: of its trail.
         events: in those.
         listed_in: under what the index lists the message.
+        moving: whether it is about to be moved under a pseudonym.
     """
 
     message: Message
     elements: frozenset[str]
     events: tuple[Event, ...]
     listed_in: str | None
+    moving: bool = False
 
 
 Image = RowImage | Event | None
@@ -89,7 +94,8 @@ def image_of(item: dict[str, Any]) -> Image:
     row = TrailRow.of_item(item)
     agreed, events = row.decoded()
     message = message_of(item, agreed, events)
-    return RowImage(message, row.elements, tuple(events), item.get("listed_in"))
+    moving = bool(item.get(MOVING))
+    return RowImage(message, row.elements, tuple(events), item.get("listed_in"), moving)
 
 
 def epochs_of(db: DynamoDB, table: str) -> list[Timestamp]:
@@ -112,12 +118,14 @@ class Projection:
         activity: Activity,
         soft_bounces: SoftBounces,
         epoch_cache_seconds: int,
+        redirection: Redirection,
     ) -> None:
         """Projects the stream of `table`.
 
         Args:
             epoch_cache_seconds: for how long it goes by the epochs that it has read. A rebuild
                 begins later than that after it was announced.
+            redirection: what leads late news of people who were erased to where it belongs.
         """
         self._db = db
         self._table = table
@@ -127,6 +135,7 @@ class Projection:
         self._activity = activity
         self._soft_bounces = soft_bounces
         self._epoch_cache_seconds = epoch_cache_seconds
+        self._redirection = redirection
         self._epochs: list[Timestamp] = []
         self._epochs_read_at: float | None = None
 
@@ -137,7 +146,7 @@ class Projection:
             AwsError: some rows may have been written; the batch may be retried.
         """
         batch = list(records)
-        of_rows = any(isinstance(record.new, RowImage) for record in batch)
+        of_rows = any(isinstance(record.new or record.old, RowImage) for record in batch)
         epochs = self._known_epochs() if of_rows else []
         rows = [
             _row_change(record, record.new, epochs)
@@ -145,12 +154,31 @@ class Projection:
             if isinstance(record.new, RowImage)
         ]
         events = [record.new for record in batch if isinstance(record.new, Event)]
-        self._apply_to_people(rows, events)
-        self._soft_bounces.apply(row.new for row in rows)
-        self._judge_hits(rows, events, epochs[-1] if epochs else None)
-        for row in rows:
+        names = self._redirect(rows, events)
+        changes = [
+            each for record in batch if (each := _counted_change(record, epochs, names)) is not None
+        ]
+        mine = [row for row in rows if not row.moving and _key_of(row.new) not in names]
+        events = [event for event in events if _key_of(event) not in names]
+        forgotten = self._redirection.forgotten(events)
+        if forgotten:
+            self._redirection.forget(e for e in events if (e.message_id, e.key) in forgotten)
+            events = [e for e in events if (e.message_id, e.key) not in forgotten]
+        self._apply_to_people(mine, events)
+        self._soft_bounces.apply(row.new for row in mine)
+        self._judge_hits(mine, events, epochs[-1] if epochs else None)
+        for row in mine:
             self._correct_index(row)
-        self._communications.apply(row.change for row in rows)
+        self._communications.apply(changes)
+
+    def _redirect(self, rows: list[_RowChange], events: list[Event]) -> Mapping[RowKey, str]:
+        """Moves what is new of people who were erased; where, by participant and message."""
+        born = [row for row in rows if row.old is None]
+        names = self._redirection.of(map(_key_of, (row.new for row in born)), events)
+        if names:
+            said = [event for row in born for event in row.events]
+            self._redirection.move(names, [*said, *events])
+        return names
 
     def _known_epochs(self) -> list[Timestamp]:
         at = time.time()
@@ -172,6 +200,7 @@ class Projection:
                 self._communications.define(event)
             elif not event.is_of_message or event.type is EventType.SUBSCRIPTION:
                 people.append(event)
+        people = [event for event in people if not is_erased(event.participant_id)]
         if people:
             self._participants.apply(people)
         for event in people:
@@ -228,6 +257,7 @@ class _RowChange:
         listed_in: under what the index lists the message.
         events: that the change added.
         elements, known: the row's, and those that it had before.
+        moving: whether it is about to be moved under a pseudonym.
     """
 
     change: Record[Message]
@@ -237,6 +267,36 @@ class _RowChange:
     events: tuple[Event, ...]
     elements: frozenset[str]
     known: frozenset[str]
+    moving: bool
+
+
+def _key_of(what: Message | Event) -> RowKey:
+    return (what.participant_id, what.message_id)
+
+
+def _counted_change(
+    record: Record[Image], epochs: list[Timestamp], names: Mapping[RowKey, str]
+) -> Record[Message] | None:
+    """What a record changes of the figures; None if nothing.
+
+    A row that is moved away is taken off, as it was; under its pseudonym it is counted as it is
+    born there, or changes. One that expires has been counted for good.
+
+    Args:
+        names: of messages that have just been led elsewhere.
+    """
+    old, new = record.old, record.new
+    if isinstance(new, RowImage):
+        change = _row_change(record, new, epochs).change
+        name = names.get(_key_of(new.message))
+        if name and change.new:  # what lists it leads to where it is now
+            return replace(change, new=replace(change.new, participant_id=name))
+        return change
+    if isinstance(old, RowImage) and old.moving and not record.expired:
+        before = _in_epoch(old.message, epochs)
+        gone = Message(before.participant_id, before.message_id, epoch=before.epoch, moved=True)
+        return Record(record.shard, record.checkpoint, before, gone, record.raw)
+    return None
 
 
 def hits_of_people(
@@ -244,7 +304,7 @@ def hits_of_people(
 ) -> Iterator[tuple[str, Timestamp, Timestamp | None]]:
     """What was judged of messages' hits, as `ParticipantProjection.apply_hits` takes it."""
     for (participant_id, _), found in judged.items():
-        if found.hits:
+        if found.hits and not is_erased(participant_id):
             yield participant_id, min(map(sent_at_of, found.hits)), found.last_human_at
 
 
@@ -261,6 +321,8 @@ def about_people(
         events: that the change added.
         elements, known: the row's, and those that it had before.
     """
+    if is_erased(new.participant_id):
+        return []
     found = [event for event in events if event.address and bears_on_suppression(event)]
     sends = [event for event in events if event.type is EventType.SEND]
     before = (old.sent_at, old.accepted_at) if old else None
@@ -300,6 +362,7 @@ def _row_change(record: Record[Image], new: RowImage, epochs: list[Timestamp]) -
         tuple(event for event in new.events if event.key in added),
         new.elements,
         known,
+        new.moving,
     )
 
 

@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
+from sendtrail.domain.erasure import is_erased
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.ids import sent_time
 from sendtrail.domain.message import Message
@@ -143,7 +144,8 @@ class Rebuild:
                 self.done["forgotten" if is_carried else "rebuilt"] += 1
             elif image is not None and image.is_of_message:
                 tasks.setdefault((image.participant_id, image.message_id), Task()).add(image)
-                people += [image] if image.type is EventType.SUBSCRIPTION else []
+                mine = image.type is EventType.SUBSCRIPTION and not is_erased(image.participant_id)
+                people += [image] if mine else []
             elif image is not None and image.type in OF_COMMUNICATIONS:
                 self.communications.define(image)
             elif image is not None:

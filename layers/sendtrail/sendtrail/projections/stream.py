@@ -18,6 +18,7 @@ from sendtrail.projections.checkpoints import Checkpoint
 
 __all__ = [
     "EVERY_CHANGE",
+    "WITH_REMOVALS",
     "Batch",
     "Record",
     "QuarantinedRecord",
@@ -30,6 +31,10 @@ Item = dict[str, Any]
 
 EVERY_CHANGE: Final = frozenset({"INSERT", "MODIFY"})
 """Not REMOVE: what expires or is erased has happened nonetheless."""
+
+
+WITH_REMOVALS: Final = EVERY_CHANGE | {"REMOVE"}
+"""For who tells rows that are moved (`sendtrail.log.moving`) from those that expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,14 @@ class Record(Generic[T]):
     old: T | None
     new: T | None
     raw: Mapping[str, Any]
+
+    @property
+    def expired(self) -> bool:
+        """Whether DynamoDB itself deleted the item, as it does what expires (developer guide,
+        "DynamoDB Streams and Time to Live").
+        """
+        who = self.raw.get("userIdentity") or {}
+        return who.get("principalId") == "dynamodb.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +89,7 @@ def read_batch(
 
     Args:
         event: with ``Records`` and ``shardId``.
-        names: the wanted changes, of INSERT and MODIFY.
+        names: the wanted changes, of INSERT, MODIFY and REMOVE.
         decode: from an item to what it represents; raises KeyError, TypeError or ValueError if the
             item is invalid.
 

@@ -1,0 +1,1 @@
+"""A person's rights: erasing them, wherever anything of them is kept."""
