@@ -22,7 +22,17 @@ from typing import Final
 
 from local.paths import ROOT, STATE
 
-PROGRAMS: Final = ("ingest", "track", "dispatch", "startup", "cost", "scale", "engagement")
+PROGRAMS: Final = (
+    "ingest",
+    "track",
+    "dispatch",
+    "startup",
+    "cost",
+    "scale",
+    "engagement",
+    "importing",
+    "exporting",
+)
 """In the order of the page."""
 KEPT: Final = STATE / "benchmarks"
 LIBRARIES: Final = "aws-lambda-powertools boto3 awslambdaric django django-anymail pytracking"

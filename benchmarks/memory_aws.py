@@ -125,8 +125,10 @@ class MemoryAws(Serving):
             rule = properties.get("GenerateSecretString")
             text = properties.get("SecretString", "")
             if rule:
-                key = {rule["GenerateStringKey"]: "k" * 64}
-                text = json.dumps(json.loads(rule["SecretStringTemplate"]) | key)
+                text = "k" * 64
+                if "GenerateStringKey" in rule:
+                    key = {rule["GenerateStringKey"]: text}
+                    text = json.dumps(json.loads(rule["SecretStringTemplate"]) | key)
             self._secrets[properties["Name"]] = text
 
     def _handler(self) -> type[StreamRequestHandler]:

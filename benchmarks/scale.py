@@ -160,6 +160,7 @@ def pages() -> dict[str, Route]:
         ),
         "keys and people": Route("/console/staff", {}),
         "what staff did": Route("/console/staff/acts", {}),
+        "webhooks": Route("/console/webhooks", {}),
         "who is about to be inactive": Route("/console/inactive", {}),
         "find": Route("/console/find", {"q": LARGE}),
     }

@@ -20,10 +20,15 @@ from docs import reference, resources
 __all__ = ["GENERATORS", "block", "main", "misplaced", "pages"]
 
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
+    "athena-tables": reference.athena_tables,
     "checks": reference.checks,
     "commands": reference.commands,
     "elements": reference.elements,
+    "import-columns": reference.import_columns,
+    "import-events": reference.import_events,
+    "export-columns": reference.export_columns,
     "items": reference.items,
+    "mcp-tools": reference.mcp_tools,
     "metrics": reference.metrics,
     "our-events": reference.our_events,
     "parameters": reference.parameters,

@@ -1,5 +1,5 @@
 """Generators of reference tables: commands and the doctor's checks, settings, parameters, metrics,
-events, the elements and items of the log, spam rules, and recipients' columns.
+events, the elements and items of the log, spam rules, recipients' columns, and those of exports.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import ast
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
+from textwrap import fill
 from typing import Any, Final
 
 from samcli.yamlhelper import yaml_parse
@@ -24,13 +26,21 @@ from sendtrail.mail.spam import RULES
 from sendtrail.metrics import METRICS
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS
 from sendtrail_cli.doctor.command import CHECKS, COST, ROUND_TRIP
+from sendtrail_cli.exporting.schema import DATASETS, Dataset, Kind
+from sendtrail_cli.importing.columns import COLUMNS, EVENTS
 from sendtrail_cli.main import parser
+from sendtrail_cli.mcp_server.curated import CURATED
 
 __all__ = [
+    "athena_tables",
     "checks",
+    "import_columns",
+    "import_events",
     "commands",
     "elements",
+    "export_columns",
     "items",
+    "mcp_tools",
     "metrics",
     "our_events",
     "parameters",
@@ -63,6 +73,14 @@ def checks() -> str:
             (f"`{check.name}`", looks_at + only.get(check, ""), "no" if check.not_here else "")
         )
     return table(("check", "looks at", "in the local stack"), rows)
+
+
+def mcp_tools() -> str:
+    """The tools of `sendtrail mcp`."""
+    return table(
+        ("tool", "route", "is"),
+        ((f"`{each.name}`", f"`{each.operation}`", each.use) for each in CURATED),
+    )
 
 
 def _leaves(
@@ -190,6 +208,7 @@ _SEND: Final = Event(
     subject="An evening for Jo",
     sent_at=_SENT_AT,
     detail={"tracked": True},
+    provider="gmail",
 )
 _LONG: Final = replace(
     _SEND, type=EventType.UNKNOWN, detail={"event_type": "Seen", "raw": "…" * MAX_BYTES}
@@ -297,3 +316,69 @@ def recipient_columns() -> str:
             for column in RECIPIENT_COLUMNS
         ),
     )
+
+
+def import_columns() -> str:
+    """The columns of a table of events that can be imported."""
+    return table(("column", "is"), ((f"`{name}`", what) for name, what in COLUMNS.items()))
+
+
+def import_events() -> str:
+    """What the table's column ``event`` may say."""
+    rows = ((name, ", ".join(words)) for name, words in EVENTS.items())
+    return table(("event", "or, in other words"), rows)
+
+
+def export_columns() -> str:
+    """The columns of each dataset of an export; those that follow each other and are the same
+    thing of another counter in one row.
+    """
+    parts = []
+    for dataset, columns in DATASETS.items():
+        rows = [
+            ([f"`{column.name}`" for column in same], kind, explanation)
+            for (kind, explanation), same in groupby(
+                columns, lambda column: (column.kind.value, column.explanation)
+            )
+        ]
+        parts.append(f"### {dataset.value}")
+        parts.append(table(("column", "type", "is"), ([", ".join(n), k, e] for n, k, e in rows)))
+    return "\n\n".join(parts)
+
+
+_HIVE: Final = {
+    Kind.TEXT: "string",
+    Kind.JSON: "string",
+    Kind.TEXTS: "array<string>",
+    Kind.TIME: "timestamp",
+    Kind.COUNT: "bigint",
+    Kind.FLAG: "boolean",
+}
+
+
+def athena_tables() -> str:
+    """Athena's tables of an export as Parquet (its user guide, "Set up partition projection")."""
+    return "```sql\n" + "\n\n".join(map(_athena_table, Dataset)) + "\n```"
+
+
+def _athena_table(dataset: Dataset) -> str:
+    columns = [f"`{column.name}` {_HIVE[column.kind]}" for column in DATASETS[dataset]]
+    body = fill(", ".join(columns), 100, initial_indent="  ", subsequent_indent="  ")
+    place = f"s3://BUCKET/PREFIX/{dataset.value}"
+    lines = [f"CREATE EXTERNAL TABLE sendtrail_{dataset.value} (", body, ")"]
+    if dataset.by_day:
+        lines.append("PARTITIONED BY (`day` string)")
+    lines += ["STORED AS PARQUET", f"LOCATION '{place}/'"]
+    if dataset.by_day:
+        properties = {
+            "projection.enabled": "true",
+            "projection.day.type": "date",
+            "projection.day.format": "yyyy-MM-dd",
+            "projection.day.range": "2023-01-01,NOW",
+            "projection.day.interval": "1",
+            "projection.day.interval.unit": "DAYS",
+            "storage.location.template": f"{place}/day=${{day}}/",
+        }
+        said = ",\n".join(f"  '{name}' = '{value}'" for name, value in properties.items())
+        lines.append(f"TBLPROPERTIES (\n{said}\n)")
+    return "\n".join(lines) + ";"

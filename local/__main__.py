@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run a provider of OpenID Connect, too, by which one signs in by name",
     )
+    up.add_argument("--bus", metavar="NAME", help="a bus of EventBridge that events are put on")
     for name, what in _PROVIDER.items():
         up.add_argument(f"--oidc-{name}", metavar="TEXT", help=f"of another provider: {what}")
     up.set_defaults(run=_up)
@@ -107,7 +108,8 @@ def _up(options: argparse.Namespace, given: list[str]) -> None:
             dynamodb=options.dynamodb,
             demo=options.demo,
             sign_in=options.sign_in,
-            parameters=_of_provider(options),
+            parameters=_of_provider(options)
+            | ({"EventBusName": options.bus} if options.bus else {}),
         ),
         demo=ready,
     )

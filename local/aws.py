@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.request import Request, urlopen
 
 import boto3
+from botocore.config import Config
 
 from local.iam import POLICIES, Statement
 from local.template import ACCOUNT, REGION, Resources
@@ -36,6 +37,8 @@ _BY_CLOUDFORMATION: Final = frozenset(
         "AWS::S3::Bucket",
     }
 )
+_CONFIG: Final = Config(max_pool_connections=50)
+"""Each queue that is polled has a connection of its own; boto3 keeps ten."""
 _JSON: Final = {"Content-Type": "application/json"}
 _TABLE_PROPERTIES: Final = (
     "TableName",
@@ -69,6 +72,7 @@ class Endpoints:
             endpoint_url=self.dynamodb if local_to_dynamodb else self.aws,
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106 -- moto takes any
+            config=_CONFIG,
         )
 
     def environment(self) -> dict[str, str]:
@@ -101,6 +105,7 @@ def build(resources: Resources, endpoints: Endpoints) -> None:
         _create_tables(resources, endpoints)
     _create_secrets(resources, endpoints)
     _create_identity(endpoints)
+    _create_bus(resources, endpoints)
     note(resources, endpoints)
     _subscribe(resources, endpoints)
     _allow(resources, endpoints)
@@ -113,6 +118,13 @@ def _create_identity(endpoints: Endpoints) -> None:
         each["IdentityName"] for each in ses.list_email_identities()["EmailIdentities"]
     ]:
         ses.create_email_identity(EmailIdentity=SENDER_DOMAIN)
+
+
+def _create_bus(resources: Resources, endpoints: Endpoints) -> None:
+    """The event bus that a parameter names, which a template does not make."""
+    name = resources.parameters.get("EventBusName")
+    if name and name != "default":
+        endpoints.client("events").create_event_bus(Name=name)
 
 
 def enforce(granted: list[Statement], endpoints: Endpoints) -> None:
@@ -263,6 +275,8 @@ def _create_secrets(resources: Resources, endpoints: Endpoints) -> None:
 def _generated(rule: Mapping[str, Any]) -> str:
     letters = string.ascii_letters + string.digits
     made = "".join(secrets.choice(letters) for _ in range(int(rule.get("PasswordLength", 32))))
+    if "SecretStringTemplate" not in rule:
+        return made
     content = json.loads(rule["SecretStringTemplate"])
     return json.dumps(content | {rule["GenerateStringKey"]: made})
 

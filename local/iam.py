@@ -34,6 +34,7 @@ CALLS: Final = "/_sendtrail/calls"
 _SIGNED: Final = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
 _TABLE: Final = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"
 _QUEUE: Final = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
+_BUS: Final = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
 _SES: Final = f"arn:aws:ses:{REGION}:{ACCOUNT}:"
 _OF_A_BATCH: Final = {
     "SendMessageBatch": "SendMessage",
@@ -126,6 +127,9 @@ def calls_of(service: str, method: str, path: str, target: str, body: bytes) -> 
         return [Call(f"sqs:{_OF_A_BATCH.get(operation, operation)}", _QUEUE + queue)]
     if service == "secretsmanager":
         return [Call(f"secretsmanager:{operation}", json.loads(body)["SecretId"])]
+    if service == "events":
+        buses = [each["EventBusName"] for each in json.loads(body)["Entries"]]
+        return [Call("events:PutEvents", _BUS + each) for each in dict.fromkeys(buses)]
     if service == "s3":
         return [_of_s3(method, path)]
     if service == "ses":

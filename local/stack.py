@@ -32,8 +32,16 @@ __all__ = ["Options", "Parts", "StackError", "parts", "read", "start_detached", 
 
 log = logging.getLogger(__name__)
 _READY_SECONDS = 120
-_IMPATIENT = {"EPOCH_CACHE_SECONDS": "2"}
-"""Settings of functions here: nobody waits ten minutes for a rebuild to begin."""
+_IMPATIENT = {
+    "EPOCH_CACHE_SECONDS": "2",
+    "ERASURES_CACHE_SECONDS": "2",
+    "ERASURE_PASS_SECONDS": "8",
+    "WEBHOOKS_CACHE_SECONDS": "1",
+    "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.1/32",
+}
+"""Settings of functions here: nobody waits ten minutes for a rebuild to begin, half an hour for an
+erasure to be done, or half a minute for a webhook; and receivers of those may be on this
+machine."""
 
 Demo = Callable[[dict[str, Any], Callable[[], bool]], None]
 
@@ -177,9 +185,10 @@ def parts(
         gateway = Gateway(functions, options.host, port, {OutboxPages.ROOT.strip("/"): outbox})
         gateway.start()
         pollers: list[Poller] = [
-            poller(mapping, functions.call, endpoints) for mapping in resources.mappings()
+            poller(mapping, functions.call, endpoints, functions.stirring)
+            for mapping in resources.mappings()
         ]
-        pollers.append(Mailboxes(endpoints, topic, sets))
+        pollers.append(Mailboxes(endpoints, topic, sets, functions.stirring))
         for each in pollers:
             threading.Thread(target=each.run, args=(stopping,), daemon=True).start()
         yield Parts(
@@ -227,6 +236,8 @@ def _state(
         "direct_queue_url": resources.physical["DirectQueue", ""],
         "dispatch_dlq_url": resources.physical["DispatchDlq", ""],
         "sweep_queue_url": resources.physical["SweepQueue", ""],
+        "deliveries_queue_url": resources.physical["DeliveriesQueue", ""],
+        "deliveries_dlq_url": resources.physical["DeliveriesDlq", ""],
         "projections_dlq_url": resources.physical["ProjectionsDlq", ""],
         "api_keys_secret": resources.physical["ApiKeys", ""],
         "outbox": f"{endpoints.aws}{OUTBOX}",

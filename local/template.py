@@ -158,7 +158,10 @@ class Resources:
                 text, given = (argument, {}) if isinstance(argument, str) else argument
                 known = self.resolve(given)
                 return _SUBSTITUTION.sub(
-                    lambda found: str(known.get(found[1]) or self._substitute(found[1])), text
+                    lambda found: str(
+                        known[found[1]] if found[1] in known else self._substitute(found[1])
+                    ),
+                    text,
                 )
             if name == "Fn::Select":
                 number, entries = argument
@@ -168,6 +171,24 @@ class Resources:
                 return self.resolve(text).split(between)
         resolved = ((name, self.resolve(entry)) for name, entry in value.items())
         return {name: entry for name, entry in resolved if entry is not _NO_VALUE}
+
+    def decide(self) -> None:
+        """Puts what conditions lead to in the place of each grant and setting that has some."""
+        for role in self.of_type("AWS::IAM::Role").values():
+            for policy in role.get("Policies", []):
+                said = policy["PolicyDocument"]
+                chosen = map(self._chosen, said["Statement"])
+                said["Statement"] = [each for each in chosen if each is not None]
+        for function in self.of_type("AWS::Lambda::Function").values():
+            variables = function.get("Environment", {}).get("Variables", {})
+            variables |= {name: self._chosen(value) for name, value in variables.items()}
+
+    def _chosen(self, value: Any) -> Any:
+        """What the conditions of a value lead to; None for nothing."""
+        while isinstance(value, dict) and value.keys() == {"Fn::If"}:
+            condition, then, otherwise = value["Fn::If"]
+            value = then if self._holds({"Condition": condition}) else otherwise
+        return None if value == {"Ref": "AWS::NoValue"} else value
 
     def is_made(self, resource: Mapping[str, Any]) -> bool:
         """Whether a resource's condition holds, if it has one."""
@@ -221,6 +242,9 @@ _PSEUDO: Final[dict[str, Any]] = {
 }
 
 
+_ON: Final = {"Webhooks": "yes"}
+"""Parameters that are on here, so that all of the template is there to be used and tested."""
+
 LOGO_PATH: Final = "/local/logo.svg"
 """Where the gateway serves the logo of the organisation that the demo is about."""
 
@@ -247,13 +271,13 @@ def load(
     """Reads and transforms the template.
 
     Args:
-        parameters: values other than the defaults.
+        parameters: values other than the defaults, and than what is always on here.
         root: of another checkout, whose template and functions are wanted.
         stack: the stack's name, which those of all its resources begin with.
     """
     template = yaml_parse((root / TEMPLATE.name).read_text(encoding="utf-8"))
     values = {name: entry.get("Default") for name, entry in template["Parameters"].items()}
-    values |= parameters or {}
+    values |= _ON | dict(parameters or {})
     codes = {
         name: str(root / resource["Properties"]["CodeUri"])
         for name, resource in template["Resources"].items()
@@ -271,6 +295,8 @@ def load(
     )
     for name in [name for name, each in resources.all.items() if not resources.is_made(each)]:
         del resources.all[name]
+        codes.pop(name, None)
+    resources.decide()
     for name, resource in resources.all.items():
         name_property = _NAME_PROPERTY.get(resource["Type"])
         if name_property:

@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sendtrail import __version__
 from sendtrail.auth.api_keys import Scope
 from sendtrail.auth.key_secret import end_of_day
+from sendtrail.domain.days import Day
 from sendtrail.domain.times import Timestamp, parse
 from sendtrail.errors import InvalidInputError, SendtrailError
+from sendtrail.rights.erasing import ErasureState
 from sendtrail_cli.doctor.command import as_json, chosen, examine, is_well, line
 from sendtrail_cli.doctor.findings import Context, Finding
 from sendtrail_cli.doctor.round_trip import PATIENCE_SECONDS
+from sendtrail_cli.exporting.export import export
+from sendtrail_cli.exporting.part_files import FileFormat
+from sendtrail_cli.exporting.put_back import put_back_export
+from sendtrail_cli.importing.command import REPORT, WORKERS, Options, import_events
+from sendtrail_cli.importing.formats import Format
+from sendtrail_cli.importing.told import Naming
 from sendtrail_cli.keys import Ring, list_keys, make_key, remove_key, rotate_keys
 from sendtrail_cli.move import move, source_of
 from sendtrail_cli.queues import DeadLetters, purge_projections, redrive
 from sendtrail_cli.rebuild import WAIT_SECONDS, rebuild
 from sendtrail_cli.recover import recover
 from sendtrail_cli.restore import Table, restore
+from sendtrail_cli.rights import erase, erasure_lines, erasure_of, person, who_is
 from sendtrail_cli.target import Target
 
 __all__ = ["main", "parser"]
 
+_OWN_EXPORT: Final = "sendtrail"
+"""What is imported as `sendtrail export` wrote it."""
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 
@@ -44,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        status: int | None = options.run(Target.of(options.aws), options)
+        target = None if getattr(options, "url", None) else Target.of(options.aws)
+        status: int | None = options.run(target, options)
     except InvalidInputError as error:
         print(f"sendtrail: {error}", file=sys.stderr)
         return 2
@@ -72,8 +86,13 @@ def parser() -> argparse.ArgumentParser:
     _add_recover(commands)
     _add_restore(commands)
     _add_move(commands)
+    _add_import(commands)
     _add_rebuild(commands)
+    _add_export(commands)
+    _add_person(commands)
+    _add_erase(commands)
     _add_doctor(commands)
+    _add_mcp(commands)
     return top
 
 
@@ -139,9 +158,9 @@ def _add_redrive(commands: _Commands) -> None:
         commands,
         "redrive",
         "bring back what is in the dead-letter queues",
-        "Moves what is in the dead-letter queues of ingest, dispatch and sweep back into the "
-        "queues that it came from, and says what is in that of the projections. What is delivered "
-        "twice has the effect of once; what comes back meanwhile stays.",
+        "Moves what is in the dead-letter queues of ingest, dispatch, sweep and erase back into "
+        "the queues that it came from, and says what is in that of the projections. What is "
+        "delivered twice has the effect of once; what comes back meanwhile stays.",
     )
     redriving.add_argument(
         "--queue",
@@ -245,7 +264,70 @@ def _add_move(commands: _Commands) -> None:
     moving.add_argument(
         "--signing-keys", metavar="SECRET", help="the secret of the signing keys, by its name"
     )
+    moving.add_argument(
+        "--erasures", metavar="TABLE", help="the table of who was erased, by its name"
+    )
+    moving.add_argument(
+        "--erasure-key", metavar="SECRET", help="the secret by which that is read, by its name"
+    )
     moving.set_defaults(run=_move)
+
+
+def _add_import(commands: _Commands) -> None:
+    importing = _command(
+        commands,
+        "import",
+        "bring in archives of SES's events, or other services' exports",
+        "Reads archives of SES's events, or exports of other services, and appends what they tell "
+        "to the log. To do it again changes nothing, and what was broken off goes on where it was, "
+        "by a state beside the report. Exit status: 0 if all was understood, 1 if "
+        "not, 2 if it was called wrongly. docs/importing.md says what each format is.",
+    )
+    importing.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="files, folders, or s3://BUCKET/PREFIX; JSON or CSV, also compressed by gzip",
+    )
+    importing.add_argument(
+        "--from",
+        dest="format",
+        choices=[*(each.value for each in Format), _OWN_EXPORT],
+        required=True,
+        help="whose they are; csv: a table with columns of ours; sendtrail: what "
+        "`sendtrail export` wrote, of which the log and suppressions get what they lack",
+    )
+    importing.add_argument(
+        "--participant-field",
+        metavar="NAME",
+        help="the tag, metadata, custom argument, variable or column that has a participant's id; "
+        "without it, mail is of whoever has the address",
+    )
+    importing.add_argument(
+        "--communication-field",
+        metavar="NAME",
+        help="the same for the mailing: also `category` (SendGrid), `tag` (Postmark, Mailgun) or "
+        "`campaign` (Mailgun); without it, mail is of no mailing",
+    )
+    importing.add_argument(
+        "--dry-run", action="store_true", help="write no event; say what would be imported"
+    )
+    importing.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        default=REPORT,
+        help="where to put records that are not understood, a line of JSON each, with the reason; "
+        "mended, and under another name, it can be imported itself (%(default)s)",
+    )
+    importing.add_argument(
+        "--workers",
+        metavar="NUMBER",
+        type=int,
+        default=WORKERS,
+        help="how many write at the same time, each over up to 8 connections (%(default)s)",
+    )
+    importing.set_defaults(run=_import)
 
 
 def _add_rebuild(commands: _Commands) -> None:
@@ -270,6 +352,86 @@ def _add_rebuild(commands: _Commands) -> None:
         help="until `project` has read of it (%(default).0f: twice as long as it may take)",
     )
     rebuilding.set_defaults(run=_rebuild)
+
+
+def _add_export(commands: _Commands) -> None:
+    exporting = _command(
+        commands,
+        "export",
+        "write messages, events, mailings and suppressions as files",
+        "Writes messages and events, by day, mailings with their figures, and suppressions as "
+        "files that DuckDB, Athena and others read, and brings them up to date when it is done "
+        "again: days in which nothing has changed are left as they are. What it wrote can be put "
+        "back.",
+    )
+    exporting.add_argument(
+        "--to",
+        metavar="PLACE",
+        required=True,
+        help="a folder, or s3://BUCKET/PREFIX; empty, or with an earlier export",
+    )
+    exporting.add_argument(
+        "--format",
+        dest="file_format",
+        choices=[each.value for each in FileFormat],
+        default=FileFormat.PARQUET.value,
+        help="%(default)s if not given; jsonl and csv are compressed by gzip",
+    )
+    exporting.add_argument(
+        "--since",
+        metavar="DAY",
+        type=_first_day,
+        help="leave days before this one, such as 2026-11-01, as they are there, or are not",
+    )
+    exporting.add_argument(
+        "--keep-expired",
+        action="store_true",
+        help="leave days older than RetentionDays as they are there, though the log forgets them",
+    )
+    exporting.set_defaults(run=_export)
+
+
+def _add_person(commands: _Commands) -> None:
+    telling = _command(
+        commands,
+        "person",
+        "write all that is kept of a participant, for them to have",
+        "Writes all that is kept of a participant as JSON: profile, addresses, suppressions, each "
+        "message with all its events and what was merged into it, and what staff did to them. That "
+        "it was asked for is among what staff did. At an address that others have too, what is "
+        "theirs may be in it.",
+    )
+    telling.add_argument("participant", help="their id")
+    telling.add_argument(
+        "--to",
+        metavar="FILE",
+        type=Path,
+        help="where to, readable by its owner alone; without it, to standard output",
+    )
+    telling.set_defaults(run=_person)
+
+
+def _add_erase(commands: _Commands) -> None:
+    erasing = _command(
+        commands,
+        "erase",
+        "erase a participant, but for figures",
+        "Deletes what tells of a participant wherever it is kept; their messages stay under a "
+        "pseudonym of nobody, and all figures as they are. Everything is gone through once, which "
+        "may take minutes; the function goes through it again each quarter of an hour, until "
+        "nothing more is found, and also goes on if this is interrupted. What was found is told by "
+        "the erasure's id. It cannot be undone. Exit status: 0 if it is under way or done; with "
+        "--status, 0 if it is done, and 1 if not.",
+    )
+    who = erasing.add_mutually_exclusive_group(required=True)
+    who.add_argument("participant", nargs="?", help="their id")
+    who.add_argument(
+        "--status", metavar="ERASURE", help="instead, tell how far the erasure of this id is"
+    )
+    erasing.add_argument(
+        "--yes", action="store_true", help="do not ask for the id to be written again"
+    )
+    erasing.set_defaults(run=_erase)
 
 
 def _add_doctor(commands: _Commands) -> None:
@@ -310,6 +472,27 @@ def _add_doctor(commands: _Commands) -> None:
     doctor.set_defaults(run=_doctor)
 
 
+def _add_mcp(commands: _Commands) -> None:
+    serving = commands.add_parser(
+        "mcp",
+        help="let a language model look things up, by the Model Context Protocol",
+        description="Serves the Model Context Protocol on standard input and output, for a client "
+        "that starts it: tools that read the API, and change nothing. The API key, of scope read "
+        "and no more, is in the environment variable SENDTRAIL_API_KEY.",
+    )
+    where = serving.add_mutually_exclusive_group()
+    where.add_argument(
+        "--aws", metavar="STACK", help="the CloudFormation stack of that name, not the local one"
+    )
+    where.add_argument(
+        "--url",
+        metavar="URL",
+        help="instead, the API at this URL, such as https://mail.example.org: needs no "
+        "credentials of AWS",
+    )
+    serving.set_defaults(run=_mcp)
+
+
 def _command(
     commands: _Commands,
     name: str,
@@ -341,6 +524,14 @@ def _day(text: str) -> Timestamp:
 
 
 _day.__name__ = "day, such as 2027-01-31"
+
+
+def _first_day(text: str) -> Day:
+    """A day on the command line; the day itself."""
+    return date.fromisoformat(text).isoformat()
+
+
+_first_day.__name__ = "day, such as 2026-11-01"
 
 
 def _time(text: str) -> Timestamp:
@@ -408,10 +599,29 @@ def _move(target: Target, options: argparse.Namespace) -> None:
         tables=dict(options.tables),
         plans=options.plans,
         signing_keys=options.signing_keys,
+        erasures=options.erasures,
+        erasure_key=options.erasure_key,
         region=options.from_region,
         profile=options.from_profile,
     )
     move(target, source)
+
+
+def _import(target: Target, options: argparse.Namespace) -> int:
+    if options.format == _OWN_EXPORT:
+        if options.dry_run:
+            raise InvalidInputError("an export of Sendtrail's own is put back without --dry-run")
+        for path in options.paths:
+            put_back_export(target, path)
+        return 0
+    wanted = Options(
+        Format(options.format),
+        Naming(options.participant_field, options.communication_field),
+        options.dry_run,
+        options.report,
+        options.workers,
+    )
+    return 1 if import_events(target, options.paths, wanted).not_understood else 0
 
 
 def _rebuild(target: Target, options: argparse.Namespace) -> None:
@@ -425,6 +635,49 @@ def _rebuild(target: Target, options: argparse.Namespace) -> None:
     rebuild(target, resume=options.resume, wait=options.wait)
 
 
+def _export(target: Target, options: argparse.Namespace) -> None:
+    export(
+        target,
+        options.to,
+        FileFormat(options.file_format),
+        since=options.since,
+        keep_expired=options.keep_expired,
+    )
+
+
+def _person(target: Target, options: argparse.Namespace) -> None:
+    count = person(target, options.participant, options.to or sys.stdout)
+    print(f"{count:,} messages", file=sys.stderr)
+
+
+def _erase(target: Target, options: argparse.Namespace) -> int:
+    if options.status:
+        found = erasure_of(target, options.status)
+        status = 0 if found.state is ErasureState.DONE else 1
+    else:
+        if not options.yes:
+            _confirm(who_is(target, options.participant), options.participant)
+        found = erase(target, options.participant, report=partial(print, flush=True))
+        status = 0
+    for each in erasure_lines(found):
+        print(each)
+    return status
+
+
+def _confirm(told: Iterable[str], participant_id: str) -> None:
+    """Has the id of whom to erase written again.
+
+    Raises:
+        InvalidInputError: it is another, or there is nobody to ask.
+    """
+    for each in told:
+        print(each, file=sys.stderr)
+    print("To erase them, which cannot be undone, write their id again: ", end="", file=sys.stderr)
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != participant_id:
+        raise InvalidInputError("nothing was erased; write the same id, or give --yes")
+
+
 def _doctor(target: Target, options: argparse.Namespace) -> int:
     checks = chosen(options.only, with_cost=options.cost, with_round_trip=options.round_trip)
     context = Context(target, datetime.now(UTC), patience=options.wait)
@@ -436,6 +689,14 @@ def _doctor(target: Target, options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(told))
     return 0 if is_well((each for _, each in told), strict=options.strict) else 1
+
+
+def _mcp(target: Target | None, options: argparse.Namespace) -> None:
+    try:
+        from sendtrail_cli.mcp_server.server import connected, serve
+    except ModuleNotFoundError as error:  # the library is an extra, and slow to import
+        raise InvalidInputError(f"{error}: pip install 'sendtrail[operators]'") from error
+    serve(connected(target, options.url, os.environ))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`sendtrail move`: what cannot be made anew, copied from one stack, or what is left of one, into
-another: the log, participants, suppressions, templates, what staff did, plans, claims, and the
-keys that sign links.
+another: the log, participants, suppressions, templates, what staff did, plans, claims, who was
+erased, and the keys that sign links.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.errors import InvalidInputError
 from sendtrail.sending.claims import Claims
 from sendtrail.sending.plan_store import PREFIX
+from sendtrail_cli.erased import ERASURE_KEY, ERASURES, move_erasures
 from sendtrail_cli.progress import progress_bar
 from sendtrail_cli.restore import Table, put_back
 from sendtrail_cli.scan import PATIENT, Page, scan
@@ -34,6 +35,7 @@ _CLAIMS: Final = "IdempotencyTable"
 _ORDER: Final = (
     Table.TEMPLATES,
     Table.STAFF,
+    Table.WEBHOOKS,
     Table.SUPPRESSIONS,
     Table.PARTICIPANTS,
     Table.TRAILS,
@@ -49,6 +51,8 @@ def source_of(
     tables: Mapping[Table, str] | None = None,
     plans: str | None = None,
     signing_keys: str | None = None,
+    erasures: str | None = None,
+    erasure_key: str | None = None,
     region: str | None = None,
     profile: str | None = None,
 ) -> Target:
@@ -59,6 +63,8 @@ def source_of(
         tables: table → the name of one that was left behind, or restored.
         plans: the name of a bucket.
         signing_keys: the name or ARN of a secret.
+        erasures, erasure_key: the name of the table of who was erased, and of the secret by which
+            it is read.
         region, profile: where they are, and by whose credentials they are read; the caller's own
             region and credentials if None.
 
@@ -70,6 +76,8 @@ def source_of(
     named = {table.resource: name for table, name in (tables or {}).items()}
     named |= {_PLANS: plans} if plans else {}
     named |= {_KEYS: signing_keys} if signing_keys else {}
+    named |= {ERASURES: erasures} if erasures else {}
+    named |= {ERASURE_KEY: erasure_key} if erasure_key else {}
     if stack:
         found = Target.of(stack, session)
         return Target(session, {**found.resources, **named}, found.parameters, {})
@@ -95,6 +103,8 @@ def move(target: Target, source: Target, *, report: Report = print) -> None:
     if _KEYS in source.resources:
         added = _add_keys(target, source)
         report(f"signing keys: {added} added, which verify and do not sign")
+    if {ERASURES, ERASURE_KEY} <= source.resources.keys():
+        report(f"erasures: {move_erasures(target, source):,} copied, before what they are of")
     for table in _ORDER:
         if table.resource in source.resources:
             client = source.client("dynamodb")
@@ -109,7 +119,7 @@ def move(target: Target, source: Target, *, report: Report = print) -> None:
     if _PLANS in source.resources:
         copied, there = _copy_plans(target, source)
         report(f"plans: {copied:,} copied, {there:,} there already")
-    known = (_KEYS, *(table.resource for table in _ORDER), _PLANS)
+    known = (_KEYS, ERASURES, ERASURE_KEY, *(table.resource for table in _ORDER), _PLANS)
     if missing := [name for name in known if name not in source.resources]:
         report(f"not moved, since it was not named: {', '.join(missing)}")
     report(

@@ -14,6 +14,7 @@ from sendtrail.aws.s3 import Bucket
 from sendtrail.errors import IgnoredRecordError, RejectedRecordError
 from sendtrail.intake.envelopes import notifications
 from sendtrail.log.serialization import deserialize, is_serialized_event
+from sendtrail.publishing.jobs import ReplayJob, job_of_text
 from sendtrail.sending.jobs import Job
 from sendtrail.sending.plan_store import PlanStore
 from sendtrail_cli.target import Target
@@ -39,6 +40,8 @@ class DeadLetters(StrEnum):
     INGEST = "ingest"
     DISPATCH = "dispatch"
     SWEEP = "sweep"
+    DELIVERIES = "deliveries"
+    ERASE = "erase"
 
     @property
     def resource(self) -> str:
@@ -59,8 +62,12 @@ class _Destinations:
         """Of a message's body; None if it can be brought back nowhere."""
         if letters is DeadLetters.SWEEP:
             return "SweepQueue", "a sweep to continue"
+        if letters is DeadLetters.ERASE:
+            return "EraseQueue", "an erasure to continue"
         if letters is DeadLetters.DISPATCH:
             return self._of_job(body)
+        if letters is DeadLetters.DELIVERIES:
+            return _of_delivery(body)
         if is_serialized_event(body):
             return "HitsQueue", _kind_of_hit(body)
         return "IngestQueue", _kind_of_event(body)
@@ -112,6 +119,8 @@ def redrive(
     sqs, destinations = target.client("sqs"), _Destinations(target)
     moved: Counter[str] = Counter()
     for letters in queues:
+        if letters is DeadLetters.DELIVERIES and letters.resource not in target.resources:
+            continue  # nothing is published
         url = target.resource(letters.resource)
         if dry_run:
             report(f"{letters.value}: {_count(sqs, url)}")
@@ -222,6 +231,18 @@ def _handed_on(body: str) -> str:
     if isinstance(content, dict) and {"requestContext", "requestPayload"} <= content.keys():
         return json.dumps(content["requestPayload"])
     return body
+
+
+def _of_delivery(body: str) -> tuple[str | None, str]:
+    """Events for a webhook or the bus go back; what `publish` could not read or apply is no job."""
+    try:
+        job = job_of_text(body)
+    except RejectedRecordError:
+        return None, "part of the log's stream that was not published: replay that time"
+    to = f"the webhook {job.endpoint_id}" if job.endpoint_id else "the event bus"
+    if isinstance(job, ReplayJob):
+        return "DeliveriesQueue", f"a replay to {to}"
+    return "DeliveriesQueue", f"{len(job.events)} events for {to}"
 
 
 def _kind_of_hit(body: str) -> str:

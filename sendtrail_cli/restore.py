@@ -27,7 +27,9 @@ from sendtrail.log.trails import Trails
 from sendtrail.projections.items import EPOCH_ID
 from sendtrail.projections.merging import merge_participants, merge_suppressions
 from sendtrail.projections.project import EPOCH_KEY, EPOCHS
+from sendtrail.publishing.webhook_store import EndpointStore
 from sendtrail.sending.template_store import TemplateStore
+from sendtrail_cli.erased import Forgetful, erasures_of
 from sendtrail_cli.scan import PATIENT, Page, scan
 from sendtrail_cli.target import Target
 
@@ -47,6 +49,7 @@ class Table(StrEnum):
     SUPPRESSIONS = "suppressions"
     TEMPLATES = "templates"
     STAFF = "staff"
+    WEBHOOKS = "webhooks"
 
     @property
     def resource(self) -> str:
@@ -147,11 +150,16 @@ def _writer(
         trails = Trails(db, live, retention_days=target.retention_days)
         return lambda page: trails.put_back([each for each in page if each["trail"] != EPOCH_ID])
     if table is Table.PARTICIPANTS:
-        return lambda page: merge_participants(db, live, page)
+        forgetful = Forgetful(erasures_of(target))
+        return lambda page: merge_participants(db, live, forgetful.participants(page))
     if table is Table.SUPPRESSIONS:
-        return lambda page: merge_suppressions(db, live, page)
+        forgetful = Forgetful(erasures_of(target))
+        return lambda page: merge_suppressions(db, live, forgetful.suppressions(page))
     if table is Table.STAFF:
-        return StaffStore(db, live).put_back
+        forgetful = Forgetful(erasures_of(target))
+        return lambda page: StaffStore(db, live).put_back(forgetful.staff(page))
+    if table is Table.WEBHOOKS:
+        return EndpointStore(db, live).put_back
     return TemplateStore(db, live).put_back
 
 

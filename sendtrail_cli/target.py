@@ -44,6 +44,12 @@ class Target:
     endpoints: Mapping[str, str]
     outputs: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def publishes(self) -> bool:
+        """Whether the stack publishes events, to webhooks or an event bus."""
+        given = self.parameters
+        return given.get("Webhooks") == "yes" or bool(given.get("EventBusName"))
+
     @classmethod
     def of(cls, aws_stack: str | None, session: boto3.Session | None = None) -> Target:
         """A CloudFormation stack in AWS, by the caller's own credentials; or, if no name is given,

@@ -63,9 +63,9 @@ def known() -> set[Used]:
 @cache
 def granted() -> tuple[Statement, ...]:
     """What the template grants, by logical ids; with a provider's secret, which is read only where
-    there is one.
+    there is one, and an event bus.
     """
-    resources = load({"OidcClientSecret": "given"})
+    resources = load({"OidcClientSecret": "given", "EventBusName": "crm"})
     for name in resources.all:
         for attribute in ("", "Arn", "StreamArn"):
             resources.physical[name, attribute] = name

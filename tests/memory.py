@@ -26,6 +26,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "Communications": ("communication_id", "part"),
     "Participants": ("participant_id", "part"),
     "Suppressions": ("address",),
+    "Erasures": ("hash",),
+    "Staff": ("part", "sort"),
 }
 
 
@@ -81,6 +83,15 @@ class MemoryDynamoDB:
         found = (self._seen(table, key, consistent) for key in keys)
         return [item for item in found if item is not None]
 
+    def get_from(
+        self, wanted: Mapping[str, Sequence[Item]], *, consistent: bool = True
+    ) -> dict[str, list[Item]]:
+        """As BatchGetItem, of several tables."""
+        return {
+            table: self.get_all(table, keys, consistent=consistent)
+            for table, keys in wanted.items()
+        }
+
     def _seen(self, table: str, key: Item, consistent: bool) -> Item | None:
         place = (table, self._key(table, key))
         if not consistent and self.stale and place in self._before and self.stale():
@@ -113,7 +124,7 @@ class MemoryDynamoDB:
             )
         if newest_first:
             row.reverse()
-        place = 0 if start is None else 1 + row.index(self._key(table, start))
+        place = 0 if start is None else _after(row, self._key(table, start), newest_first)
         size = min(self.page, limit or self.page)
         page = [_copy(known[key]) for key in row[place : place + size]]
         more = place + size < len(row)
@@ -137,6 +148,51 @@ class MemoryDynamoDB:
         if not _holds(condition, names, values or {}, self.get(table, item)):
             raise ConditionFailedError("ConditionalCheckFailedException", "", 400)
         self._write(table, item)
+
+    def delete(
+        self,
+        table: str,
+        key: Item,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> None:
+        """As DeleteItem."""
+        if not _holds(condition, names, values, self.get(table, key)):
+            raise ConditionFailedError("ConditionalCheckFailedException", "", 400)
+        self._remove(table, key)
+
+    def transact(self, actions: Sequence[Mapping[str, Item]]) -> None:
+        """As TransactWriteItems, of deletions, puts and updates."""
+        parts = [(kind, each) for action in actions for kind, each in action.items()]
+        for _, each in parts:
+            names = each.get("ExpressionAttributeNames", {})
+            values = each.get("ExpressionAttributeValues", {})
+            found = self.get(each["TableName"], each.get("Key") or each["Item"])
+            if not _holds(each["ConditionExpression"], names, values, found):
+                raise ConditionFailedError("TransactionCanceledException", "", 400)
+        fails = self.fail_at == 0  # all of it, or nothing
+        self.fail_at = None if fails or self.fail_at is None else self.fail_at - 1
+        if fails and not self.fails_after_writing:
+            raise UnreachableError("NoAnswer", "on demand")
+        held, self.fail_at = self.fail_at, None
+        for kind, each in parts:
+            if kind == "Delete":
+                self._remove(each["TableName"], each["Key"])
+            elif kind == "Put":
+                self._write(each["TableName"], each["Item"])
+            else:
+                self.update(
+                    each["TableName"],
+                    each["Key"],
+                    update=each["UpdateExpression"],
+                    names=each["ExpressionAttributeNames"],
+                    values=each["ExpressionAttributeValues"],
+                )
+        self.fail_at = held
+        if fails:
+            raise UnreachableError("NoAnswer", "on demand")
 
     def update(
         self,
@@ -201,6 +257,13 @@ class MemoryDynamoDB:
                 raise UnreachableError("NoAnswer", "on demand")
         self._store(table, item)
 
+    def _remove(self, table: str, key: Item) -> None:
+        place = self._key(table, key)
+        old = self._tables[table].pop(place, None)
+        if old is not None:
+            self._before[table, place] = old
+            self._tell(table, place, old, None)
+
     def _store(self, table: str, item: Item) -> None:
         key = self._key(table, item)
         old, new = self._tables[table].get(key), _copy(item)
@@ -208,22 +271,32 @@ class MemoryDynamoDB:
             return
         self._tables[table][key] = new
         self._before[table, key] = old
+        self._tell(table, key, old, new)
+
+    def _tell(self, table: str, key: tuple[Any, ...], old: Item | None, new: Item | None) -> None:
+        """Puts a record into the stream."""
         self._sequence += 1
         self.clock += 1
         change: Item = {
-            "Keys": to_attributes({name: item[name] for name in KEYS[table]}),
-            "NewImage": to_attributes(new),
+            "Keys": to_attributes(dict(zip(KEYS[table], key, strict=True))),
             "SequenceNumber": str(self._sequence),
             "ApproximateCreationDateTime": self.clock,
         }
-        if old is not None:
-            change["OldImage"] = to_attributes(old)
+        change |= {"NewImage": to_attributes(new)} if new is not None else {}
+        change |= {"OldImage": to_attributes(old)} if old is not None else {}
         shard = f"shard-{self._split:02}-{crc32(str(key[0]).encode()) % self._shards}"
-        name = "INSERT" if old is None else "MODIFY"
+        name = "REMOVE" if new is None else "INSERT" if old is None else "MODIFY"
         self.records[table][shard].append({"eventName": name, "dynamodb": change})
 
     def _key(self, table: str, item: Item) -> tuple[Any, ...]:
         return tuple(item[name] for name in KEYS[table])
+
+
+def _after(row: list[tuple[Any, ...]], start: tuple[Any, ...], newest_first: bool) -> int:
+    """Where in a partition the keys after one begin, which need not be there any more."""
+    if start in row:
+        return 1 + row.index(start)
+    return sum(key > start if newest_first else key < start for key in row)
 
 
 def _holds(
@@ -233,7 +306,14 @@ def _holds(
     by OR.
     """
     found = item or {}
+    if " AND " in condition:
+        return all(_holds(part, names, values, item) for part in condition.split(" AND "))
     for part in condition.split(" OR "):
+        there = re.fullmatch(r"attribute_exists\((#\w+)\)", part)
+        if there:
+            if names[there[1]] in found:
+                return True
+            continue
         absent = re.fullmatch(r"attribute_not_exists\((#\w+)\)", part)
         if absent:
             if names[absent[1]] not in found:

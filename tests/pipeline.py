@@ -13,7 +13,9 @@ from sendtrail.domain.ids import sent_time
 from sendtrail.domain.names import terms_of_name
 from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.errors import AwsError
+from sendtrail.log.erasures import Erasures
 from sendtrail.log.items import is_message_row, listed_in
+from sendtrail.log.moving import TrailMover
 from sendtrail.log.trails import Trails
 from sendtrail.projections.activity import Activity
 from sendtrail.projections.communications import CommunicationProjection
@@ -32,8 +34,9 @@ from sendtrail.projections.items import (
 from sendtrail.projections.judge import Judge
 from sendtrail.projections.participants import ParticipantProjection
 from sendtrail.projections.project import Projection, image_of
+from sendtrail.projections.redirection import Redirection
 from sendtrail.projections.soft_bounces import SoftBounces
-from sendtrail.projections.stream import EVERY_CHANGE, consume
+from sendtrail.projections.stream import WITH_REMOVALS, consume
 from tests.memory import MemoryDynamoDB
 
 __all__ = [
@@ -64,6 +67,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         db: Any = self.db
         self.log = Trails(db, "Trails", retention_days=self.retention_days)
+        self.mover = TrailMover(db, "Trails", self.log, lambda: self.erasures.keyed)
         self.restart()
 
     def restart(self) -> None:
@@ -82,6 +86,7 @@ class Pipeline:
         )
         self.activity = Activity(db, "Trails", "Participants")
         self.soft_bounces = SoftBounces(db, "Trails", "Suppressions", self.policy)
+        self.erasures = Erasures(db, "Erasures", lambda: "a key", cache_seconds=0)
         self.projection = Projection(
             db,
             "Trails",
@@ -91,13 +96,14 @@ class Pipeline:
             activity=self.activity,
             soft_bounces=self.soft_bounces,
             epoch_cache_seconds=0,  # no test waits
+            redirection=Redirection(self.erasures, self.mover),
         )
 
     def take(self, event: dict[str, Any]) -> None:
         """What the function project does with a batch."""
         consume(
             event,
-            names=EVERY_CHANGE,
+            names=WITH_REMOVALS,
             decode=image_of,
             apply=self.projection.apply,
             quarantine=self.aside.append,
@@ -154,7 +160,7 @@ def what_readers_see(items: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
         for each in messages
         for part in problem_parts(each)
     }
-    directs = [each for each in messages if each.address and not each.communication_id]
+    directs = [each for each in messages if each.has_recipient and not each.communication_id]
     rows: dict[str, list[CounterShard]] = defaultdict(list)
     days: dict[str, list[CounterShard]] = defaultdict(list)
     said["about"] = []

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sendtrail.projections.project import image_of
-from sendtrail.projections.stream import EVERY_CHANGE, consume
+from sendtrail.projections.stream import WITH_REMOVALS, consume
 from sendtrail.wiring import Wiring
 
 logger = Logger(use_rfc3339=True)  # or Lambda takes no level from its lines
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Projects one batch. The tumbling window only serves to name the shard; it has no state."""
     unreadable = consume(
         event,
-        names=EVERY_CHANGE,
+        names=WITH_REMOVALS,
         decode=image_of,
         apply=wiring.projection.apply,
         quarantine=wiring.quarantine,

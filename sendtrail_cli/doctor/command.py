@@ -42,6 +42,7 @@ CHECKS: Final = (
     Check("concurrency", event_path.concurrency, _NO_LAMBDA),
     Check("dead-letters", health.dead_letters),
     Check("lag", health.lag),
+    Check("webhooks", health.webhooks),
     Check("alarms", health.alarms, _NO_ALARMS),
     Check("alarm-listeners", health.alarm_listeners, _NO_ALARMS),
     Check("signing-keys", health.signing_keys),

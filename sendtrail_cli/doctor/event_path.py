@@ -47,8 +47,13 @@ EVENT_SOURCES: Final[Mapping[str, str]] = {
     "DispatchFunctionDirectQueue": "direct messages are not sent",
     "ProjectFunctionLog": "figures stand still",
     "SweepFunctionContinue": "a long sweep is not continued",
+    "PublishFunctionLog": "webhooks and the event bus get nothing",
+    "DeliverFunctionQueue": "webhooks get nothing",
+    "EraseFunctionQueue": "nobody is erased who should be",
 }
 """Event source mapping → what its function does not do without it."""
+
+_OF_PUBLISHING: Final = ("Publish", "Deliver")
 
 _FEW: Final = 100
 """Concurrent executions of functions in a region; a new account may have ten."""
@@ -246,6 +251,8 @@ def event_sources(context: Context) -> Iterator[Finding]:
     """Whether functions get what waits for them."""
     is_well = True
     for logical_id, without in EVENT_SOURCES.items():
+        if logical_id.startswith(_OF_PUBLISHING) and not context.target.publishes:
+            continue
         uuid = context.target.resource(logical_id)
         try:
             found = context.client("lambda").get_event_source_mapping(UUID=uuid)

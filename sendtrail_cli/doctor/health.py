@@ -16,10 +16,12 @@ from sendtrail.auth.api_keys import (
     first_entry_of,
     key_id,
 )
+from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.times import parse
 from sendtrail.errors import ConfigurationError
+from sendtrail.publishing.webhook_store import EndpointStore
 from sendtrail.reading.health import DEAD_LETTERS
-from sendtrail_cli.doctor.findings import Context, Finding, note, ok, unknown, wrong
+from sendtrail_cli.doctor.findings import Context, Finding, Status, note, ok, unknown, wrong
 from sendtrail_cli.keys import Ring
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "point_in_time_recovery",
     "signing_keys",
     "table_protection",
+    "webhooks",
 ]
 
 LATE_SECONDS: Final[Mapping[str, int]] = {
@@ -52,6 +55,8 @@ TABLES: Final = (
     "SuppressionsTable",
     "TemplatesTable",
     "StaffTable",
+    "WebhooksTable",
+    "ErasuresTable",
     "IdempotencyTable",
 )
 PROTECTED_TABLES: Final = (
@@ -60,6 +65,8 @@ PROTECTED_TABLES: Final = (
     "SuppressionsTable",
     "TemplatesTable",
     "StaffTable",
+    "WebhooksTable",
+    "ErasuresTable",
 )
 """What cannot be made anew, and is protected from deletion."""
 
@@ -70,16 +77,48 @@ _COST_DAYS: Final = 7
 _DEAREST: Final = 5
 
 
+OF_PUBLISHING: Final[Mapping[str, str]] = {
+    "DeliveriesDlq": "they were not published, or not taken for a day. The logs of publish and "
+    "deliver say why; then sendtrail redrive",
+}
+"""The same as `DEAD_LETTERS`, of a stack that publishes."""
+
+
 def dead_letters(context: Context) -> Iterator[Finding]:
     """What nobody could take."""
     is_well = True
-    for logical_id, does in DEAD_LETTERS.items():
+    queues = {**DEAD_LETTERS, **(OF_PUBLISHING if context.target.publishes else {})}
+    for logical_id, does in queues.items():
         held = _waiting(context, logical_id)
         if held:
             is_well = False
             yield wrong(f"{held} in {logical_id}: {does} (docs/runbook.md)")
     if is_well:
         yield ok("the dead-letter queues are empty")
+
+
+def webhooks(context: Context) -> Iterator[Finding]:
+    """Whether each webhook takes what it is sent."""
+    target = context.target
+    if not target.publishes:
+        yield Finding(Status.SKIPPED, "nothing is published: the stack has Webhooks=no and no bus")
+        return
+    store = EndpointStore(DynamoDB(target.variables()), target.resource("WebhooksTable"))
+    endpoints = [row.endpoint for row in store.rows()]
+    for each in endpoints:
+        if each.disabled_at:
+            yield wrong(
+                f"the webhook {each.endpoint_id} is switched off since {each.disabled_at} "
+                f"({each.disabled_reason}). See to its receiver, switch it on, and replay what "
+                "happened since (docs/runbook.md, WebhooksSwitchedOffAlarm)"
+            )
+        elif each.failing_since:
+            yield note(
+                f"the webhook {each.endpoint_id} has taken nothing since {each.failing_since}; it "
+                "is switched off when that is a day"
+            )
+    if not any(each.disabled_at or each.failing_since for each in endpoints):
+        yield ok(f"{len(endpoints)} webhooks take what they are sent")
 
 
 def lag(context: Context) -> Iterator[Finding]:

@@ -19,14 +19,18 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.aws.secrets import Secrets
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
+from sendtrail.publishing.webhook_store import EndpointStore
 from tests.browser.pages import (
     LONG_ID,
     LONG_TEMPLATE,
+    bad_deliveries,
+    bad_hooks,
     bad_keys,
     bad_mail,
     bad_mailing,
     bad_people,
     bad_templates,
+    deliveries,
     later_mailing,
 )
 from tests.stack.conftest import Stack
@@ -99,6 +103,10 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for body in (bad_mailing(), later_mailing()):
             assert made.get("/v1/communications", method="POST", body=body)[0] == 202
         _hire(made)
+        gone = "/v1/participants/gone"
+        assert made.get(gone, method="PUT", body={"name": "Gone"})[0] == 200
+        assert made.get(gone, method="DELETE")[0] == 202
+        _hook(made)
         made.eventually(lambda: _is_projected(made), 120)
         yield made
     finally:
@@ -115,6 +123,32 @@ def _hire(stack: Stack) -> None:
     )
     database = DynamoDB(endpoints.environment())
     database.put_all(stack.state["resources"]["StaffTable"], list(bad_people()))
+
+
+def _hook(stack: Stack) -> None:
+    """Webhooks: one of a CRM, and those that are hard to show, with what came of deliveries."""
+    crm = {"url": "https://crm.example.org/hooks/mail", "description": "CRM"}
+    rarely = {"event_types": ["participant.inactive"]}  # so that nothing new is sent to it
+    for body in (crm | rarely, *bad_hooks()):
+        assert stack.get("/v1/webhooks", method="POST", body=body)[0] == 201
+    _, listed = stack.get("/v1/webhooks")
+    endpoints = Endpoints(stack.state["aws_endpoint"], stack.state["dynamodb_endpoint"])
+    database, table = DynamoDB(endpoints.environment()), stack.state["resources"]["WebhooksTable"]
+    good, failing, off = (each["webhook_id"] for each in listed["items"])
+    soon = f"{datetime.now(UTC) + timedelta(hours=5):%Y-%m-%dT%H:%M:%S}.000Z"
+    at = "2026-11-20T09:30:00.000Z"
+    for which, state in (
+        (failing, {"failing_since": at, "failures": 3, "retry_at": soon}),
+        (off, {"disabled_at": at, "disabled_reason": "failing"}),
+    ):
+        database.update(
+            table,
+            {"webhook": "endpoints", "entry": which},
+            update="SET " + ", ".join(f"#{name} = :{name}" for name in state),
+            names={f"#{name}": name for name in state},
+            values={f":{name}": value for name, value in state.items()},
+        )
+    EndpointStore(database, table).note([*deliveries(good), *bad_deliveries(off)])
 
 
 def mail() -> Iterator[Any]:

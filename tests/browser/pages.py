@@ -17,6 +17,7 @@ from sendtrail.auth.api_keys import Scope, new_key
 from sendtrail.domain.actors import Actor, legible_name
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
+from sendtrail.domain.webhooks import Delivery, DeliveryStatus
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -33,6 +34,9 @@ __all__ = [
     "bad_people",
     "later_mailing",
     "bad_templates",
+    "bad_deliveries",
+    "bad_hooks",
+    "deliveries",
 ]
 
 _ROOT: Final = "/console"
@@ -45,6 +49,8 @@ _TEMPLATES: Final = f"{_ROOT}/templates"
 _TEMPLATE: Final = f"{_TEMPLATES}/<template_id>"
 _STAFF: Final = f"{_ROOT}/staff"
 _PERSON: Final = f"{_PEOPLE}/<participant_id>"
+_WEBHOOKS: Final = f"{_ROOT}/webhooks"
+_WEBHOOK: Final = f"{_WEBHOOKS}/<webhook_id>"
 _LONG_AGO: Final = 1_795_170_600_000 - 10 * 86_400_000  # before all other mail of the tests
 _BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
 
@@ -168,6 +174,65 @@ def bad_people() -> Iterator[dict[str, Any]]:
         yield {"part": f"person#{who}", "sort": "session#1", "until": later}
 
 
+def bad_hooks() -> Iterator[dict[str, Any]]:
+    """Bodies of webhooks whose URLs and descriptions are hard to show."""
+    yield {"url": f"https://{'f' * 60}.example.org/", "description": "שלום לכולם 🎉", "full": True}
+    yield {
+        "url": f"https://h.example.org/{'u' * 1_978}",
+        "description": f"<b>W</b> & \"'{'W' * 180}",
+        "event_types": ["message.bounced", "participant.unsubscribed"],
+    }
+
+
+def deliveries(webhook_id: str) -> Iterator[Delivery]:
+    """What came of forty deliveries, more than a page has, most of which were taken."""
+    for number in range(40):
+        at = from_epoch_ms(_LONG_AGO + number * 60_000)
+        taken = number % 7
+        yield Delivery(
+            webhook_id,
+            f"msg_{number}",
+            "message.bounced" if number % 2 else "participant.unsubscribed",
+            at,
+            f"{number:032x}",
+            derived_message_id(at, f"ses-{number}", "a@example.com") if number % 2 else None,
+            DeliveryStatus.DELIVERED if taken else DeliveryStatus.WAITING,
+            1 if taken else 3,
+            at,
+            at,
+            204 if taken else 500,
+            duration_ms=83,
+        )
+
+
+def bad_deliveries(webhook_id: str) -> Iterator[Delivery]:
+    """What came of deliveries whose answers are hard to show."""
+    for number, (status, error) in enumerate(
+        [
+            (302, "it answered 302"),
+            (None, "<b>no connection</b>: " + "x" * 300),
+            (None, "its certificate is not valid: " + "y " * 60),
+        ]
+    ):
+        at = from_epoch_ms(_LONG_AGO + number)
+        yield Delivery(
+            webhook_id,
+            f"msg_bad{number}",
+            "message.unknown",
+            at,
+            f"{number:032x}",
+            derived_message_id(at, "ses", "a@example.com"),
+            DeliveryStatus.FAILED,
+            12_345,
+            at,
+            at,
+            status,
+            error,
+            10_003_000,
+            replayed=True,
+        )
+
+
 def _mail(number: int, subject: str, address: str = LONG_ADDRESS) -> Mail:
     sent_at, ses_id = from_epoch_ms(_LONG_AGO + number * 60_000), f"ses-bad-{number}"
     tags = {
@@ -230,6 +295,47 @@ def _add_key(page: Page) -> None:
     page.get_by_role("status").wait_for()
 
 
+def _some_types(page: Page) -> None:
+    """Has only some types of events told."""
+    page.get_by_label("Only these:").check()
+
+
+def _hook_badly(page: Page) -> None:
+    """Asks for a webhook at a URL that is not allowed, told of nothing."""
+    page.get_by_label("URL").fill("https://user:word@10.0.0.1/" + "u" * 1_900)
+    page.get_by_label("Description").fill("W" * 200)
+    page.get_by_label("Only these:").check()
+    page.get_by_role("button", name="Add the webhook").click()
+    page.get_by_role("alert").wait_for()
+
+
+def _add_hook(page: Page) -> None:
+    """Adds a webhook, of a name that is hard to show."""
+    page.get_by_label("URL").fill(f"https://hooks.example.org/{next(_added)}")
+    page.get_by_label("Description").fill("🎉שלום" * 9 + "W" * 60)
+    page.get_by_role("button", name="Add the webhook").click()
+    page.get_by_role("status").wait_for()
+
+
+def _of_hook(name: str, action: str) -> Callable[[Page], Any]:
+    """Follows a link on the page of the webhook whose name has this."""
+
+    def go(page: Page) -> None:
+        page.get_by_role("link", name=name).first.click()
+        page.get_by_role("link", name=action).first.click()
+
+    return go
+
+
+def _replay_badly(page: Page) -> None:
+    """Asks for a span of time that is none."""
+    page.get_by_role("link", name="CRM").first.click()
+    page.get_by_text("Send again").click()
+    page.get_by_label("From (UTC)").fill("2026-11-24T09:30")
+    page.get_by_role("button", name="Send it again").click()
+    page.get_by_role("alert").wait_for()
+
+
 def _stop(name: str) -> Callable[[Page], Any]:
     """Asks to stop the mailing whose name begins so."""
 
@@ -282,6 +388,13 @@ def _write_badly(page: Page) -> None:
     page.get_by_role("alert").first.wait_for()
 
 
+def _confirm_badly(page: Page) -> None:
+    """A confirmation that is another's id."""
+    page.get_by_label("To confirm").fill("w" * 128)
+    page.get_by_role("button", name="Erase for good").click()
+    page.get_by_role("alert").first.wait_for()
+
+
 PAGES: Final[dict[str, Shown]] = {
     "home": Shown(_ROOT, f"{_ROOT}?days=90", _numbers),
     "home, long ago": Shown(_ROOT, f"{_ROOT}?days=90&until=2019-03-01"),
@@ -309,6 +422,11 @@ PAGES: Final[dict[str, Shown]] = {
     "a participant, rejected": Shown(_PERSON, f"{_PEOPLE}/{LONG_ID}", _open("number 23")),
     "a participant, delayed": Shown(_PERSON, f"{_PEOPLE}/{LONG_ID}", _open("number 26")),
     "a participant, suppressed": Shown(_PERSON, f"{_PEOPLE}/person-01"),
+    "erasing somebody": Shown(f"{_PERSON}/erase", f"{_PEOPLE}/jane/erase"),
+    "erasing somebody, refused": Shown(
+        f"{_PERSON}/erase", f"{_PEOPLE}/{LONG_ID}/erase", _confirm_badly
+    ),
+    "an erasure": Shown(f"{_ROOT}/erasures/<erasure_id>", f"{_STAFF}/acts", _follow("erased-")),
     "people": Shown(_FOUND, _FOUND),
     "people, found": Shown(_FOUND, f"{_FOUND}?q=n"),
     "people, none": Shown(_FOUND, f"{_FOUND}?q={'z' * 300}&state=inactive"),
@@ -357,6 +475,18 @@ PAGES: Final[dict[str, Shown]] = {
     "a key, to be removed": Shown(f"{_STAFF}/keys/<key_id>/remove", _STAFF, _follow("Remove WWW")),
     "what staff did": Shown(f"{_STAFF}/acts", f"{_STAFF}/acts"),
     "what somebody did, nothing": Shown(f"{_STAFF}/acts", f"{_STAFF}/acts?by=key:{'x' * 64}"),
+    "webhooks": Shown(_WEBHOOKS, _WEBHOOKS),
+    "a new webhook": Shown(f"{_ROOT}/webhook", f"{_ROOT}/webhook", _some_types),
+    "a new webhook, bad": Shown(f"{_ROOT}/webhook", f"{_ROOT}/webhook", _hook_badly),
+    "a webhook": Shown(_WEBHOOK, _WEBHOOKS, _follow("CRM")),
+    "a webhook, bad": Shown(_WEBHOOK, _WEBHOOKS, _follow("<b>")),
+    "a webhook, a span that is wrong": Shown(_WEBHOOK, _WEBHOOKS, _replay_badly),
+    "changing a webhook": Shown(f"{_WEBHOOK}/edit", _WEBHOOKS, _of_hook("<b>", "Change")),
+    "a webhook's secret, shown once": Shown("", f"{_ROOT}/webhook", _add_hook),
+    "a webhook's secret, to be replaced": Shown(
+        f"{_WEBHOOK}/secret", _WEBHOOKS, _of_hook("<b>", "Replace the secret")
+    ),
+    "a webhook, to be removed": Shown(f"{_WEBHOOK}/remove", _WEBHOOKS, _of_hook("<b>", "Remove")),
     "inactive": Shown(f"{_ROOT}/inactive", f"{_ROOT}/inactive"),
     "find": Shown(f"{_ROOT}/find", f"{_ROOT}/find"),
     "find, nothing": Shown(f"{_ROOT}/find", f"{_ROOT}/find?q={'f' * 128}"),
@@ -375,6 +505,7 @@ NOT_PAGES: Final = {
     f"{_MAILING}/figures",  # a part of a page
     f"{_DIRECT}.csv",
     f"{_DIRECT}.xlsx",
+    f"{_PERSON}/export.json",
     f"{_MAILING}/recipients.csv",
     f"{_MAILING}/recipients.xlsx",
     f"{_PERSON}/messages/<message_id>/preview",  # a mail, in a frame

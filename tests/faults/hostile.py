@@ -139,7 +139,12 @@ def measured(
                     # A mailing may be called "preview", so that GET is allowed here, too.
                     "include-path": "/v1/communications/preview",
                     "checks": {"allow_header_conformance": {"enabled": False}},
-                }
+                },
+                {
+                    # It has two parameters, and most cursors are none of its own.
+                    "include-path": "/v1/participants/{participant_id}/export",
+                    "generation": {"max-examples": 4 * examples * MORE},
+                },
             ],
         }
     )

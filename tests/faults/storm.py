@@ -12,6 +12,8 @@ dropped.
 Whenever all has drained, every row of every table is held against what a calm run of the same events
 gives, and against a plain count; every malformed record must be in the dead-letter queue and
 nothing else; no letter may have been sent twice, none be lost, and every refusal have its event.
+A webhook's receiver, which verifies what it gets, must have every event of the log, and nothing
+else; and of a rebuild nothing.
 
     python -m tests.faults.storm [--records 50000] [--letters 600] [--seed N]
 
@@ -44,11 +46,14 @@ from local.functions import Functions
 from local.stack import Options, Parts, parts
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.service import RetryPolicy
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.communication import figures
 from sendtrail.domain.days import day_figures
 from sendtrail.domain.message import Message
 from sendtrail.domain.soft_bounces import SoftBouncePolicy
 from sendtrail.projections.items import EPOCH_ID, participant_from_item
+from sendtrail.publishing.notices import Notice
+from sendtrail.wiring import Wiring
 from sendtrail_cli import rebuild as cli
 from sendtrail_cli.target import Target
 from tests.faults.chaos import Chaos, Killer, Redelivering, SpoiltDatabase
@@ -56,6 +61,7 @@ from tests.faults.letters import Letters
 from tests.faults.weather import Weather, weather
 from tests.oracle import expect
 from tests.pipeline import Pipeline, is_row, what_readers_see
+from tests.receiver import Receiver, receiver
 from tests.support import events_in
 
 __all__ = ["main"]
@@ -70,6 +76,13 @@ _KEYS: Final = {
 _COUNTED_BY_WRITES: Final = ("revision", "epoch")
 _JUDGED: Final = ("hits", "choice", "revision", "epoch")
 """What `project` writes into messages' rows."""
+_SLOTTED: Final = {
+    "message.opened",
+    "message.clicked",
+    "participant.unsubscribed",
+    "participant.resubscribed",
+}
+"""What is told of events in slots, of which the log keeps one each."""
 _QUIET_SECONDS: Final = 4.0
 _SHOWN: Final = 5
 
@@ -150,11 +163,11 @@ class Storm:
         state = self.running.state
         return sum(
             self._number(state[f"{name}_queue_url"])
-            for name in ("ingest", "hits", "dispatch", "direct")
+            for name in ("ingest", "hits", "dispatch", "direct", "deliveries")
         )
 
     def _number(self, url: str) -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
         sqs = self.running.endpoints.client("sqs")
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(number) for number in found.values())
@@ -247,6 +260,32 @@ def check_events(storm: Storm, sent: Weather) -> None:
     storm.expect("subscriptions, by a plain count", chosen, truth.unsubscribed)
 
 
+def check_published(storm: Storm, to: Receiver) -> set[str]:
+    """Holds what a webhook's receiver has against the log: all of it, and besides only hits and
+    choices in whose slots others are now. Returns the ids of what it has.
+    """
+    told = {each["data"]["event_id"]: each["type"] for each in to.taken.values()}
+    logged = {Notice(event, "").event_id for event in events_in(storm.items("Trails"))}
+    storm.expect("events that were not published", sorted(logged - told.keys()), [])
+    more = {told[each] for each in told.keys() - logged}
+    storm.expect("what was published and is not in the log", more - _SLOTTED, set())
+    storm.expect("requests that no secret signed", to.forged, 0)
+    storm.chaos.done["notices published"] = len(to.taken)
+    storm.chaos.done["… sent again"] = len(to.ids) - len(to.taken)
+    return set(to.taken)
+
+
+def hook(storm: Storm, to: Receiver) -> None:
+    """Makes a webhook that leads to a receiver."""
+    running = storm.running
+    settings = running.resources.functions()["ApiFunction"].environment
+    given = {"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.1/32"}
+    variables = {**settings, **running.endpoints.environment(), **given}
+    store = Wiring(logging.getLogger(), variables).webhooks
+    _, secret = store.create(to.url, by=Actor("key", "storm"))
+    to.secrets.append(secret)
+
+
 def check_same(storm: Storm, wanted: dict[str, Any]) -> dict[str, Any]:
     """Holds what readers see, which is returned, against what they should see."""
     found = what_readers_see(storm.items)
@@ -260,7 +299,7 @@ def check_same(storm: Storm, wanted: dict[str, Any]) -> dict[str, Any]:
 def check_queues(storm: Storm, malformed: Sequence[str]) -> None:
     """Holds the dead-letter queues against what nobody can read."""
     storm.expect("the dead-letter queue of ingest", storm.bodies("ingest_dlq"), Counter(malformed))
-    for queue in ("dispatch_dlq", "projections_dlq"):
+    for queue in ("dispatch_dlq", "projections_dlq", "deliveries_dlq"):
         storm.expect(f"the queue {queue}", storm.bodies(queue), Counter())
 
 
@@ -324,7 +363,8 @@ def main() -> int:
         f"{len(sent.malformed)} of them malformed; seed {options.seed}",
         flush=True,
     )
-    with storms(options) as storm:
+    with storms(options) as storm, receiver() as to:
+        hook(storm, to)
 
         def publish_and_rebuild() -> None:
             before, after = sent.halves()
@@ -338,17 +378,19 @@ def main() -> int:
         storm.phase("events, and a rebuild while they arrive", publish_and_rebuild)
         check_events(storm, sent)
         check_queues(storm, sent.malformed)
+        check_published(storm, to)
         letters = Letters(storm, options.letters)
         letters.prepare()
         storm.phase("letters", letters.send)
         letters.check()
         check_queues(storm, [])
-        before = what_readers_see(storm.items)
+        before, published = what_readers_see(storm.items), check_published(storm, to)
         drop(storm)
         storm.phase("a rebuild after all was dropped", lambda: rebuild(storm, 0))
         check_same(storm, before)
         letters.check()
         check_queues(storm, [])
+        storm.expect("what a rebuild published", check_published(storm, to), published)
         done = storm.chaos.done + Counter(
             {f"failed invocations of {name}": n for name, n in storm.redelivering.failures.items()}
         )

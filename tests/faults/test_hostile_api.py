@@ -58,7 +58,16 @@ def something_there(world: World) -> dict[str, list[str]]:
     post.run()
     page = post.api(f"/v1/communications/{mailing}/recipients", limit=1)["json"]
     assert page["next_cursor"]
+    hooks = [
+        post.api("/v1/webhooks", "POST", {"url": f"https://crm.example.org/{number}"})["json"]
+        for number in range(10)
+    ]
     return {
+        "path.webhook_id": [each["webhook_id"] for each in hooks],
+        "body.url": ["https://crm.example.org/"],
+        "body.event_types.[*]": ["message.bounced"],
+        "body.from": ["2026-11-20T09:30:00Z"],
+        "body.to": ["2026-11-21T09:30:00Z"],
         "path.participant_id": ["jo", "bo"],
         "path.message_id": [message],
         "path.communication_id": [mailing],
@@ -85,7 +94,7 @@ def test_every_operation_keeps_to_its_description(
         found = measured(url, first_key(world), examples=20, known=known)
     record_property(HOSTILE_INPUTS, found.cases)
     assert not found.failures, "\n\n".join(found.failures.values())
-    assert len(found.statuses) == 32
+    assert len(found.statuses) == 46
     for operation, statuses in found.statuses.items():
         assert {status for status in statuses if 200 <= status < 300}, (operation, statuses)
         assert statuses[401], (operation, statuses)
@@ -97,8 +106,10 @@ SAMPLES = {
     "participant_id": "ann",
     "message_id": "01M7W83218E4FCTJMT16DEPK3N",
     "communication_id": "news",
+    "erasure_id": f"erased-{'0' * 26}",
     "template_id": "news",
     "address": "a@example.com",
+    "webhook_id": "01M7W83218E4FCTJMT16DEPK3N",
 }
 BODIES: dict[str, Any] = {
     "registerAddress": None,
@@ -115,7 +126,8 @@ BODIES: dict[str, Any] = {
 def operations(world: World) -> Iterator[tuple[str, str, Any, Scope]]:
     """Every operation that is described: method, path, a good body, and the scope that it needs.
 
-    Looking needs `read`; what stands for or against an address, `admin`; all else, `send`. A route
+    Looking needs `read`; what stands for or against an address, deleting, and having all that is
+    kept of somebody, `admin`; all else, `send`. A route
     that is otherwise has to be thought about here.
     """
     described = json.loads(Api(world, None)("/v1/openapi.json")["body"])
@@ -127,9 +139,11 @@ def operations(world: World) -> Iterator[tuple[str, str, Any, Scope]]:
                 name = schema["$ref"].rpartition("/")[2]
                 (body,) = described["components"]["schemas"][name]["examples"]
             needed = Scope.READ if method == "get" else Scope.SEND
-            if method != "get" and "/suppressions" in path:
+            if method == "delete" or (method != "get" and "/suppressions" in path):
                 needed = Scope.ADMIN
-            if path.startswith("/v1/staff/"):
+            if path.startswith(("/v1/staff/", "/v1/webhooks", "/v1/erasures/")) or path.endswith(
+                "/export"
+            ):
                 needed = Scope.ADMIN
             wanted = [
                 each["name"]

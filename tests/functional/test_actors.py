@@ -25,6 +25,16 @@ from tests.functional.world import Api, World
 DESK = {"kind": "key", "id": "0f3a", "name": "Front office"}
 EDITORS = {"kind": "key", "id": "ab12", "name": "Editors"}
 ADDRESS = "ann@example.com"
+HOOK = {"url": "https://crm.example.org/mail"}
+OF_WEBHOOKS = (
+    StaffAction.ADD_WEBHOOK,
+    StaffAction.CHANGE_WEBHOOK,
+    StaffAction.ROTATE_WEBHOOK_SECRET,
+    StaffAction.TEST_WEBHOOK,
+    StaffAction.REPLAY_WEBHOOK,
+    StaffAction.ENABLE_WEBHOOK,
+    StaffAction.REMOVE_WEBHOOK,
+)
 MARKUP = '<b>O\'Neil & "Söhne"</b>'
 
 
@@ -212,6 +222,8 @@ def test_every_route_that_changes_something_leaves_a_line(desk: Api) -> None:
         (StaffAction.SEND_MESSAGE, by, "bob"),
         (StaffAction.STOP_MESSAGE, by, "bob"),
         (StaffAction.STOP_COMMUNICATION, by, ids["communication_id"]),
+        (StaffAction.ERASE, by, ids["erasure_id"]),
+        *((action, by, ids["webhook_id"]) for action in OF_WEBHOOKS),
     ]
     assert "@example.com" not in text
     routes = [
@@ -223,7 +235,7 @@ def test_every_route_that_changes_something_leaves_a_line(desk: Api) -> None:
         # … which are the same commands, with the address in the query.
         and not operation["operationId"].endswith("InQuery")
     ]
-    assert len(routes) + 1 == 12  # a subscription is changed in two ways
+    assert len(routes) + 1 == 20  # a subscription is changed in two ways
     desk("/v1/participants/ann", "PUT", {"name": "Ann\nDoe"})
     desk("/v1/participants/ann/interactions", "POST", {"kind": ""})
     desk("/v1/suppressions/nobody@example.com", "DELETE")
@@ -259,8 +271,20 @@ def everything(api: Api) -> dict[str, Any]:
     answers += [
         api(f"/v1/participants/bob/messages/{message_id}/stop", "POST"),
         api(f"/v1/communications/{mailing_id}/stop", "POST"),
+        api(ann, "DELETE"),
+        api("/v1/webhooks", "POST", HOOK),
     ]
-    assert {answer["statusCode"] for answer in answers} <= {200, 202}, answers
+    hook = f"/v1/webhooks/{answers[-1]['json']['webhook_id']}"
+    span = {"from": "2026-11-20T09:30:00Z", "to": "2026-11-21T09:30:00Z"}
+    answers += [
+        api(hook, "PUT", HOOK | {"full": True}),
+        api(f"{hook}/rotate", "POST"),
+        api(f"{hook}/test", "POST"),
+        api(f"{hook}/replay", "POST", span),
+        api(f"{hook}/enable", "POST"),
+        api(hook, "DELETE"),
+    ]
+    assert {answer["statusCode"] for answer in answers} <= {200, 201, 202}, answers
     return {name: value for answer in answers for name, value in answer["json"].items()}
 
 

@@ -36,6 +36,7 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0"
 
 NOT_SHOWN: Final = {
     "/v1/suppressions/<address>": "an address is no part of a path here: the list is asked for it",
+    "/v1/me": "whose key it is: who signed in stands at the head of each page",
 }
 """GET routes of the API that no page has, and why."""
 
@@ -205,6 +206,7 @@ PATHS: Final = (
     "/console/templates/evening/edit",
     "/console/templates/evening/compare?from=1&to=2",
     "/console/staff/acts",
+    "/console/webhooks",
 )
 
 
@@ -216,7 +218,8 @@ def test_a_command_gives_what_its_page_shows(world: World, admin: Visitor, shell
     Post(world).run()
     world.fold()
     own = f"/console/participants/cara/messages/{sent['message_id']}"  # one that has a preview
-    for path in (*PATHS, own):
+    hook = Api(world)("/v1/webhooks", "POST", {"url": "https://crm.example.org/"})["json"]
+    for path in (*PATHS, own, f"/console/webhooks/{hook['webhook_id']}"):
         page = admin.get(path)
         assert page["statusCode"] == 200, path
         seen = _compared(world, shell, page)
@@ -254,7 +257,14 @@ def _answered(world: World, shell: Shell, text: str) -> dict[str, Any]:
 
 def _named(found: dict[str, Any]) -> list[str]:
     """What names the things of an answer."""
-    names = ("reason", "message_id", "participant_id", "communication_id", "template_id")
+    names = (
+        "webhook_id",
+        "reason",
+        "message_id",
+        "participant_id",
+        "communication_id",
+        "template_id",
+    )
     listed = []
     for item in found.get("items", [found]):
         name = next((each for each in names if item.get(each)), "address")
@@ -330,6 +340,25 @@ def test_what_a_form_does_is_a_post(admin: Visitor, shell: Shell) -> None:
     assert shell.arguments(sent)[2].endswith("/v1/communications")
     [stops] = commands(admin.get(f"{NEWS}/stop"))
     assert shell.arguments(stops)[1:3] == ["POST", f"{_origin(stops)}/v1/communications/news/stop"]
+
+
+def test_what_is_done_with_a_webhook_is_a_call_of_its_own(
+    world: World, admin: Visitor, shell: Shell
+) -> None:
+    """By the method that does it, with what it is to be in a file."""
+    made = Api(world)("/v1/webhooks", "POST", {"url": "https://crm.example.org/"})["json"]
+    page, route = (f"/{each}/webhooks/{made['webhook_id']}" for each in ("console", "v1"))
+    for path, method, called, body in (
+        ("/console/webhook", "POST", "/v1/webhooks", True),
+        (f"{page}/edit", "PUT", route, True),
+        (f"{page}/secret", "POST", f"{route}/rotate", False),
+        (f"{page}/remove", "DELETE", route, False),
+    ):
+        [text] = commands(admin.get(path))
+        arguments = shell.arguments(text)
+        assert arguments[:2] == ["--request", method]
+        assert urlsplit(arguments[2]).path == called
+        assert (arguments[-2:] == ["--data", "@webhook.json"]) is body
 
 
 def _origin(text: str) -> str:

@@ -16,6 +16,7 @@ from local.notifications import Mail
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import from_epoch_ms
+from sendtrail.domain.webhooks import EVENT_TYPES, TEST, Delivery, DeliveryStatus
 from sendtrail.language import LANGUAGES, ngettext, put_catalogue, use_language
 from tests.browser.pages import NOT_PAGES
 from tests.functional.conftest import Backend
@@ -235,7 +236,7 @@ WORLD = re.compile(
     r"""\b(
         xx[\w@.+-]* | Xx\w* | [0-9a-f-]{36} | (address-)?[0-9a-f]{16,32} | (key:)?[0-9a-f]{16}
         | [0-9A-HJKMNP-TV-Z]{26} | key: | [0-9]+(st|nd|th|h)?
-        | Sendtrail | HTML | CSV | UTC | Excel | API | JSON | GET | POST | ID
+        | Sendtrail | HTML | HTTP | CSV | UTC | Excel | API | JSON | GET | POST | ID
         | Google | Other | admin | send | read | newsletter
         | \w+Queue | \w+Dlq
         | Jan|Feb|März|Apr|Mai|Juni|Juli|Aug|Sept|Okt|Nov|Dez
@@ -300,9 +301,42 @@ def fill(world: World) -> None:
     world.ingest(said)
     world.fold()
     api = Api(world)
+    _hooks(world, api)
     for number in (1, 2):
         body = {"subject": "Xx {{ xxname }}", "html": f"<p>xx{number}</p>", "text": "xx"}
         assert api("/v1/templates/xx-template", "PUT", body)["statusCode"] == 200
+
+
+def _hooks(world: World, api: Api) -> None:
+    """A webhook in each state, with a delivery of each outcome."""
+    states: list[dict[str, str]] = [
+        {},
+        {"failing_since": after(0, 0), "retry_at": after(0, 9)},
+        {"disabled_at": after(0, 0), "disabled_reason": "failing"},
+        {"disabled_at": after(0, 0), "disabled_reason": "gone"},
+    ]
+    store = world.wiring.webhooks
+    for number, state in enumerate(states):
+        types = ["message.bounced"] * (number % 2)
+        body = {"url": f"https://xx.example/{number}", "event_types": types, "full": bool(types)}
+        made = api("/v1/webhooks", "POST", body)["json"]["webhook_id"]
+        if state:
+            world.wiring.database.update(
+                world.backend.table("Webhooks"),
+                {"webhook": "endpoints", "entry": made},
+                update="SET " + ", ".join(f"#{name} = :{name}" for name in state),
+                names={f"#{name}": name for name in state},
+                values={f":{name}": value for name, value in state.items()},
+            )
+        store.note(
+            Delivery(
+                made, f"msg_{status}{http_status}", name, after(0, 0), "xx", MESSAGE, status, 1,
+                after(0, 0), after(0, 1), http_status, "xx no answer", 17, replayed=True,
+            )
+            for status in DeliveryStatus
+            for http_status in (None, 302)
+            for name in (*EVENT_TYPES, TEST)
+        )  # fmt: skip
 
 
 def paths(admin: Visitor) -> dict[str, list[str]]:
@@ -315,6 +349,10 @@ def paths(admin: Visitor) -> dict[str, list[str]]:
     keys = re.findall(r"/console/staff/keys/([^/]+)/remove", staff)
     acting = set(re.findall(r"/console/staff/acts\?by=(key:\w+)", staff))
     mailings, people = "/console/communications", "/console/people"
+    hooks = re.findall(r'"(/console/webhooks/\w+)"', admin.get("/console/webhooks")["body"])
+    erasures = set(
+        re.findall(r"/console/erasures/[^\"]+", admin.get("/console/staff/acts")["body"])
+    )
     messages = f"{person.removesuffix('xx-person-0')}<participant_id>"
     return {
         "/console": ["/console", "/console?days=90", "/console?days=1&until=2019-03-01"],
@@ -347,6 +385,8 @@ def paths(admin: Visitor) -> dict[str, list[str]]:
             f"/console/participants/xx-person-{number}/timeline" for number in range(13)
         ],
         f"{messages}/addresses": [f"{person}/addresses", f"{person[:-1]}2/addresses"],
+        f"{messages}/erase": [f"{person}/erase", f"{person[:-1]}4/erase"],
+        "/console/erasures/<erasure_id>": ["/console/erasures/erased-x", *erasures],
         f"{messages}/messages/<message_id>": [
             f"/console/participants/xx-person-{number}/messages/{mail(number).tags['message_id']}"
             for number in range(13)
@@ -383,6 +423,13 @@ def paths(admin: Visitor) -> dict[str, list[str]]:
         "/console/staff/keys/<key_id>/remove": [
             f"/console/staff/keys/{each}/remove" for each in keys
         ],
+        "/console/webhooks": ["/console/webhooks"],
+        "/console/webhook": ["/console/webhook"],
+        "/console/webhooks/<webhook_id>": [*hooks, "/console/webhooks/qqqq"],
+        **{
+            f"/console/webhooks/<webhook_id>/{each}": [f"{hook}/{each}" for hook in hooks]
+            for each in ("edit", "secret", "remove")
+        },
         "": ["/console/nothing"],
     }
 
@@ -395,6 +442,12 @@ def test_every_page_is_translated(world: World, admin: Visitor) -> None:
     admin.post(
         "/console/compose/save", draft="", revision="0", name="Xxdraft", kind="xx", zone="UTC"
     )
+    for who in ("xx-gone", "xx-going"):
+        admin.post(f"/console/participants/{who}/name", name="Xxname")
+        asked = admin.post(f"/console/participants/{who}/erase", confirmation=who)
+        erasure_id = asked["headers"]["Location"].rpartition("/")[2]
+        if who == "xx-gone":
+            world.wiring.erasing.run_to_end(erasure_id, wait=lambda _: world.fold())
     reads(admin, "de")
     app = world.function("console").console()._app
     routes = {
@@ -435,6 +488,7 @@ def test_every_answer_of_a_form_is_translated(world: World, admin: Visitor) -> N
         "tracking": "yes",
     }
     person = "/console/participants/xx-person-4"
+    (hook, *_) = re.findall(r'"(/console/webhooks/\w+)"', admin.get("/console/webhooks")["body"])
     sent: list[tuple[str, dict[str, str]]] = [
         ("/console/compose/look", bad),
         ("/console/compose/look", good),
@@ -452,7 +506,23 @@ def test_every_answer_of_a_form_is_translated(world: World, admin: Visitor) -> N
         (f"{person}/interactions", {}),
         (f"{person}/name", {"name": "Xx"}),
         ("/console/suppressions", {"address": "xx9@example.com"}),
+        (f"{person}/erase", {"confirmation": "xx"}),
+        (f"{person}/erase", {"confirmation": "xx-person-4"}),
         ("/console/language", {"language": "xx"}),
+        ("/console/webhook", {"url": "", "which": "some"}),
+        ("/console/webhook", {"url": "xx", "which": "all"}),
+        ("/console/webhook", {"url": "https://xx.example/", "description": "x" * 999}),
+        ("/console/webhook", {"url": "https://xx.example/"}),
+        ("/console/webhook", {"url": "https://xx.example/"}),
+        (f"{hook}/test", {}),
+        (f"{hook}/replay", {"from": "xx", "to": "2026-11-24T09:30"}),
+        (f"{hook}/replay", {"from": "2026-11-25T09:30", "to": "2026-11-24T09:30"}),
+        (f"{hook}/replay", {"from": "2026-11-23T09:30", "to": "2026-11-24T09:30"}),
+        (f"{hook}/enable", {}),
+        (f"{hook}/secret", {"made_at": "xx"}),
+        (f"{hook}/edit", {"url": "https://xx.example/2"}),
+        (f"{hook}/remove", {}),
+        (f"{hook}/remove", {}),
     ]
     with in_brackets():
         missing = {}

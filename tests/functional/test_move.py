@@ -14,8 +14,11 @@ from sendtrail.auth.signing_keys import Purpose
 from sendtrail.errors import InvalidTokenError
 from sendtrail_cli.main import main
 from tests.functional.conftest import Backend
+from tests.functional.erasing import ADDRESS, PERSON, erased, lived
+from tests.functional.reader import Reader
 from tests.functional.sending import NEWS, Post, outbox, people
 from tests.functional.world import Api, World
+from tests.traces import forms_of, held, traces
 
 TABLES = ("trails", "participants", "suppressions", "templates", "staff")
 REGION = "eu-west-1"
@@ -42,6 +45,8 @@ def names(backend: Backend) -> list[str]:
     for table in TABLES:
         found += ["--table", f"{table}={backend.table(table.capitalize())}"]
     found += ["--plans", physical["PlansBucket", ""]]
+    found += ["--erasures", backend.table("Erasures")]
+    found += ["--erasure-key", physical["ErasureKey", ""]]
     return [*found, "--signing-keys", physical["SigningKeys", ""]]
 
 
@@ -184,6 +189,58 @@ def test_who_must_not_be_mailed_gets_nothing_from_the_other_stack(
     assert statuses == ["delivered", "dropped", "dropped", "dropped"]
 
 
+def test_who_was_erased_is_known_in_the_other_stack(
+    moto_backend: Backend,
+    move: Callable[..., int],
+    other_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the same hashes: what comes late of them leaves no trace, a refusal holds, and the report is
+    read. Who was erased there meanwhile, under another key, is not forgotten for it.
+    """
+    world = World(moto_backend, monkeypatch)
+    api = lived(world)
+    mail = next(each for each in outbox(world) if "/o/" in (each.get("html") or ""))
+    erasure = api(f"/v1/participants/{PERSON}", "DELETE")["json"]["erasure_id"]
+    erased(world, erasure)
+    told = api(f"/v1/erasures/{erasure}")["json"]
+    assert move(*names(moto_backend)) == 0
+    assert move(*names(moto_backend)) == 0
+
+    world = new_world(other_backend, monkeypatch)
+    world.fold()
+    api = Api(world)
+    assert api(f"/v1/erasures/{erasure}")["json"] == told
+    assert Reader(world, mail["html"])("o")["statusCode"] == 200
+    world.fold()
+    forms = forms_of(PERSON, "Quibbleworth", addresses=[ADDRESS])
+    assert traces(held(other_backend.resources, other_backend.endpoints), forms) == []
+    post = Post(world)
+    again = {"participant_id": "new", "address": ADDRESS, "data": {"name": "New"}}
+    said = post.send(name="Again", template_id="news", kind="news", recipients=[again])
+    post.run()
+    found = api(f"/v1/communications/{said['communication_id']}")["json"]
+    assert found["dropped_by_reason"] == {"unsubscribed": 1}
+
+
+def test_erasures_under_two_keys_are_refused(
+    moto_backend: Backend,
+    move: Callable[..., int],
+    other_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither's key may be given up."""
+    there = new_world(other_backend, monkeypatch)
+    there.wiring.erasures.remember({"somebody": "erased-" + "0" * 26}, "2026-11-01T00:00:00.000Z")
+    key = there.wiring.erasures.keyed.key
+    here = new_world(moto_backend, monkeypatch)
+    here.wiring.erasures.remember({"other": "erased-" + "1" * 26}, "2026-11-01T00:00:00.000Z")
+    assert move(*names(moto_backend)) == 2
+    assert "people were erased in both stacks" in capsys.readouterr().err
+    assert new_world(other_backend, monkeypatch).wiring.erasures.keyed.key == key
+
+
 def test_a_request_that_is_repeated_in_the_other_stack_is_not_sent_again(
     moto_backend: Backend,
     move: Callable[..., int],
@@ -227,8 +284,9 @@ def test_what_is_not_named_is_told_of(
     """And the rest is moved."""
     assert move("--table", f"templates={moto_backend.table('Templates')}") == 0
     assert (
-        "not moved, since it was not named: SigningKeys, StaffTable, SuppressionsTable, "
-        "ParticipantsTable, TrailsTable, PlansBucket" in capsys.readouterr().out
+        "not moved, since it was not named: SigningKeys, ErasuresTable, ErasureKey, StaffTable, "
+        "WebhooksTable, SuppressionsTable, ParticipantsTable, TrailsTable, PlansBucket"
+        in capsys.readouterr().out
     )
 
 

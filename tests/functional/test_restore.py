@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from local.notifications import Mail
+from sendtrail.auth.api_keys import Scope
 from sendtrail.aws.dynamodb import from_attributes, to_attributes
 from sendtrail.domain.communication import figures
 from sendtrail.domain.times import now
@@ -23,16 +24,21 @@ from sendtrail_cli.restore import Table, put_back, restore, wait_until_active
 from sendtrail_cli.target import Target
 from tests.faults.weather import weather
 from tests.functional.conftest import Backend
+from tests.functional.erasing import ADDRESS, PERSON, erased, lived
+from tests.functional.test_console import signed_in
 from tests.functional.world import Api, World
 from tests.oracle import Expected, expect
 from tests.pipeline import is_row, what_readers_see
 from tests.support import events_in
+from tests.traces import forms_of, held, traces
 
 KEYS = {
     "Trails": ("trail", "entry"),
     "Participants": ("participant_id", "part"),
     "Suppressions": ("address",),
     "Templates": ("template_id", "version"),
+    "Staff": ("part", "sort"),
+    "Webhooks": ("webhook", "entry"),
 }
 Copy = Callable[[str], list[str]]
 """What makes a copy of a table, and gives the arguments of `sendtrail restore` by which it is put
@@ -210,6 +216,37 @@ def test_participants_and_suppressions_are_restored(here: Path, world: World, co
         for item in items(world.backend, "Suppressions")
         if "reason" in item
     } == truth.suppressed
+
+
+def test_who_was_erased_stays_so(here: Path, world: World, copies: Copy) -> None:
+    """Of what was copied before, all of others comes back, and nothing of them."""
+    api = lived(world)
+    for who in (PERSON, "kim"):
+        assert api(f"/v1/participants/{who}/addresses/home@x.example", "PUT")["statusCode"] < 300
+    for address in (ADDRESS, "never@x.example"):
+        assert api(f"/v1/suppressions/{address}", "PUT", {"note": "asked"})["statusCode"] < 300
+    staff = signed_in(world, Scope.ADMIN)
+    for who in (PERSON, "kim"):
+        done = staff.post(f"/console/participants/{who}/interactions", kind="call")
+        assert done["statusCode"] == 303
+    world.fold()
+    tables = ("Participants", "Suppressions", "Staff")
+    copied = [copies(table) for table in tables]
+    erasure = api(f"/v1/participants/{PERSON}", "DELETE")["json"]["erasure_id"]
+    erased(world, erasure)
+    for table in tables:
+        lose(world.backend, table, "everything", random.Random(8))
+
+    for copy in copied:
+        assert main(["restore", *copy]) == 0
+
+    forms = forms_of(PERSON, "Quibbleworth", addresses=[ADDRESS])
+    assert traces(held(world.backend.resources, world.backend.endpoints), forms) == []
+    assert api("/v1/participants/kim")["json"]["address"] == "home@x.example"
+    assert [each["address"] for each in api.everything("/v1/suppressions")] == ["never@x.example"]
+    acts = api("/v1/staff/acts", limit=100)["json"]["items"]
+    of = {each["object_id"] for each in acts if each["action"] == "record_interaction"}
+    assert of == {"kim", erasure}
 
 
 class Slow:

@@ -21,7 +21,6 @@ from local.provider import ACCOUNTS, PACKAGE, Provider
 from sendtrail.auth.api_keys import Scope
 from sendtrail.auth.sign_in import CHECK_SECONDS, STALE_SECONDS
 from sendtrail.domain.ids import digest
-from sendtrail.errors import ConfigurationError
 from tests.functional import scripted_provider
 from tests.functional.conftest import Backend
 from tests.functional.scripted_provider import CLIENT_ID, ScriptedProvider, query_of, scripted
@@ -218,10 +217,13 @@ def test_without_a_provider_nothing_changes(
     assert "API key" in text_of(visitor.get(ACCOUNT))
 
 
-def test_what_is_wrong_with_the_settings_is_said_at_the_start(
-    world: World, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+def test_what_is_wrong_with_the_settings_is_logged_and_keys_go_on(
+    world: World,
+    visitor: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Which setting, and what is allowed."""
+    """Which setting, and what is allowed; and the page says that there is something to be read."""
     for name, value, why in (
         ("OIDC_SCOPES", "groups=admins:owner", "has no scope 'owner'"),
         ("OIDC_SCOPES", "", "OIDC_SCOPES is missing"),
@@ -232,8 +234,12 @@ def test_what_is_wrong_with_the_settings_is_said_at_the_start(
         world.restart("console")
         with monkeypatch.context() as wrong:
             wrong.setenv(name, value)
-            with pytest.raises(ConfigurationError, match=why):
-                visitor.get("/console/sign-in")
+            page = text_of(visitor.get("/console/sign-in"))
+            assert "Signing in by name is not set up as it must be" in page
+            assert "with your organisation" not in page
+            assert why in caplog.text
+            assert visitor.sign_in(make_key(world, Scope.READ))["statusCode"] == 303
+            visitor.post("/console/sign-out")
 
 
 # --- who is not let in -----------------------------------------------------------------------

@@ -154,6 +154,16 @@ def test_the_api_lists_what_was_done(api: Api) -> None:
     assert Api(api.world, scope="send")("/v1/staff/acts")["statusCode"] == 403
 
 
+@pytest.mark.parametrize("scope", Scope)
+def test_a_key_is_told_whose_it_is_and_what_it_may(api: Api, scope: Scope) -> None:
+    """Whatever its scope; who has none is told nothing."""
+    told = Api(api.world, scope=scope.value, actor="key:ab12 Editors")("/v1/me")
+    by = {"kind": "key", "id": "ab12", "name": "Editors"}
+    assert told["json"] == {"by": by, "scope": scope.value}
+    assert Api(api.world, scope=None)("/v1/me")["statusCode"] == 403
+    assert Api(api.world, scope="all", actor="key:ab12")("/v1/me")["statusCode"] == 403
+
+
 def test_what_programs_do_by_the_thousand_is_a_row_an_hour(api: Api, store: StaffStore) -> None:
     """With about how often; each key has its own."""
     for _ in range(6):

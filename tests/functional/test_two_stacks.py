@@ -55,6 +55,9 @@ def busy_day(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
         post.send(recipients=people("later@example.com"), **NEWS)  # which waits
         (message,) = post.api("/v1/participants/p0/messages", limit=1)["json"]["items"]
         assert message["status"] in ("delivered", "queued")
+        hook = {"url": "https://crm.example.org/mail"}
+        assert post.api("/v1/webhooks", "POST", hook)["statusCode"] == 201
+        assert post.api("/v1/participants/p0", "DELETE")["statusCode"] == 202
 
 
 def test_two_stacks_beside_each_other_touch_nothing_of_each_other(

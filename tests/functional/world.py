@@ -46,6 +46,7 @@ class World:
             for name, value in backend.variables(function).items():
                 monkeypatch.setenv(name, value)
         monkeypatch.setenv("SEND_RATE", "400")  # as fast as it goes
+        monkeypatch.setenv("ERASURE_PASS_SECONDS", "0")  # nobody waits a quarter of an hour
         self.wiring = Wiring(logging.getLogger())
         self._functions: dict[str, ModuleType] = {}
         self._iterators: dict[tuple[str, str], str] = {}
@@ -83,6 +84,29 @@ class World:
         """Delivers the log's stream to its end, with what projecting it adds."""
         while self._deliver("project"):
             pass
+
+    def publish(self) -> None:
+        """Delivers the log's stream to its other reader, to its end."""
+        while self._deliver("publish"):
+            pass
+
+    def deliver(self, context: Any = None) -> int:
+        """Hands deliver what can be received of its queue, in batches of ten, as Lambda does;
+        returns how many messages that was.
+        """
+        sqs, url = self.backend.endpoints.client("sqs"), self.wiring.settings.deliveries_queue_url
+        delivered = 0
+        while True:
+            found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            if not found:
+                return delivered
+            event = sqs_event([message["Body"] for message in found])
+            answer = self.call("deliver", event, context)
+            failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+            for number, message in enumerate(found):
+                if str(number) not in failed:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            delivered += len(found)
 
     def _deliver(self, function: str) -> int:
         """Delivers what the stream has; returns how many records that was."""

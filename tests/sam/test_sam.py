@@ -20,6 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+from samcli.yamlhelper import yaml_parse
 
 from local.aws import Endpoints
 from local.template import ACCOUNT, load
@@ -183,7 +184,14 @@ def test_env_json_names_what_the_local_stack_makes() -> None:
     for name, each in resources.of_type("AWS::SES::ConfigurationSet").items():
         resources.physical[name, ""] = resources.resolve(each["Name"])
     expected = {"AWS_ENDPOINT_URL": ENDPOINT}
-    for function in resources.of_type("AWS::Lambda::Function").values():
+    template = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
+    functions = [template["Globals"]["Function"]]
+    functions += [
+        each["Properties"]
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Serverless::Function"
+    ]
+    for function in functions:
         for name, value in function["Environment"]["Variables"].items():
             if isinstance(value, dict) and value.get("Ref") not in resources.parameters:
                 resolved = resources.resolve(value)

@@ -224,6 +224,27 @@ def _get_participant(call: Caller) -> None:
     assert call("getParticipant", BEN).suppression.reason is call.models.SuppressionReason.BOUNCED
 
 
+@calls("exportParticipant")
+def _export_participant(call: Caller) -> None:
+    found = call("exportParticipant", ANN)
+    assert call.message in {each["message_id"] for each in found.messages}
+
+
+@calls("eraseParticipant")
+def _erase_participant(call: Caller) -> None:
+    call("nameParticipant", "client-gone", body=call.models.ParticipantName(name="Gone"))
+    asked = call("eraseParticipant", "client-gone")
+    assert call("getErasure", asked.erasure_id).erasure_id == asked.erasure_id
+
+
+@calls("getErasure")
+def _get_erasure(call: Caller) -> None:
+    call("nameParticipant", "client-left", body=call.models.ParticipantName(name="Left"))
+    asked = call("eraseParticipant", "client-left")
+    found = call("getErasure", asked.erasure_id)
+    assert (found.erasure_id, found.asked_at) == (asked.erasure_id, asked.asked_at)
+
+
 @calls("nameParticipant")
 def _name_participant(call: Caller) -> None:
     name = "Zoë 🎉 שלום <b>"
@@ -326,10 +347,101 @@ def _lift_suppression_in_query(call: Caller) -> None:
     assert call("liftSuppressionInQuery", address=address).lifted is True
 
 
+@calls("getCaller")
+def _get_caller(call: Caller) -> None:
+    assert call("getCaller").scope is call.models.Scope.ADMIN
+
+
 @calls("listStaffActs")
 def _list_staff_acts(call: Caller) -> None:
     call("suppressAddress", "client-act@example.com", body=call.models.Suppress())
     assert call("listStaffActs", limit=100).items[0].by is not None
+
+
+def _hook(call: Caller, path: str) -> Any:
+    """A webhook of its own, at a receiver that is not there."""
+    draft = call.models.WebhookDraft(url=f"https://127.0.0.1:9/{path}", description="Client")
+    return call("addWebhook", body=draft)
+
+
+@calls("addWebhook")
+def _add_webhook(call: Caller) -> None:
+    made = _hook(call, "add")
+    assert made.secret.startswith("whsec_")
+    assert made.state is call.models.WebhookState.DELIVERING
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("listWebhooks")
+def _list_webhooks(call: Caller) -> None:
+    made = _hook(call, "list")
+    found = call("listWebhooks")
+    assert found.switched_on
+    assert made.webhook_id in [each.webhook_id for each in found.items]
+    assert "message.bounced" in [each.type_ for each in found.event_types]
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("getWebhook")
+def _get_webhook(call: Caller) -> None:
+    made = _hook(call, "get")
+    assert call("getWebhook", made.webhook_id).url == made.url
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("changeWebhook")
+def _change_webhook(call: Caller) -> None:
+    made = _hook(call, "change")
+    draft = call.models.WebhookDraft(url=made.url, event_types=["message.sent"], full=True)
+    changed = call("changeWebhook", made.webhook_id, body=draft)
+    assert (changed.event_types, changed.full) == (["message.sent"], True)
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("removeWebhook")
+def _remove_webhook(call: Caller) -> None:
+    made = _hook(call, "remove")
+    assert call("removeWebhook", made.webhook_id).webhook_id == made.webhook_id
+    left = [each.webhook_id for each in call("listWebhooks").items]
+    assert made.webhook_id not in left
+
+
+@calls("rotateWebhookSecret")
+def _rotate_webhook_secret(call: Caller) -> None:
+    made = _hook(call, "rotate")
+    assert call("rotateWebhookSecret", made.webhook_id).secret != made.secret
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("enableWebhook")
+def _enable_webhook(call: Caller) -> None:
+    made = _hook(call, "enable")
+    assert call("enableWebhook", made.webhook_id).disabled_at is None
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("testWebhook")
+def _test_webhook(call: Caller) -> None:
+    made = _hook(call, "test")
+    assert call("testWebhook", made.webhook_id).webhook_id == made.webhook_id
+    call.stack.eventually(lambda: call("listWebhookDeliveries", made.webhook_id).items != [])
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("replayWebhook")
+def _replay_webhook(call: Caller) -> None:
+    made = _hook(call, "replay")
+    end = datetime.now(UTC)
+    span = call.models.Replay(from_=end - timedelta(seconds=1), to=end)
+    assert call("replayWebhook", made.webhook_id, body=span).webhook_id == made.webhook_id
+    call("removeWebhook", made.webhook_id)
+
+
+@calls("listWebhookDeliveries")
+def _list_webhook_deliveries(call: Caller) -> None:
+    made = _hook(call, "deliveries")
+    assert call("listWebhookDeliveries", made.webhook_id).items == []
+    call("removeWebhook", made.webhook_id)
 
 
 # --- the tests -------------------------------------------------------------------------------

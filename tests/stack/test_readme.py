@@ -147,8 +147,11 @@ def test_what_the_readme_shows_of_a_running_stack_works(running: Path) -> None:
         "sent: 2 delivered: 1 bounced: 1",
         "bo is suppressed: bounced",
     ]
-    assert "st_" in outputs[4]
-    assert "batchItemFailures" in outputs[5]
+    kept, erasure = outputs[4].splitlines()
+    assert {"profile", "addresses", "messages", "suppressions", "events"} <= set(kept.split())
+    assert json.loads(erasure)["state"] == "asked"
+    assert "st_" in outputs[5]
+    assert "batchItemFailures" in outputs[6]
 
 
 def test_what_the_readme_shows_of_sam_works(running: Path) -> None:

@@ -11,7 +11,7 @@ from local.template import load
 from sendtrail.reading.health import DEAD_LETTERS
 from sendtrail_cli.doctor.command import CHECKS, COST, ROUND_TRIP
 from sendtrail_cli.doctor.event_path import EVENT_SOURCES, EVENT_TYPES
-from sendtrail_cli.doctor.health import LATE_SECONDS, PROTECTED_TABLES, TABLES
+from sendtrail_cli.doctor.health import LATE_SECONDS, OF_PUBLISHING, PROTECTED_TABLES, TABLES
 from sendtrail_cli.doctor.policies import Request, UnknownConditionError, allows
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:topic"
@@ -53,7 +53,9 @@ def test_tables_are_those_of_the_template() -> None:
 def test_dead_letter_queues_are_those_of_the_template() -> None:
     """All whose name says so."""
     queues = load().of_type("AWS::SQS::Queue")
-    assert DEAD_LETTERS.keys() == {name for name in queues if name.endswith("Dlq")}
+    assert DEAD_LETTERS.keys() | OF_PUBLISHING.keys() == {
+        name for name in queues if name.endswith("Dlq")
+    }
 
 
 def test_what_is_late_is_what_the_template_has_alarms_for() -> None:

@@ -108,18 +108,23 @@ def test_every_late_consumer_of_a_stream_has_an_alarm(resources: Resources) -> N
 
 
 def test_the_log_is_only_appended_to(resources: Resources) -> None:
-    """No role may delete from it, nor write by what deletes too (BatchWriteItem)."""
+    """No role may delete from it, but those that move trails of people who were erased; nor write by
+    what deletes too (BatchWriteItem).
+    """
     appended = set()
     for function in resources.codes:
         for statement in allowed(resources, function):
             if "TrailsTable" in json.dumps(statement["Resource"]):
                 actions = {each.removeprefix("dynamodb:") for each in statement["Action"]}
                 appended |= {function} if "UpdateItem" in actions else set()
-                assert not {each for each in actions if "Delete" in each or "Write" in each}
+                wrong = {each for each in actions if "Delete" in each or "Write" in each}
+                movers = function in ("EraseFunction", "ProjectFunction")
+                assert wrong <= ({"DeleteItem"} if movers else set())
     assert appended == {
         "ApiFunction",  # what waits for its time, or was stopped before it
         "ConsoleFunction",
         "DispatchFunction",
+        "EraseFunction",
         "IngestFunction",
         "ProjectFunction",
     }
@@ -271,15 +276,37 @@ def test_what_cannot_be_made_again_stays() -> None:
         for name, each in whole()["Resources"].items()
         if each.get("DeletionPolicy") == "Retain" and each.get("UpdateReplacePolicy") == "Retain"
     }
-    only_copies = ("Trails", "Participants", "Suppressions", "Templates", "Staff")
+    only_copies = (
+        *("Trails", "Participants", "Suppressions", "Templates", "Staff"),
+        *("Webhooks", "Erasures"),
+    )
     tables = {f"{name}Table" for name in only_copies}
     api = {"HttpApi", "HttpApiApiGatewayDefaultStage", "HttpApiApiKeyAuthorizerPermission"}
-    assert kept == tables | api | {"PlansBucket", "SigningKeys"}
+    assert kept == tables | api | {"PlansBucket", "SigningKeys", "ErasureKey"}
     for environment, protected in (("prod", True), ("test", False)):
         made = load({"Environment": environment})
         for name in tables:
             wanted = made.resolve(made.all[name]["Properties"]["DeletionProtectionEnabled"])
             assert wanted is protected
+
+
+def test_what_publishes_is_there_only_where_something_is_published() -> None:
+    """Neither webhooks nor a bus: no function, queue or alarm for them, and no second reader."""
+    off, bus = load({"Webhooks": "no"}), load({"Webhooks": "no", "EventBusName": "events"})
+    more = {
+        "PublishFunction", "PublishFunctionRole", "PublishFunctionLog",
+        "DeliverFunction", "DeliverFunctionRole", "DeliverFunctionQueue",
+        "DeliveriesQueue", "DeliveriesDlq", "DeliveriesDlqAlarm", "DeliverErrorsAlarm",
+        "PublishErrorsAlarm", "PublishLateAlarm", "WebhooksSwitchedOffAlarm",
+    }  # fmt: skip
+    assert bus.all.keys() - off.all.keys() == more
+    assert load().all.keys() - off.all.keys() == more
+    assert "WebhooksTable" in off.all
+    granted = json.dumps([allowed(off, function) for function in off.codes])
+    assert "Deliver" not in granted
+    assert "PutEvents" not in granted
+    (put,) = [each for each in allowed(bus, "DeliverFunction") if "PutEvents" in each["Action"]]
+    assert put["Resource"]["Fn::Sub"].endswith(":event-bus/${EventBusName}")
 
 
 def test_a_budget_is_watched_for_who_is_named() -> None:
@@ -383,7 +410,11 @@ BY_AWS = {
 
 def dashboard() -> list[dict[str, Any]]:
     """The widgets of the dashboard, resolved."""
-    made = load()
+    return shown_by(load())
+
+
+def shown_by(made: Resources) -> list[dict[str, Any]]:
+    """The widgets of a stack's dashboard, resolved."""
     for name in made.all:
         for attribute in ("", "Arn", "QueueName", "TopicName"):
             made.physical[name, attribute] = name
@@ -439,6 +470,9 @@ def test_the_dashboard_shows_every_alarm_and_function(resources: Resources) -> N
     places = [(each["x"], each["y"]) for each in widgets]
     assert len({*places}) == len(places)
     assert "StackDashboard" not in load({"Dashboard": "no"}).all
+    off = load({"Webhooks": "no"})
+    (alarms,) = [each["properties"]["alarms"] for each in shown_by(off) if each["type"] == "alarm"]
+    assert set(alarms) == set(off.of_type("AWS::CloudWatch::Alarm"))
 
 
 def test_access_logs_have_no_token_and_nothing_of_a_person(resources: Resources) -> None:

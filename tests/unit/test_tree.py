@@ -34,16 +34,30 @@ ROOMS = {
     "sending": BASE | {"mail", "aws", "auth", "log", "projections"},
     "tracking": BASE | {"language", "mail", "aws", "auth", "log", "projections"},
     "staff": BASE | {"mail", "aws", "auth", "log", "projections"},
-    "reading": BASE | {"mail", "aws", "auth", "log", "projections", "sending", "tracking", "staff"},
+    "publishing": BASE | {"mail", "aws", "auth", "log", "projections"},
+    "reading": BASE
+    | {
+        "mail",
+        "aws",
+        "auth",
+        "log",
+        "projections",
+        "sending",
+        "tracking",
+        "staff",
+        "publishing",
+    },
 }
 """Each room, and the rooms that it may import besides itself.
 
-    domain ← mail, aws ← auth, log ← intake, projections ← sending, tracking, staff ← reading
+    domain ← mail, aws ← auth, log ← intake, projections
+           ← sending, tracking, staff, publishing ← reading ← rights
            ← wiring ← api, console, cli
 
-Sending, tracking and staff never import each other, intake imports no projection, and projections
-import none of those that write to the log.
+Sending, tracking, staff and publishing never import each other, intake imports no projection, and
+projections import none of those that write to the log.
 """
+ROOMS["rights"] = ROOMS["reading"] | {"reading"}
 ROOMS["wiring"] = set(ROOMS) | {"intake"}
 ROOMS["api"] = set(ROOMS)
 ROOMS["console"] = set(ROOMS) - {"api"}
@@ -172,7 +186,7 @@ def test_tables_are_protected() -> None:
         condition, encrypted, _ = properties["SSESpecification"]["Fn::If"]
         assert (condition, encrypted["KMSMasterKeyId"]) == ("HasTableKey", {"Ref": "TableKeyArn"})
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
-    kept = ("Trails", "Participants", "Suppressions", "Templates", "Staff")
+    kept = ("Trails", "Participants", "Suppressions", "Templates", "Staff", "Webhooks")
     for name in (f"{each}Table" for each in kept):
         table = resources.all[name]
         assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
@@ -201,21 +215,25 @@ def test_only_ses_publishes_and_only_the_topic_sends() -> None:
     assert resources.all["IngestQueue"]["Properties"]["RedrivePolicy"] == given_up
 
 
-def test_the_projection_knows_its_shard_and_loses_nothing() -> None:
-    """A tumbling window, endless retries, a failure destination; of the log's stream, no removal.
-    It is the one reader of a stream, of which DynamoDB allows two.
+def test_readers_of_the_stream_know_its_shard_and_lose_nothing() -> None:
+    """A tumbling window, endless retries, a failure destination; no removal, but for who counts of rows that are moved.
+    They are two, as many as DynamoDB allows, and neither waits for the other.
     """
     mappings = load().of_type("AWS::Lambda::EventSourceMapping").values()
     of_streams = [each for each in mappings if "StartingPosition" in each]
-    assert len(of_streams) == 1
+    readers = {each["FunctionName"]["Ref"] for each in of_streams}
+    assert readers == {"ProjectFunction", "PublishFunction"}
     for mapping in of_streams:
         assert "TrailsTable" in json.dumps(mapping["EventSourceArn"])
         assert mapping["TumblingWindowInSeconds"] > 0
         assert mapping["MaximumRetryAttempts"] == -1
         assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        (rule,) = mapping["FilterCriteria"]["Filters"]
-        assert json.loads(rule["Pattern"]) == {"eventName": ["INSERT", "MODIFY"]}
+        rules = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+        moved = {"OldImage": {"moving": {"BOOL": [True]}}}
+        removals = [{"eventName": ["REMOVE"], "dynamodb": moved}]
+        counts = mapping["FunctionName"]["Ref"] == "ProjectFunction"
+        assert rules == [{"eventName": ["INSERT", "MODIFY"]}, *(removals if counts else [])]
 
 
 def test_our_own_sending_has_no_opens_and_clicks_of_ses() -> None:

@@ -149,6 +149,76 @@ class Settings:
         return self.text("STAFF_TABLE")
 
     @property
+    def webhooks_table(self) -> str:
+        """The table of webhooks: endpoints, and what came of deliveries."""
+        return self.text("WEBHOOKS_TABLE")
+
+    @property
+    def deliveries_queue_url(self) -> str | None:
+        """The queue of deliveries to webhooks and the event bus; None where neither is on."""
+        return self.optional("DELIVERIES_QUEUE_URL")
+
+    @property
+    def webhooks(self) -> bool:
+        """Whether events are published to webhooks."""
+        return self.choice("WEBHOOKS", {"yes": True, "no": False})
+
+    @property
+    def webhook_allowed_networks(self) -> str:
+        """Networks that webhooks may be in though they are not public, apart by commas."""
+        return self.optional("WEBHOOK_ALLOWED_NETWORKS") or ""
+
+    @property
+    def webhook_day_seconds(self) -> int:
+        """How long the day is for which a delivery is tried again; its waits are in proportion."""
+        return self.integer("WEBHOOK_DAY_SECONDS", minimum=1, maximum=86_400)
+
+    @property
+    def webhooks_cache_seconds(self) -> int:
+        """For how many seconds `publish` goes by the webhooks that it has read."""
+        return self.integer("WEBHOOKS_CACHE_SECONDS", minimum=0, maximum=300)
+
+    @property
+    def event_bus_name(self) -> str | None:
+        """The bus of EventBridge that events are put on; None if there is none."""
+        return self.optional("EVENT_BUS_NAME")
+
+    @property
+    def deliveries_dlq_url(self) -> str:
+        """The queue of what could not be delivered to the event bus for a day."""
+        return self.text("DELIVERIES_DLQ_URL")
+
+    @property
+    def erasures_table(self) -> str:
+        """The table of who was erased, by keyed hashes, and of who refused mail."""
+        return self.text("ERASURES_TABLE")
+
+    @property
+    def erasure_key_secret(self) -> str:
+        """The secret with the key of those hashes."""
+        return self.text("ERASURE_KEY_SECRET")
+
+    @property
+    def erasures_cache_seconds(self) -> int:
+        """For how many seconds a process goes by the latest erasure that it has read of."""
+        return self.integer("ERASURES_CACHE_SECONDS", minimum=0, maximum=300)
+
+    @property
+    def erasure_pass_seconds(self) -> int:
+        """After how many seconds an erasure goes through everything again."""
+        return self.integer("ERASURE_PASS_SECONDS", minimum=0, maximum=900)
+
+    @property
+    def erase_queue_url(self) -> str:
+        """The queue of erasures to begin and to go on with."""
+        return self.text("ERASE_QUEUE_URL")
+
+    @property
+    def log_retention_days(self) -> int:
+        """For how many days functions' own logs are kept."""
+        return self.integer("LOG_RETENTION_DAYS", minimum=1, maximum=3653)
+
+    @property
     def plans_bucket(self) -> str:
         """The bucket of plans."""
         return self.text("PLANS_BUCKET")
@@ -187,6 +257,11 @@ class Settings:
     def sweep_dlq_url(self) -> str:
         """The dead-letter queue of the sweep."""
         return self.text("SWEEP_DLQ_URL")
+
+    @property
+    def erase_dlq_url(self) -> str:
+        """The dead-letter queue of erasures."""
+        return self.text("ERASE_DLQ_URL")
 
     @property
     def sweep_queue_url(self) -> str:

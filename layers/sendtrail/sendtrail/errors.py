@@ -8,6 +8,7 @@ SendtrailError
 │   └── MissingFieldError         a template needs a field that the data has not
 ├── ForbiddenError                the API key's scope is too small (HTTP 403)
 ├── NotFoundError                 what was asked for does not exist (HTTP 404)
+├── ConflictError                 it cannot be done as things stand (HTTP 409)
 ├── InvalidTokenError             a token that we did not sign for this very purpose
 ├── SignInError                   what came back from the provider is no answer to go by (HTTP 400)
 ├── ProviderError                 the provider by which staff sign in does not answer (HTTP 503)
@@ -33,6 +34,7 @@ __all__ = [
     "BusyError",
     "ConditionFailedError",
     "ConfigurationError",
+    "ConflictError",
     "ForbiddenError",
     "HeldError",
     "IgnoredRecordError",
@@ -214,6 +216,10 @@ class NotFoundError(SendtrailError):
 
 class IgnoredRecordError(SendtrailError):
     """A record on the way in that is not ours to keep."""
+
+
+class ConflictError(SendtrailError):
+    """What was asked for cannot be done as things stand; the message says what has to change."""
 
 
 class RejectedRecordError(SendtrailError):

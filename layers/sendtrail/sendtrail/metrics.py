@@ -31,6 +31,13 @@ METRICS: Final[Mapping[str, str]] = {
     "Rejected": "messages that SES never takes",
     "Failed": "messages that could not be rendered",
     "Deferred": "jobs that were put back, to be tried later",
+    "Erased": "people who were erased: their erasure came to its end",
     "Inactivated": "participants whom the sweep found inactive",
+    "Published": "notices of events for webhooks and the event bus",
+    "Delivered": "notices that a webhook took, or the bus at a later try",
+    "NotDelivered": "attempts to deliver one that failed; it is tried again for a day",
+    "GivenUp": "notices that are not tried again; a replay brings those of webhooks back",
+    "WebhooksSwitchedOff": "webhooks that were switched off, because nothing succeeded for a day",
+    "BusRefused": "notices that the event bus did not take at once; they are tried again",
 }
 """Name → what is counted."""

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from sendtrail.aws.sqs import Sqs
     from sendtrail.domain.plan import Plan
     from sendtrail.intake.ingest import Ingest
+    from sendtrail.log.erasures import Erasures
     from sendtrail.log.fallback import FallbackWriter
+    from sendtrail.log.moving import TrailMover
     from sendtrail.log.trails import Trails
     from sendtrail.projections.activity import Activity
     from sendtrail.projections.communications import CommunicationProjection
@@ -42,12 +44,23 @@ if TYPE_CHECKING:
     from sendtrail.projections.judge import Judge
     from sendtrail.projections.participants import ParticipantProjection
     from sendtrail.projections.project import Projection
+    from sendtrail.projections.redirection import Redirection
     from sendtrail.projections.soft_bounces import SoftBounces
+    from sendtrail.publishing.deliver import Deliverer
+    from sendtrail.publishing.egress import Egress
+    from sendtrail.publishing.event_bus import EventBus
+    from sendtrail.publishing.jobs import JobQueue
+    from sendtrail.publishing.publish import Publisher
+    from sendtrail.publishing.verdicts import Verdicts
+    from sendtrail.publishing.webhook_store import WebhookStore
     from sendtrail.reading.health import Health
     from sendtrail.reading.history import History
     from sendtrail.reading.people import People
+    from sendtrail.reading.person_export import PersonExport
     from sendtrail.reading.preview import Preview
     from sendtrail.reading.timeline import Timeline
+    from sendtrail.rights.erasing import Erasing
+    from sendtrail.rights.steps import Steps
     from sendtrail.sending.attachment_store import AttachmentStore
     from sendtrail.sending.composer import Composer
     from sendtrail.sending.dispatch import Dispatch
@@ -302,6 +315,114 @@ class Wiring:
 
         return KeySecret(self._secrets(), self.settings.api_keys_secret)
 
+    # --- publishing ------------------------------------------------------------------------------
+
+    @cached_property
+    def egress(self) -> Egress:
+        """Requests to webhooks.
+
+        Raises:
+            ConfigurationError: the networks that they may be in are not as they must be.
+        """
+        from sendtrail.publishing.egress import Egress, networks
+
+        try:
+            allowed = networks(self.settings.webhook_allowed_networks)
+        except ValueError as error:
+            raise ConfigurationError(f"the setting WEBHOOK_ALLOWED_NETWORKS: {error}") from None
+        return Egress(allowed)
+
+    @cached_property
+    def delivery_queue(self) -> JobQueue | None:
+        """The queue of deliveries; None where nothing is published."""
+        from sendtrail.publishing.jobs import JobQueue
+
+        url = self.settings.deliveries_queue_url
+        return JobQueue(self.sqs, url) if url else None
+
+    @cached_property
+    def _event_bus(self) -> EventBus | None:
+        name = self.settings.event_bus_name
+        if name is None:
+            return None
+        from sendtrail.aws.eventbridge import EventBridge
+        from sendtrail.aws.service import RetryPolicy
+        from sendtrail.publishing.event_bus import EventBus
+
+        policy = RetryPolicy(attempts=3, timeout=3.0, within=6.0)
+        return EventBus(EventBridge(self.variables, retry_policy=policy), name)
+
+    @cached_property
+    def _verdicts(self) -> Verdicts:
+        from sendtrail.publishing.verdicts import Verdicts
+
+        return Verdicts(self.database, self.trails)
+
+    def _queue_of_deliveries(self) -> JobQueue:
+        queue = self.delivery_queue
+        if queue is None:
+            raise ConfigurationError("the setting DELIVERIES_QUEUE_URL is missing")
+        return queue
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """What publishes the log's stream.
+
+        Raises:
+            ConfigurationError: it has no queue.
+        """
+        from sendtrail.publishing.publish import Publisher
+        from sendtrail.publishing.webhook_store import EndpointStore
+
+        settings = self.settings
+        store = EndpointStore(self.database, settings.webhooks_table)
+        return Publisher(
+            self._verdicts,
+            self._queue_of_deliveries(),
+            endpoints=store if settings.webhooks else None,
+            bus=self._event_bus,
+            cache_seconds=settings.webhooks_cache_seconds,
+        )
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        """What delivers to webhooks and the event bus.
+
+        Raises:
+            ConfigurationError: it has no queue.
+        """
+        from sendtrail.domain.webhooks import RetrySchedule
+        from sendtrail.publishing.deliver import Deliverer
+        from sendtrail.publishing.replay import Replay
+        from sendtrail.publishing.webhook_run import Parts
+        from sendtrail.publishing.webhook_store import EndpointStore
+
+        settings = self.settings
+        queue = self._queue_of_deliveries()
+        schedule = RetrySchedule(settings.webhook_day_seconds)
+        store = EndpointStore(self.database, settings.webhooks_table, schedule)
+        return Deliverer(
+            Parts(store, queue, self.egress, schedule, self.logger),
+            replay=Replay(self.database, settings.trails_table, self._verdicts, queue),
+            bus=self._event_bus,
+            dead_letter=self.send_to(settings.deliveries_dlq_url),
+        )
+
+    @cached_property
+    def webhooks(self) -> WebhookStore:
+        """Webhooks, as staff see them."""
+        from sendtrail.publishing.webhook_store import WebhookStore
+
+        settings = self.settings
+        return WebhookStore(
+            self.database,
+            settings.webhooks_table,
+            audit=self.audit,
+            egress=self.egress,
+            queue=self.delivery_queue if settings.webhooks else None,
+            retention_days=settings.retention_days,
+        )
+
     # --- the log and its projections -------------------------------------------------------------
 
     @cached_property
@@ -330,6 +451,31 @@ class Wiring:
         )
 
     @cached_property
+    def erasures(self) -> Erasures:
+        """Who was erased, by keyed hashes."""
+        return self._erasures(self.database)
+
+    def _erasures(self, database: DynamoDB) -> Erasures:
+        from sendtrail.log.erasures import Erasures
+
+        secrets, settings = self._secrets(), self.settings
+        return Erasures(
+            database,
+            settings.erasures_table,
+            lambda: secrets.value(settings.erasure_key_secret),
+            cache_seconds=settings.erasures_cache_seconds,
+        )
+
+    @cached_property
+    def trail_mover(self) -> TrailMover:
+        """What moves trails under pseudonyms."""
+        from sendtrail.log.moving import TrailMover
+
+        return TrailMover(
+            self.database, self.settings.trails_table, self.trails, lambda: self.erasures.keyed
+        )
+
+    @cached_property
     def ingest(self) -> Ingest:
         """Ingest, into the log."""
         from sendtrail.intake.ingest import Ingest
@@ -350,7 +496,15 @@ class Wiring:
             activity=self.activity,
             soft_bounces=self.soft_bounces,
             epoch_cache_seconds=self.settings.epoch_cache_seconds,
+            redirection=self.redirection,
         )
+
+    @cached_property
+    def redirection(self) -> Redirection:
+        """What leads late news of people who were erased to where it belongs."""
+        from sendtrail.projections.redirection import Redirection
+
+        return Redirection(self.erasures, self.trail_mover)
 
     @cached_property
     def soft_bounces(self) -> SoftBounces:
@@ -491,7 +645,7 @@ class Wiring:
             log=self.trails,
             communications=self.communication_projection,
             directory=self.directory,
-            eligibility=Eligibility(self.directory),
+            eligibility=Eligibility(self.directory, self.erasures.refusals),
             enqueue=lambda plan: self._enqueue(plan, [Job(plan.plan_id)]),
             max_recipients=self.settings.max_recipients,
             max_days_ahead=days_ahead(self.settings.retention_days),
@@ -598,7 +752,7 @@ class Wiring:
             caught_up=lambda: self.sqs.is_empty(settings.ingest_queue_url),
             composer=self.composer,
             log=self.trails,
-            eligibility=Eligibility(self.directory),
+            eligibility=Eligibility(self.directory, self.erasures.refusals),
             ses_sender=SesSender(
                 self.ses,
                 sender=settings.sender_address,
@@ -627,6 +781,7 @@ class Wiring:
             self._directory(self.interactive_database),
             self.fallback_writer,
             self._participant_projection(self.interactive_database),
+            self._erasures(self.interactive_database),
         )
 
     @cached_property
@@ -651,6 +806,7 @@ class Wiring:
             self.directory,
             SesSuppressionList(lambda: self.ses, self.settings.tenant_name),
             self.audit,
+            self.erasures,
         )
 
     @cached_property
@@ -680,6 +836,75 @@ class Wiring:
             self.activity,
             years=settings.inactivity_years,
         )
+
+    # --- people's rights -------------------------------------------------------------------------
+
+    @cached_property
+    def person_export(self) -> PersonExport:
+        """All that is kept of a person."""
+        from sendtrail.reading.person_export import PersonExport
+
+        return PersonExport(
+            self.database,
+            self.settings.trails_table,
+            trails=self.trails,
+            directory=self.directory,
+            plans=self.plans,
+            staff=self.staff_store,
+        )
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """Erasures of people: asks for them, does them, and tells how far they are."""
+        from sendtrail.rights.erasing import Erasing
+
+        settings = self.settings
+        return Erasing(
+            self.database,
+            settings.erasures_table,
+            erasures=self.erasures,
+            directory=self.directory,
+            steps=lambda: self.erasure_steps,
+            enqueue=self._enqueue_erasure,
+            audit=self.audit,
+            log_days=lambda: settings.log_retention_days,
+            pass_seconds=lambda: settings.erasure_pass_seconds,
+        )
+
+    def _enqueue_erasure(self, erasure_id: str, seconds: int) -> None:
+        self.sqs.send_all(self.settings.erase_queue_url, [erasure_id], delay_seconds=seconds)
+
+    @cached_property
+    def erasure_steps(self) -> Steps:
+        """What erases people."""
+        from sendtrail.aws.s3 import Bucket
+        from sendtrail.rights.steps import Steps, Tables
+        from sendtrail.rights.written import WrittenContent, keys_in
+
+        settings = self.settings
+        bucket = Bucket(self.variables, settings.plans_bucket)
+        return Steps(
+            self.database,
+            Tables(
+                settings.trails_table,
+                settings.communications_table,
+                settings.participants_table,
+                settings.suppressions_table,
+                settings.staff_table,
+            ),
+            erasures=self.erasures,
+            mover=self.trail_mover,
+            directory=self.directory,
+            written=WrittenContent(bucket, self.drafts, keys_in(self._s3, settings.plans_bucket)),
+        )
+
+    @property
+    def _s3(self) -> Any:
+        """A boto3 client of S3, to list what is in the bucket."""
+        import boto3
+
+        make: Callable[..., Any] = boto3.client
+        return make("s3")
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -719,6 +944,7 @@ class Wiring:
                 QueueName.DISPATCH_DLQ: settings.dispatch_dlq_url,
                 QueueName.PROJECTIONS_DLQ: settings.quarantine_queue_url,
                 QueueName.SWEEP_DLQ: settings.sweep_dlq_url,
+                QueueName.ERASE_DLQ: settings.erase_dlq_url,
             },
             held=partial(held, self.holds),
             called_at=partial(last_slot, self.database, settings.idempotency_table),

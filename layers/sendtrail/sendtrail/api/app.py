@@ -17,9 +17,11 @@ from sendtrail.api import (
     overview,
     participants,
     problems,
+    rights,
     sending,
     staff,
     suppressions,
+    webhooks,
 )
 from sendtrail.api.description import served
 from sendtrail.api.scopes import NoteCaller
@@ -46,7 +48,9 @@ def create(wiring: Wiring, logger: Logger) -> APIGatewayHttpResolver:
     messages.add_routes(app, wiring)
     suppressions.add_routes(app, wiring)
     overview.add_routes(app, wiring)
+    rights.add_routes(app, wiring)
     staff.add_routes(app, wiring)
+    webhooks.add_routes(app, wiring)
 
     @cache
     def description() -> str:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from sendtrail.api.schemas import EMAIL, ID, GatewayMessage, Problem
+from sendtrail.api.schemas import EMAIL, ERASURE, ID, GatewayMessage, Problem
 from sendtrail.domain.times import Timestamp, epoch_ms, now
 from sendtrail.errors import InvalidInputError
 from sendtrail.mail.addresses import checked_address
@@ -20,6 +20,7 @@ __all__ = [
     "CommunicationId",
     "Cursor",
     "DID",
+    "ErasureId",
     "Limit",
     "MessageId",
     "IdempotencyKey",
@@ -33,6 +34,7 @@ __all__ = [
 Limit = Annotated[int, Query(ge=1, le=100, description="how many at most")]
 Cursor = Annotated[str | None, Query(max_length=4096, description="next_cursor of the part before")]
 ParticipantId = Annotated[str, Path(pattern=ID)]
+ErasureId = Annotated[str, Path(pattern=ERASURE, description="as asking to erase answers it")]
 CommunicationId = Annotated[str, Path(pattern=ID)]
 TemplateId = Annotated[str, Path(pattern=ID)]
 IdempotencyKey = Annotated[
@@ -70,6 +72,7 @@ def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:
         401: "No API key",
         403: "The API key is not known, or its scope does not allow this",
         404: "There is no such thing",
+        409: "It cannot be done as things stand; detail says what has to change",
         413: "The body is too large",
         415: "The body is not JSON",
         422: "The request is not valid; errors says what is allowed",
@@ -86,7 +89,7 @@ def answers(model: Any, *statuses: int, good: int = 200) -> dict[int, Any]:
     contents = {401: gateway, 403: either, 413: either, 429: gateway, 503: either}
     return done | {
         status: {"description": said[status], "content": contents.get(status, problem)}
-        for status in sorted({*said} - {400} | {*statuses})
+        for status in sorted({*said} - {400, 409} | {*statuses})
     }
 
 

@@ -16,6 +16,7 @@ from sendtrail.api.scopes import check_scope
 from sendtrail.errors import (
     MAX_TOLD,
     AwsError,
+    ConflictError,
     ForbiddenError,
     InvalidCursorError,
     InvalidInputError,
@@ -37,6 +38,7 @@ _STATUS: Final[dict[type[Exception], HTTPStatus]] = {
     MissingFieldError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
 }
 
 

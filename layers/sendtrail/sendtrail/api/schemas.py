@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Self, TypeVar,
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
+from sendtrail.auth.api_keys import Scope
 from sendtrail.auth.audit import ObjectKind, StaffAction
 from sendtrail.domain.engagement import Actor, Reason
 from sendtrail.domain.events import SuppressionReason
@@ -15,11 +16,20 @@ from sendtrail.domain.message import DropReason, Status
 from sendtrail.domain.names import MAX_NAME
 from sendtrail.domain.progress import MailingState
 from sendtrail.domain.reputation import Standing
+from sendtrail.domain.webhooks import (
+    EVENT_TYPES,
+    MAX_DESCRIPTION,
+    MAX_URL,
+    DeliveryStatus,
+    DisabledReason,
+)
 from sendtrail.mail.addresses import MAX_ADDRESS
 from sendtrail.mail.attachments import MAX_ATTACHMENTS, MAX_FILE_NAME, MAX_TOTAL_BYTES, MAX_TYPE
 from sendtrail.reading.health import Concern, QueueName, Severity
 from sendtrail.reading.recipient_columns import RECIPIENT_COLUMNS, ValueType
 from sendtrail.reading.timeline import EntryType
+from sendtrail.reading.webhooks import WebhookState
+from sendtrail.rights.erasing import ErasureState, Keeps
 from sendtrail.sending.holds import HoldReason
 from sendtrail.sending.schedule import MAX_DAYS_AHEAD
 
@@ -32,10 +42,12 @@ __all__ = [
     "AcceptedMessage",
     "Address",
     "Addressee",
+    "Caller",
     "Communication",
     "CommunicationDraft",
     "CommunicationPreview",
     "CommunicationSummary",
+    "Erasure",
     "GatewayMessage",
     "Interaction",
     "LiftedSuppression",
@@ -47,8 +59,10 @@ __all__ = [
     "Page",
     "Participant",
     "ParticipantOfAddress",
+    "PersonExport",
     "Problem",
     "Recipient",
+    "Replay",
     "StaffAct",
     "StaffActor",
     "Subscription",
@@ -58,11 +72,19 @@ __all__ = [
     "TemplateDraft",
     "TemplateNames",
     "TimelineEntry",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookDraft",
+    "WebhookEventType",
+    "WebhookList",
+    "WebhookWithSecret",
 ]
 
 T = TypeVar("T")
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 """What participants, communications and templates are named by."""
+ERASURE: Final = r"^erased-[0-9A-HJKMNP-TV-Z]{26}$"
+"""An erasure, and the pseudonym that stands for whoever was erased."""
 MAX_VERSIONS: Final = 10**9
 EMAIL: Final[dict[str, JsonValue]] = {"format": "email"}
 """What a text says of itself that is an address; whether it can be one is checked elsewhere."""
@@ -142,7 +164,11 @@ class GatewayMessage(BaseModel):
 class StaffActor(BaseModel):
     """Who on the organisation's side did something."""
 
-    kind: str = Field(description="`key`, an API key", examples=["key"])
+    kind: str = Field(
+        description="`key`, an API key; `person`, who signed in by name; `operator`, who works on "
+        "the stack by credentials of AWS",
+        examples=["key"],
+    )
     id: str = Field(
         description="identifies it; of a key, as `sendtrail key list` shows it",
         examples=["0f3a5c7e9b1d2f40"],
@@ -151,6 +177,13 @@ class StaffActor(BaseModel):
 
 
 By = Annotated[StaffActor | None, Field(description="null: it is not known, or nobody of staff")]
+
+
+class Caller(BaseModel):
+    """Whose key a request came with, and what it may do."""
+
+    by: StaffActor
+    scope: Scope
 
 
 class Evidence(BaseModel):
@@ -316,6 +349,65 @@ class TimelineEntry(BaseModel):
     address: str | None
     detail: dict[str, Any]
     by: By
+
+
+class PersonExport(BaseModel):
+    """All that is kept of a participant, or a part of it."""
+
+    format: str = Field(examples=["sendtrail-person/1"])
+    exported_at: Time
+    participant_id: str
+    messages: list[dict[str, Any]] = Field(
+        description="Newest first, each as a message of a history is, with all its `events` and "
+        "with what was `planned`: its content, and what was merged into it"
+    )
+    profile: dict[str, Any] | None = Field(
+        None, description="This and all below is in the first part alone"
+    )
+    addresses: list[dict[str, Any]] | None = None
+    suppressions: list[dict[str, Any]] | None = Field(
+        None, description="Of their addresses; also those that were lifted"
+    )
+    placeholders: list[dict[str, Any]] | None = Field(
+        None, description="What is known of those addresses by themselves"
+    )
+    events: list[dict[str, Any]] | None = Field(
+        None, description="What was recorded of them and of their addresses"
+    )
+    acts: list[dict[str, Any]] | None = Field(None, description="What staff did to them")
+    next_cursor: str | None = Field(description="null: there is no more")
+
+
+class Trace(BaseModel):
+    """What may still hold a trace of somebody who was erased, and until when."""
+
+    where: Keeps
+    until: Time
+
+
+class Erasure(BaseModel):
+    """An erasure, and its report; it does not say of whom."""
+
+    erasure_id: str = Field(
+        description="the pseudonym that stands for them from now on",
+        examples=["erased-5Z0W8Q2M4T6Y1R3K7N9P0B2D4F"],
+    )
+    state: ErasureState = Field(
+        description="running, until a pass over everything, a quarter of an hour after the one "
+        "before, finds nothing"
+    )
+    asked_at: Time
+    by: By
+    passes: int = Field(description="how often everything was gone through")
+    done_at: Time | None
+    counts: dict[str, int] = Field(
+        description="how many were rewritten or deleted so far: `messages`, `rows` of their "
+        "profile and addresses, `plans`, `drafts`, `attachments`, and others"
+    )
+    shared_addresses: int = Field(
+        description="addresses that others have too: what is kept of those is theirs, and stays"
+    )
+    traces: list[Trace] = Field(description="once it is done")
 
 
 class Link(BaseModel):
@@ -862,3 +954,114 @@ class Suppress(_Body):
     """Why an address is suppressed by hand."""
 
     note: Annotated[str, Field(max_length=500)] = ""
+
+
+class WebhookDraft(_Body):
+    """An endpoint to be told of events, and of which."""
+
+    model_config = _for_example(
+        url="https://crm.example.org/hooks/mail",
+        event_types=["message.bounced", "participant.unsubscribed"],
+        description="CRM",
+    )
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_URL,
+            description="HTTPS, at a public address; redirects are not followed",
+            json_schema_extra={"format": "uri"},
+        ),
+    ]
+    event_types: Annotated[
+        list[Annotated[str, Field(max_length=64)]],
+        Field(
+            max_length=len(EVENT_TYPES),
+            description="which, as the list of webhooks names them; empty: all, those of later "
+            "versions too",
+        ),
+    ] = []
+    full: Annotated[
+        bool,
+        Field(
+            description="whether an event comes with address, subject and details, which so leave "
+            "the stack; else with ids, by which the API tells the rest"
+        ),
+    ] = False
+    description: Annotated[
+        str | None, Field(max_length=MAX_DESCRIPTION, description="for colleagues")
+    ] = None
+
+
+class Webhook(BaseModel):
+    """An endpoint that is told of events, and how it fares."""
+
+    webhook_id: str
+    url: str
+    event_types: list[str] = Field(description="Empty: all")
+    full: bool
+    description: str | None
+    state: WebhookState
+    created_at: Time
+    by: By
+    secret_made_at: Time
+    last_success_at: Time | None = Field(description="When it last took something")
+    failing_since: Time | None = Field(description="Since when it has taken nothing")
+    retry_at: Time | None = Field(description="If it fails: when it is tried again")
+    disabled_at: Time | None = Field(description="When it was switched off")
+    disabled_reason: DisabledReason | None = Field(
+        description="failing: for a day nothing was taken; gone: it answered 410"
+    )
+
+
+class WebhookWithSecret(Webhook):
+    """A webhook, and its new secret."""
+
+    secret: str = Field(
+        description="By which its requests are signed; shown this once", examples=["whsec_…"]
+    )
+
+
+class WebhookEventType(BaseModel):
+    """A type of event that webhooks are told of."""
+
+    type: str = Field(examples=["message.bounced"])
+    description: str
+
+
+class WebhookList(BaseModel):
+    """All webhooks: 20 at most."""
+
+    switched_on: bool = Field(description="false: this stack sends nothing to any of them")
+    items: list[Webhook]
+    event_types: list[WebhookEventType] = Field(description="what each can be told of")
+
+
+class Replay(_Body):
+    """A span of time."""
+
+    model_config = _for_example(
+        **{"from": "2026-11-24T00:00:00.000Z", "to": "2026-11-25T00:00:00.000Z"}
+    )
+
+    from_: Annotated[Moment, Field(alias="from", description="of the first events, with an offset")]
+    to: Annotated[Moment, Field(description="before which the last of them happened")]
+
+
+class WebhookDelivery(BaseModel):
+    """What became of an event that a webhook was to be told of."""
+
+    delivery_id: str = Field(description="The header webhook-id of its requests")
+    type: str = Field(examples=["message.bounced"])
+    at: Time = Field(description="When the event happened")
+    event_id: str
+    message_id: str | None
+    status: DeliveryStatus
+    attempts: int
+    first_at: Time | None = Field(description="When it was first tried; null: it never was")
+    last_at: Time | None = Field(description="When it was last tried")
+    http_status: int | None = Field(description="Of the last answer; null: there was none")
+    error: str | None = Field(description="Why the last attempt failed")
+    duration_ms: int | None = Field(description="How long the last attempt took")
+    replayed: bool = Field(description="It was told once more, by a replay")

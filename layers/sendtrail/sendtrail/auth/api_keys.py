@@ -127,6 +127,12 @@ class ApiKeys:
         """These keys, and others."""
         return ApiKeys(self._callers | others._callers)
 
+    def expiring(self, at: Timestamp, until: Timestamp) -> list[Caller]:
+        """Whose keys hold at a time and expire until another; who is first is first."""
+        ending = [(each.expires_at, each) for each in self._callers.values() if each.expires_at]
+        soon = [(when, each) for when, each in ending if at < when <= until]
+        return [each for _, each in sorted(soon, key=lambda pair: (pair[0], pair[1].key_id))]
+
     def caller(self, authorization: str | None) -> Caller | None:
         """The caller with this ``Authorization`` header (``Bearer <API key>``); None if unknown."""
         scheme, _, key = (authorization or "").partition(" ")

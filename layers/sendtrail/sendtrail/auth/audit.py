@@ -42,6 +42,9 @@ class StaffAction(StrEnum):
     REGISTER_ADDRESS = "register_address"  # the participant
     NAME = "name"  # the participant
 
+    EXPORT_PERSON = "export_person"  # the participant
+    ERASE = "erase"  # the pseudonym that stands for them
+
     SUPPRESS = "suppress"  # the address's placeholder participant
     LIFT_SUPPRESSION = "lift_suppression"  # the address's placeholder participant
 
@@ -57,6 +60,14 @@ class StaffAction(StrEnum):
     REMOVE_KEY = "remove_key"  # the key
     END_SESSIONS = "end_sessions"  # the person of staff
 
+    ADD_WEBHOOK = "add_webhook"  # the endpoint
+    CHANGE_WEBHOOK = "change_webhook"  # the endpoint
+    ENABLE_WEBHOOK = "enable_webhook"  # the endpoint
+    REMOVE_WEBHOOK = "remove_webhook"  # the endpoint
+    ROTATE_WEBHOOK_SECRET = "rotate_webhook_secret"  # noqa: S105 -- an action; the endpoint
+    TEST_WEBHOOK = "test_webhook"  # the endpoint
+    REPLAY_WEBHOOK = "replay_webhook"  # the endpoint
+
 
 class ObjectKind(StrEnum):
     """What something is that was done something to."""
@@ -67,6 +78,7 @@ class ObjectKind(StrEnum):
     COMMUNICATION = "communication"
     KEY = "key"
     PERSON = "person"
+    WEBHOOK = "webhook"
 
 
 OBJECTS: Final[Mapping[StaffAction, ObjectKind]] = {
@@ -75,6 +87,8 @@ OBJECTS: Final[Mapping[StaffAction, ObjectKind]] = {
     StaffAction.UNSUBSCRIBE: ObjectKind.PARTICIPANT,
     StaffAction.REGISTER_ADDRESS: ObjectKind.PARTICIPANT,
     StaffAction.NAME: ObjectKind.PARTICIPANT,
+    StaffAction.EXPORT_PERSON: ObjectKind.PARTICIPANT,
+    StaffAction.ERASE: ObjectKind.PARTICIPANT,
     StaffAction.SUPPRESS: ObjectKind.PARTICIPANT,
     StaffAction.LIFT_SUPPRESSION: ObjectKind.PARTICIPANT,
     StaffAction.SEND_MESSAGE: ObjectKind.PARTICIPANT,
@@ -87,6 +101,13 @@ OBJECTS: Final[Mapping[StaffAction, ObjectKind]] = {
     StaffAction.ADD_KEY: ObjectKind.KEY,
     StaffAction.REMOVE_KEY: ObjectKind.KEY,
     StaffAction.END_SESSIONS: ObjectKind.PERSON,
+    StaffAction.ADD_WEBHOOK: ObjectKind.WEBHOOK,
+    StaffAction.CHANGE_WEBHOOK: ObjectKind.WEBHOOK,
+    StaffAction.ENABLE_WEBHOOK: ObjectKind.WEBHOOK,
+    StaffAction.REMOVE_WEBHOOK: ObjectKind.WEBHOOK,
+    StaffAction.ROTATE_WEBHOOK_SECRET: ObjectKind.WEBHOOK,
+    StaffAction.TEST_WEBHOOK: ObjectKind.WEBHOOK,
+    StaffAction.REPLAY_WEBHOOK: ObjectKind.WEBHOOK,
 }
 """Action → what its object is; of those that have one."""
 
@@ -96,6 +117,9 @@ class FunctionLog(Protocol):
 
     def info(self, msg: object, *, extra: Mapping[str, object]) -> None:
         """Logs one line at level INFO."""
+
+    def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        """Logs one line at level WARNING."""
 
     def error(self, msg: object, *, extra: Mapping[str, object]) -> None:
         """Logs one line at level ERROR."""

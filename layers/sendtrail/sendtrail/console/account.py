@@ -34,12 +34,14 @@ def add_pages(
     audit: Audit,
     *,
     sign_in_by_name: SignIn | None = None,
+    is_set_wrongly: bool = False,
     console_url: str | None = None,
 ) -> None:
     """Adds the pages.
 
     Args:
         sign_in_by_name: None where no provider is set.
+        is_set_wrongly: whether one is, but not as it must be.
         console_url: as the provider knows it; None if that is the one that the console is asked by.
     """
 
@@ -78,5 +80,5 @@ def add_pages(
         status = 403 if wrong else 200
         cookies = [access.cookie(context.session)]
         said: dict[str, Any] = {"to": to, "wrong": wrong, "ended": ended, "provider_down": False}
-        said["by_name"] = sign_in_by_name is not None
+        said |= {"by_name": sign_in_by_name is not None, "is_set_wrongly": is_set_wrongly}
         return render("sign_in", context, status=status, cookies=cookies, **said)

@@ -22,12 +22,14 @@ from sendtrail.console import (
     participants,
     people,
     recipients,
+    rights,
     search,
     staff,
     stopping,
     suppressions,
     template_editor,
     template_pages,
+    webhooks,
 )
 from sendtrail.console.request_context import (
     ROOT,
@@ -39,6 +41,7 @@ from sendtrail.console.templating import NAVIGATION, render, static_file
 from sendtrail.errors import (
     AwsError,
     ConfigurationError,
+    ConflictError,
     ForbiddenError,
     InvalidCursorError,
     InvalidInputError,
@@ -68,6 +71,7 @@ _STATUS: Final[dict[type[Exception], tuple[HTTPStatus, str]]] = {
     InvalidCursorError: (HTTPStatus.BAD_REQUEST, mark("This link does not work any more")),
     InvalidInputError: (HTTPStatus.UNPROCESSABLE_ENTITY, mark("This is not valid")),
     ForbiddenError: (HTTPStatus.FORBIDDEN, mark("This is not allowed")),
+    ConflictError: (HTTPStatus.CONFLICT, mark("This cannot be done now")),
 }
 _NOWHERE: Final = mark("it may be misspelt, or older than what is kept")
 
@@ -82,13 +86,19 @@ class Console:
     ) -> None:
         wiring.bind_models()
         self._app = APIGatewayHttpResolver()
+        sign_in, is_set_wrongly = None, False
+        try:
+            sign_in = wiring.sign_in
+        except ConfigurationError:  # keys are the way in then
+            logger.exception("sign-in by name is off")
+            is_set_wrongly = True
         self._access = AccessControl(
             self._app,
             wiring.sessions,
             wiring.api_keys,
             wiring.cursors,
             wiring.settings.environment,
-            sign_in=wiring.sign_in,
+            sign_in=sign_in,
             seen=wiring.keys_seen.note,
         )
         self._register_errors(logger)
@@ -98,14 +108,13 @@ class Console:
             self._access,
             wiring.api_keys,
             wiring.audit,
-            sign_in_by_name=wiring.sign_in,
+            sign_in_by_name=sign_in,
+            is_set_wrongly=is_set_wrongly,
             console_url=console_url,
         )
-        by_name.add_account(self._app, self._access, wiring.sign_in)
-        if wiring.sign_in:
-            by_name.add_pages(
-                self._app, self._access, wiring.sign_in, wiring.audit, console_url, logger
-            )
+        by_name.add_account(self._app, self._access, sign_in)
+        if sign_in:
+            by_name.add_pages(self._app, self._access, sign_in, wiring.audit, console_url, logger)
         language_choice.add_pages(self._app, self._access)
         home.add_pages(self._app, self._access, wiring)
         compose.add_pages(self._app, self._access, wiring)
@@ -115,11 +124,13 @@ class Console:
         people.add_pages(self._app, self._access, wiring)
         messages.add_pages(self._app, self._access, wiring)
         participants.add_pages(self._app, self._access, wiring)
+        rights.add_pages(self._app, self._access, wiring)
         suppressions.add_pages(self._app, self._access, wiring)
         inactive.add_pages(self._app, self._access, wiring)
         search.add_pages(self._app, self._access, wiring)
         stopping.add_pages(self._app, self._access, wiring)
         staff.add_pages(self._app, self._access, wiring)
+        webhooks.add_pages(self._app, self._access, wiring)
         template_pages.add_pages(self._app, self._access, wiring)
         template_editor.add_pages(self._app, self._access, wiring)
 

@@ -23,6 +23,7 @@ __all__ = ["CALLS", "WITHOUT", "ApiCall", "calls_of", "command"]
 _PERSON: Final = "/v1/participants/<participant_id>"
 _MAILING: Final = "/v1/communications/<communication_id>"
 _TEMPLATE: Final = "/v1/templates/<template_id>"
+_WEBHOOK: Final = "/v1/webhooks/<webhook_id>"
 _FILTER: Final = {name: name for name in ("status", "did", "kind", "from", "to")}
 _KEY: Final = '-H "Authorization: Bearer $SENDTRAIL_KEY"'
 _JSON: Final = "-H 'Content-Type: application/json'"
@@ -102,6 +103,11 @@ CALLS: Final[Mapping[str, Sequence[ApiCall]]] = {
     f"{ROOT}/participants/<participant_id>/messages/<message_id>/stop": (
         ApiCall(f"{_PERSON}/messages/<message_id>/stop", method="POST"),
     ),
+    f"{ROOT}/participants/<participant_id>/erase": (
+        ApiCall(f"{_PERSON}/export"),
+        ApiCall(_PERSON, method="DELETE"),
+    ),
+    f"{ROOT}/erasures/<erasure_id>": (ApiCall("/v1/erasures/<erasure_id>"),),
     f"{ROOT}/suppressions": (ApiCall("/v1/suppressions", {"reason": "reason"}, in_pages=True),),
     f"{ROOT}/suppressions/lift": (ApiCall("/v1/suppressions", word="address", needs="which"),),
     f"{ROOT}/templates": (ApiCall("/v1/templates", lacks=("name",)),),
@@ -112,6 +118,15 @@ CALLS: Final[Mapping[str, Sequence[ApiCall]]] = {
         ApiCall(_TEMPLATE, {"to": "version"}),
     ),
     f"{ROOT}/staff/acts": (ApiCall("/v1/staff/acts", {"by": "by"}, in_pages=True),),
+    f"{ROOT}/webhooks": (ApiCall("/v1/webhooks"),),
+    f"{ROOT}/webhook": (ApiCall("/v1/webhooks", method="POST", body="webhook.json"),),
+    f"{ROOT}/webhooks/<webhook_id>": (
+        ApiCall(f"{_WEBHOOK}/deliveries", in_pages=True),
+        ApiCall(_WEBHOOK),
+    ),
+    f"{ROOT}/webhooks/<webhook_id>/edit": (ApiCall(_WEBHOOK, method="PUT", body="webhook.json"),),
+    f"{ROOT}/webhooks/<webhook_id>/secret": (ApiCall(f"{_WEBHOOK}/rotate", method="POST"),),
+    f"{ROOT}/webhooks/<webhook_id>/remove": (ApiCall(_WEBHOOK, method="DELETE"),),
     f"{ROOT}/compose": (
         ApiCall("/v1/communications/preview", method="POST", body="mailing.json"),
         ApiCall("/v1/communications", method="POST", body="mailing.json"),

@@ -154,6 +154,7 @@ def add_pages(
             ended=False,
             by_name=True,
             provider_down=True,
+            is_set_wrongly=False,
         )
 
 

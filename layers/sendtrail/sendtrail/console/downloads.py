@@ -1,4 +1,4 @@
-"""Lists as files: their formats, and how they are answered."""
+"""Files to be saved: their formats, and how they are answered."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ class FileFormat(StrEnum):
 
     CSV = "csv"
     WORKBOOK = "xlsx"
+    JSON = "json"
 
 
 _TYPES: Final = {
     FileFormat.CSV: "text/csv; charset=utf-8",
+    FileFormat.JSON: "application/json",
     FileFormat.WORKBOOK: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 

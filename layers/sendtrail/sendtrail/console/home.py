@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from sendtrail.auth.api_keys import Scope
 from sendtrail.console import charts
+from sendtrail.console.attention import attention
 from sendtrail.console.charts import Series
 from sendtrail.console.request_context import ROOT, AccessControl, RequestContext
 from sendtrail.console.templating import render
@@ -54,6 +55,7 @@ def add_pages(app: APIGatewayHttpResolver, access: AccessControl, wiring: Wiring
             context,
             view=view,
             latest=latest,
+            attention=attention(context, wiring, at),
             most_clicked=max(latest, key=_clicked, default=None),
             is_empty=not (latest or view["last_event_at"] or view["total"]["sent"]),
             span=span,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sendtrail.domain.actors import KEY, PERSON
+from sendtrail.domain.actors import KEY, OPERATOR, PERSON
 from sendtrail.domain.bounces import (
     complaint_is_a_drop,
     complaint_is_welcome,
@@ -344,10 +344,15 @@ _DEEDS: Final = {
     "suppressed": mark("suppressed by %(name)s"),
 }
 """What one of staff did → that they did it, as part of a line."""
-_ACTOR_NAMES: Final = {KEY: mark("key %(id)s"), PERSON: mark("person %(id)s")}
+_ACTOR_NAMES: Final = {
+    KEY: mark("key %(id)s"),
+    PERSON: mark("person %(id)s"),
+    OPERATOR: mark("operator %(id)s"),
+}
 _ACTOR_TITLES: Final = {
     KEY: mark("API key %(id)s"),
     PERSON: mark("signed in by name, %(id)s"),
+    OPERATOR: mark("by credentials of AWS, %(id)s"),
 }
 """Kind of an actor → what it is called by its id; of another kind, as it is."""
 
@@ -629,6 +634,9 @@ _UNREAD: Final = {
     ),
     QueueName.SWEEP_DLQ: mark(
         "A sweep was not continued. The next one goes on there; purge the queue."
+    ),
+    QueueName.ERASE_DLQ: mark(
+        "Somebody was not erased. The log of erase says why; then run sendtrail redrive."
     ),
 }
 """Queue of what nobody could take → what to do, as `sendtrail doctor` says it too."""

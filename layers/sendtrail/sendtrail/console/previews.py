@@ -12,7 +12,9 @@ from aws_lambda_powertools.event_handler import Response
 
 from sendtrail.console.request_context import RequestContext
 from sendtrail.console.templating import HTML, render
+from sendtrail.domain.erasure import is_erased
 from sendtrail.errors import NotFoundError
+from sendtrail.language import gettext
 from sendtrail.reading.preview import Preview
 
 __all__ = ["framed", "nothing_to_show", "preview"]
@@ -28,6 +30,10 @@ def preview(
     context: RequestContext, previews: Preview, participant_id: str, message_id: str
 ) -> Response[Any]:
     """The message as it was sent, with its original links and no pixel; or why there is none."""
+    if is_erased(participant_id):
+        return nothing_to_show(
+            context, gettext("what this message said was erased, with the person it was for")
+        )
     try:
         rendered, _ = previews.of(participant_id, message_id)
     except NotFoundError as error:

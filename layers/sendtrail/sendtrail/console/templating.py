@@ -21,6 +21,15 @@ from sendtrail.console.act_labels import act_label
 from sendtrail.console.as_curl import calls_of
 from sendtrail.console.request_context import FORM_SECRET, ROOT, RequestContext
 from sendtrail.console.timeline_labels import describe_entry
+from sendtrail.console.webhook_labels import (
+    delivery_label,
+    disabled_label,
+    event_label,
+    short_url,
+    state_label,
+    webhook_name,
+)
+from sendtrail.domain.erasure import is_erased
 from sendtrail.language import LANGUAGES, current_language, formats, gettext, mark, ngettext
 from sendtrail.mail.attachments import size_label
 
@@ -135,7 +144,14 @@ def environment() -> Environment:
         "json": _json,
         "told": describe_entry,
         "act": act_label,
+        "delivery_status": delivery_label,
+        "disabled_because": disabled_label,
+        "short_url": short_url,
+        "webhook_event": event_label,
+        "webhook_name": webhook_name,
+        "webhook_state": state_label,
     }
+    made.tests["erased"] = is_erased
     made.globals |= {
         "columns": labels.COLUMNS,
         "labels": labels.LABELS,

@@ -68,7 +68,12 @@ def direct_messages(wanted: MessageFilter, *, place: Any, limit: int) -> DirectM
     for message in _read(keys[:window]):
         if len(items) == limit:
             return DirectMessages(items, items[-1].message_id, kinds)
-        if message and message.address and not message.communication_id and wanted.wants(message):
+        if (
+            message
+            and message.has_recipient
+            and not message.communication_id
+            and wanted.wants(message)
+        ):
             items.append(message)
     return DirectMessages(items, after, kinds)
 

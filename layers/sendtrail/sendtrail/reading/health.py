@@ -44,6 +44,7 @@ class QueueName(StrEnum):
     DISPATCH_DLQ = "DispatchDlq"
     PROJECTIONS_DLQ = "ProjectionsDlq"
     SWEEP_DLQ = "SweepDlq"
+    ERASE_DLQ = "EraseDlq"
 
 
 DEAD_LETTERS: Final[Mapping[str, str]] = {
@@ -52,6 +53,8 @@ DEAD_LETTERS: Final[Mapping[str, str]] = {
     "redrive",
     QueueName.PROJECTIONS_DLQ: "figures may lack them. Run sendtrail rebuild, then purge the queue",
     QueueName.SWEEP_DLQ: "a sweep was not continued. The next one goes on there; purge the queue",
+    QueueName.ERASE_DLQ: "somebody was not erased. The log of erase says why; then sendtrail "
+    "redrive",
 }
 """Where what nobody could take is kept → what is in it, and what to do."""
 

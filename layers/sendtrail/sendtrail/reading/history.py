@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sendtrail.domain.erasure import is_erased
 from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.hits import HITS
 from sendtrail.domain.ids import message_id_bounds, participant_of_address
@@ -164,9 +165,14 @@ class History:
             raise NotFoundError(f"participant {participant_id} has no message {message_id}")
         return found
 
+    def _was_erased(self, participant_id: str) -> bool:
+        """Whether it is the pseudonym of somebody of whom there are messages, and nothing else."""
+        newest = self._directory.newest_messages
+        return is_erased(participant_id) and bool(newest(participant_id, 1))
+
     def _participant(self, participant_id: str) -> tuple[Participant, list[AddressUse]]:
         known, uses = self._directory.participant(participant_id)
-        if known is None and not uses:
+        if known is None and not uses and not self._was_erased(participant_id):
             raise NotFoundError(f"nothing is known of participant {participant_id}")
         return known or Participant(participant_id), uses
 

@@ -32,11 +32,13 @@ from sendtrail.aws.dynamodb import from_attributes, to_attributes
 __all__ = [
     "MODELS",
     "CommunicationRow",
+    "ErasureRow",
     "IdempotencyRow",
     "ParticipantRow",
     "StaffRow",
     "SuppressionRow",
     "TemplateRow",
+    "WebhookRow",
     "TrailItem",
     "bind",
     "item_of",
@@ -88,6 +90,8 @@ class TrailItem(Model):
     choice = ListAttribute[Any](null=True)
     epoch = UnicodeAttribute(null=True)
     epochs = UnicodeSetAttribute(null=True)
+    moving = BooleanAttribute(null=True)
+    moved = BooleanAttribute(null=True)
     revision = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
 
@@ -320,6 +324,75 @@ class StaffRow(Model):
     by_actor = ByActor()
 
 
+class ErasureRow(Model):
+    """Where what is of somebody who was erased belongs, or for what an address is not mailed, by
+    keyed hashes; also an erasure, and the row with the time of the latest.
+    """
+
+    class Meta:  # noqa: D106
+        table_name: str
+        region: str
+        billing_mode = "PAY_PER_REQUEST"
+
+    hash = UnicodeAttribute(hash_key=True)
+    pseudonym = UnicodeAttribute(null=True)
+    erased_at = UnicodeAttribute(null=True)
+    refusals = PlainMapAttribute(null=True)
+    at = UnicodeAttribute(null=True)
+    erasure_id = UnicodeAttribute(null=True)
+    state = UnicodeAttribute(null=True)
+    asked_at = UnicodeAttribute(null=True)
+    done_at = UnicodeAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    passes = NumberAttribute(null=True)
+    counts = PlainMapAttribute(null=True)
+    shared = NumberAttribute(null=True)
+    traces = PlainMapAttribute(null=True)
+    subject = PlainMapAttribute(null=True)
+    progress = PlainMapAttribute(null=True)
+
+
+class WebhookRow(Model):
+    """An endpoint of webhooks, or what came of a delivery."""
+
+    class Meta:  # noqa: D106
+        table_name: str
+        region: str
+        billing_mode = "PAY_PER_REQUEST"
+
+    webhook = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+    url = UnicodeAttribute(null=True)
+    event_types = UnicodeSetAttribute(null=True)
+    full = BooleanAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute(null=True)
+    changed_at = UnicodeAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    secrets: ListAttribute[Any] = ListAttribute(null=True)
+    secret_made_at = UnicodeAttribute(null=True)
+    disabled_at = UnicodeAttribute(null=True)
+    disabled_reason = UnicodeAttribute(null=True)
+    failing_since = UnicodeAttribute(null=True)
+    failures = NumberAttribute(null=True)
+    retry_at = UnicodeAttribute(null=True)
+    last_success_at = UnicodeAttribute(null=True)
+    webhook_id = UnicodeAttribute(null=True)
+    type = UnicodeAttribute(null=True)
+    at = UnicodeAttribute(null=True)
+    event_id = UnicodeAttribute(null=True)
+    message_id = UnicodeAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    attempts_ = NumberAttribute(attr_name="attempts", null=True)
+    first_at = UnicodeAttribute(null=True)
+    last_at = UnicodeAttribute(null=True)
+    http_status = NumberAttribute(null=True)
+    error = UnicodeAttribute(null=True)
+    duration_ms = NumberAttribute(null=True)
+    replayed = BooleanAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+
+
 class IdempotencyRow(Model):
     """The claim of a dispatch job; also the rows with the next slots of the send rate."""
 
@@ -339,6 +412,8 @@ MODELS: Final[dict[str, type[Model]]] = {
     "Suppressions": SuppressionRow,
     "Templates": TemplateRow,
     "Staff": StaffRow,
+    "Erasures": ErasureRow,
+    "Webhooks": WebhookRow,
     "Idempotency": IdempotencyRow,
 }
 """Table → model. The table's logical id in the template is the name with ``Table`` after it."""

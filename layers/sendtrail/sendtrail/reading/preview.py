@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sendtrail.domain.erasure import is_erased
 from sendtrail.domain.events import EventType
 from sendtrail.domain.plan import SpamReport
 from sendtrail.errors import NotFoundError
@@ -49,9 +50,11 @@ class Preview:
 
         Raises:
             NotFoundError: it is not in their history; or its content is not available, because
-                Sendtrail did not send it, or its plan has expired.
+                Sendtrail did not send it, its plan has expired, or they were erased.
             AwsError: it cannot be read.
         """
+        if is_erased(participant_id):
+            raise NotFoundError(f"what message {message_id} said was erased")
         message = self._history.find(participant_id, message_id)
         if message.plan_id is None:
             raise NotFoundError(

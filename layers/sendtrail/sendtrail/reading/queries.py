@@ -397,7 +397,7 @@ def recipients(
     items: list[Message] = []
     for number, key in enumerate(keys):
         message = whole.get(key)
-        if message is None or message.address is None:
+        if message is None or not message.has_recipient:
             continue
         if not wanted.wants(message):
             continue
@@ -441,7 +441,12 @@ def recipients_like(
             following = _place_of(like[number - 1], ("listed_in", "entry", "trail"))
             return Found(themselves + items, following)
         message = whole.get((row.trail, row.entry))
-        if message and message.participant_id != word and message.address and wanted.wants(message):
+        if (
+            message
+            and message.participant_id != word
+            and message.has_recipient
+            and wanted.wants(message)
+        ):
             items.append(message)
     return Found(themselves + items, found.place)
 
@@ -467,7 +472,7 @@ def recipients_of(
         message
         for message in found
         if message.communication_id == definition.communication_id
-        and message.address
+        and message.has_recipient
         and wanted.wants(message)
     ]
 

@@ -13,7 +13,7 @@ from typing import Final
 from sendtrail.aws.s3 import Bucket
 from sendtrail.domain.plan import PlannedAttachment
 from sendtrail.mail.attachments import Attachment
-from sendtrail.sending.plan_store import PREFIX
+from sendtrail.sending.plan_store import ATTACHMENTS
 
 __all__ = ["AttachmentStore"]
 
@@ -52,4 +52,4 @@ class AttachmentStore:
 
 
 def _key(digest: str) -> str:
-    return f"{PREFIX}attachments/{digest}"
+    return f"{ATTACHMENTS}{digest}"

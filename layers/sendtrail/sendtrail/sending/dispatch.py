@@ -118,9 +118,11 @@ class Dispatch:
             for place in places:
                 attempt.end(place, Mark.DROPPED, EventType.DROPPED, stop.detail(), stop.at)
             return
-        attachments = self._attachments.get(plan.attachments) if places else []
         recipients = [plan.recipient(attempt.number(place)) for place in places]
-        for place, ineligible in zip(places, self._eligibility.of(recipients), strict=True):
+        found = self._eligibility.of(recipients)
+        # Of whoever was erased, what was to go with the mail is deleted.
+        attachments = [] if all(found) else self._attachments.get(plan.attachments)
+        for place, ineligible in zip(places, found, strict=True):
             if ineligible:
                 attempt.end(place, Mark.DROPPED, EventType.DROPPED, ineligible.detail())
                 continue

@@ -10,9 +10,9 @@ All drafts are in one partition: they are few, and a page of them is one request
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -43,6 +43,7 @@ KEPT_DAYS: Final = 90
 """For how many days a draft is kept after it was saved last."""
 _KEPT_SECONDS: Final = int(timedelta(days=KEPT_DAYS).total_seconds())
 _TRIES: Final = 5
+_AT_ONCE: Final = 25
 _MAX_SAVERS: Final = 20
 _MAX_NAME: Final = 200
 
@@ -153,13 +154,13 @@ class DraftStore:
             ThrottledError: it changed at each of 5 attempts.
             AwsError: it may not have been saved.
         """
-        content = json.dumps(dict(fields), sort_keys=True, separators=(",", ":")).encode()
+        content = _written(fields)
         who = f"{by.kind}:{by.id}"
         for _ in range(_TRIES):
             row = self.row(draft_id)
             if row is None and revision:
                 return Conflict(None)
-            digest = sha256(content).hexdigest()[:32]
+            digest = _digest_of(content)
             if row and row.digest == digest:
                 return row
             others = {
@@ -227,6 +228,47 @@ class DraftStore:
         if row and row.revision == revision and self._take_away(row):
             self._forget([_content_key(row)])
 
+    def rewrite_all(self, rewritten: Callable[[str], str]) -> int:
+        """Rewrites the fields of all drafts; whoever is at one is told that it has changed.
+
+        Args:
+            rewritten: from the text of a field to what it is to be.
+
+        Returns:
+            how many were rewritten. One that is saved meanwhile is not.
+
+        Raises:
+            AwsError: some may have been rewritten; it may be repeated.
+        """
+        count, place = 0, None
+        while True:
+            page = self.page(place, _AT_ONCE)
+            count += sum(self._rewrite(row, rewritten) for row in page.rows)
+            place = page.place
+            if place is None:
+                return count
+
+    def _rewrite(self, row: DraftRow, rewritten: Callable[[str], str]) -> bool:
+        fields = self.content(row)
+        if fields is None:
+            return False
+        changed = {name: rewritten(value) for name, value in fields.items()}
+        if changed == fields and rewritten(row.name) == row.name:
+            return False
+        content = _written(changed)
+        made = replace(
+            row,
+            name=changed.get("name", "")[:_MAX_NAME],
+            revision=row.revision + 1,
+            digest=_digest_of(content),
+        )
+        with suppress(ConditionFailedError):
+            self._bucket.put(_content_key(made), content, "application/json")
+        with suppress(ConditionFailedError):
+            self._put(made, row)
+            self._bucket.delete(_content_key(row))
+        return True
+
     def _take_away(self, row: DraftRow) -> bool:
         try:
             self._db.delete(
@@ -285,6 +327,14 @@ def new_draft_id(at: Timestamp) -> str:
 def is_draft_id(value: object) -> bool:
     """Whether `value` can be a draft's id."""
     return is_message_id(value)
+
+
+def _written(fields: Mapping[str, str]) -> bytes:
+    return json.dumps(dict(fields), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest_of(content: bytes) -> str:
+    return sha256(content).hexdigest()[:32]
 
 
 def _next(

@@ -18,6 +18,7 @@ from sendtrail.domain.names import person_name
 from sendtrail.domain.participant import MAX_OWNERS
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import InvalidInputError, NotFoundError
+from sendtrail.log.erasures import Erasures, RefusalReason
 from sendtrail.log.trails import Trails
 from sendtrail.mail.addresses import checked_address
 from sendtrail.projections.directory import Directory
@@ -54,12 +55,14 @@ class StaffCommands:
         directory: Directory,
         ses_suppression_list: SesSuppressionList,
         audit: Audit,
+        erasures: Erasures,
     ) -> None:
         self._log = log
         self._projection = projection
         self._directory = directory
         self._ses_suppression_list = ses_suppression_list
         self._audit = audit
+        self._erasures = erasures
 
     def interaction(
         self, participant_id: str, *, kind: str, at: Timestamp, reference: str | None, by: Actor
@@ -76,6 +79,8 @@ class StaffCommands:
         placeholder = participant_of_address(address) if address else ""
         placeholders = self._directory.concerned(participant_id, placeholder, subscribed=subscribed)
         self._record(Event.subscription(participant_id, at, subscribed, placeholders, by))
+        for each in placeholders if subscribed else ():
+            self._erasures.lift(each, [RefusalReason.UNSUBSCRIBED])
         action = StaffAction.SUBSCRIBE if subscribed else StaffAction.UNSUBSCRIBE
         self._audit(by, action, participant_id)
 
@@ -124,8 +129,8 @@ class StaffCommands:
         self._audit(by, StaffAction.SUPPRESS, participant_of_address(address))
 
     def lift(self, address: str, at: Timestamp, *, by: Actor) -> LiftResult:
-        """Lifts an address's suppression, whatever its reason, and removes the address from SES's
-        list, so that mail is sent to it again.
+        """Lifts an address's suppression, whatever its reason, also that of somebody who was
+        erased, and removes the address from SES's list, so that mail is sent to it again.
 
         Raises:
             NotFoundError: it is on neither list.
@@ -137,12 +142,13 @@ class StaffCommands:
             [address, normal_address(address), *(use.address for use in uses)]
         )
         suppressed = self._directory.suppression(address) is not None
-        if not suppressed and not removed:
+        refused = self._erasures.lift(participant_of_address(address))
+        if not suppressed and not removed and not refused:
             raise NotFoundError(f"{address} is not suppressed, here or by SES")
         if suppressed:
             self._record(Event.suppression_lifted(address, at, by))
         self._audit(by, StaffAction.LIFT_SUPPRESSION, participant_of_address(address))
-        return LiftResult(lifted=suppressed, removed_from_ses=removed)
+        return LiftResult(lifted=suppressed or refused, removed_from_ses=removed)
 
     def _record(self, event: Event) -> None:
         self._log.append([event])

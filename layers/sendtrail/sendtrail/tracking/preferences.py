@@ -11,6 +11,7 @@ from sendtrail.domain.events import Event, EventType
 from sendtrail.domain.participant import Participant
 from sendtrail.domain.times import Timestamp
 from sendtrail.errors import AwsError
+from sendtrail.log.erasures import Erasures
 from sendtrail.log.fallback import FallbackWriter, WrittenTo
 from sendtrail.projections.directory import Directory
 from sendtrail.projections.participants import ParticipantProjection
@@ -48,10 +49,12 @@ class Preferences:
         directory: Directory,
         writer: FallbackWriter,
         projection: ParticipantProjection,
+        erasures: Erasures,
     ) -> None:
         self._directory = directory
         self._writer = writer
         self._projection = projection
+        self._erasures = erasures
 
     def subscription(self, reader: Reader) -> Subscription | None:
         """Whether the reader is subscribed, and since when, by the same rule as eligibility; None
@@ -89,5 +92,10 @@ class Preferences:
         written_to = self._writer.write(event)
         if written_to is WrittenTo.LOG:
             with suppress(AwsError):  # the stream delivers it in any case
-                self._projection.apply([event])
+                if not self._is_of_somebody_erased(event):
+                    self._projection.apply([event])
         return written_to
+
+    def _is_of_somebody_erased(self, event: Event) -> bool:
+        """Whether a link was followed in the mail of somebody who was erased since."""
+        return bool(self._erasures.of_messages([(event.participant_id, event.message_id)]))
