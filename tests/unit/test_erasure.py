@@ -247,4 +247,4 @@ def test_whoever_comes_back_is_somebody_new() -> None:
     erasure_id = erasing(pipeline).request(JANE.participant_id, by=BY).erasure_id
     erasing(pipeline).run(erasure_id)
     again = replace(FIRST, at="2036-11-20T12:00:00.000Z")
-    assert pipeline.erasures.redirected([FIRST, again]) == [again]
+    assert pipeline.erasures.forgotten([FIRST, again]) == {(FIRST.message_id, FIRST.key)}

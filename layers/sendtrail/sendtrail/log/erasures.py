@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sendtrail.aws.dynamodb import DynamoDB
-from sendtrail.domain.erasure import KeyedHash, anonymised, is_erased
+from sendtrail.domain.erasure import KeyedHash, is_erased
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import normal_address, participant_of_address, sent_time
 from sendtrail.domain.times import Timestamp, latest
@@ -153,25 +153,6 @@ class Erasures:
             for key in old
             if key[0] in people and people[key[0]].has(key[1])
         }
-
-    def redirected(self, events: Iterable[Event]) -> list[Event]:
-        """Events as they are to be written: those of messages of somebody who was erased under the
-        pseudonym, and without what tells of them; and not what was recorded of them before that, or
-        of their addresses.
-        """
-        all_events = list(events)
-        names = self.of_messages(
-            (event.participant_id, event.message_id) for event in all_events if event.is_of_message
-        )
-        dead = self.forgotten(event for event in all_events if not event.is_of_message)
-        found = []
-        for event in all_events:
-            name = names.get((event.participant_id, event.message_id))
-            if name:
-                found.append(anonymised(event, name, self.keyed))
-            elif (event.message_id, event.key) not in dead:
-                found.append(event)
-        return found
 
     def forgotten(self, events: Iterable[Event]) -> set[tuple[str, str]]:
         """Which events of participants' and addresses' own trails are of before an erasure, by
