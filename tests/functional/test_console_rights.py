@@ -151,6 +151,19 @@ def test_the_page_of_an_erasure_tells_how_far_it_is(
         assert "Quibbleworth" not in page
 
 
+def test_the_page_of_somebody_who_never_got_a_message(world: World, admin: Visitor) -> None:
+    """Nothing is under the pseudonym, and no link leads there."""
+    assert Api(world)("/v1/participants/kim", "PUT", {"name": "Kim"})["statusCode"] < 300
+    world.fold()
+    answer = admin.post("/console/participants/kim/erase", confirmation="kim")
+    place = str(answer["headers"]["Location"])
+    erased(world, place.rpartition("/")[2])
+    page = admin.get(place)
+    assert page["statusCode"] == 200
+    assert "found nothing more of them" in text_of(page)
+    assert "What stays of their messages" not in text_of(page)
+
+
 def test_pages_show_an_erased_person(world: World, admin: Visitor) -> None:
     """Among recipients and messages, on their page and on a message's: by no id, and with what is
     left; forms are gone, and what it said is not shown.
