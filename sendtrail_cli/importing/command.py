@@ -14,7 +14,7 @@ from sendtrail.domain.ids import digest
 from sendtrail.errors import InvalidInputError
 from sendtrail.log.trails import Trails
 from sendtrail_cli.importing.formats import Format
-from sendtrail_cli.importing.importer import Importer, Redirect, as_they_are
+from sendtrail_cli.importing.importer import Importer
 from sendtrail_cli.importing.sources import sources_of
 from sendtrail_cli.importing.state import State
 from sendtrail_cli.importing.tally import Tally
@@ -63,7 +63,6 @@ def import_events(
     paths: Sequence[str],
     options: Options,
     *,
-    redirected: Redirect = as_they_are,
     report: Callable[[str], None] = print,
 ) -> Tally:
     """Imports what paths hold, or goes on with an import that was broken off. To do it again
@@ -71,7 +70,6 @@ def import_events(
 
     Args:
         paths: files, folders, or prefixes in S3.
-        redirected: what all events go through before they are written.
         report: is told what came of it, a line at a time.
 
     Returns:
@@ -106,7 +104,6 @@ def import_events(
             target.retention_days,
             target.parameters.get("WholeIpAddresses") == "yes",
             None if options.dry_run else lambda: _trails(target, table),
-            redirected,
             lines,
             options.workers,
             advance,

@@ -40,10 +40,7 @@ from sendtrail_cli.importing.state import DONE, Known, State
 from sendtrail_cli.importing.tally import Tally
 from sendtrail_cli.importing.told import Naming, Told
 
-__all__ = ["CHUNK", "Importer", "Redirect", "as_they_are"]
-
-Redirect = Callable[[list[Event]], list[Event]]
-"""What all events go through before they are written; one for each, in their order."""
+__all__ = ["CHUNK", "Importer"]
 
 CHUNK: Final = 4_000
 """Events that are appended together."""
@@ -55,11 +52,6 @@ _ATTEMPTS: Final = 10
 _LONGEST_WAIT: Final = 30.0
 _AHEAD: Final = timedelta(days=1)
 """How far in the future an event may be: clocks differ."""
-
-
-def as_they_are(events: list[Event]) -> list[Event]:
-    """Redirects none."""
-    return events
 
 
 @dataclass(slots=True)
@@ -107,7 +99,6 @@ class Importer:
     Attributes:
         trails: makes a log to append to, for each thread its own; None for a dry run.
         whole_ip_addresses: whether the whole address of a client is kept.
-        redirected: what all events go through.
         report: takes what was not understood, a line of JSON each.
         advance: is told how many bytes have been read.
     """
@@ -118,7 +109,6 @@ class Importer:
     retention_days: int
     whole_ip_addresses: bool
     trails: Callable[[], Trails] | None
-    redirected: Redirect
     report: BinaryIO
     workers: int
     advance: Callable[[int], object]
@@ -140,7 +130,7 @@ class Importer:
                 return []
             if not hasattr(local, "trails"):
                 local.trails = self.trails()
-            return _append(local.trails, self.redirected(chunk.events))
+            return _append(local.trails, chunk.events)
 
         pending: deque[tuple[_Chunk, Future[list[tuple[int, AwsError]]]]] = deque()
         with ThreadPoolExecutor(max_workers=self.workers) as pool:

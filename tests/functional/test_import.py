@@ -284,24 +284,27 @@ def test_an_import_that_is_cut_goes_on_where_it_was(
     target = Target.of(None)
     options = Options(Format.SENDGRID, workers=1)
     calls = []
+    append = importer._append
 
-    def fail_later(events: list[Event]) -> list[Event]:
+    def fail_later(trails: Trails, events: list[Event]) -> Any:
         calls.append(events)
         if len(calls) == 4:
             raise UnreachableError("NoAnswer", "gone")
-        return events
+        return append(trails, events)
 
+    monkeypatch.setattr(importer, "_append", fail_later)
     with pytest.raises(UnreachableError):
-        import_events(target, ["events"], options, redirected=fail_later)
+        import_events(target, ["events"], options)
     half = len(moto_backend.logged())
     assert 0 < half < 300
     seen: list[Event] = []
 
-    def watch(events: list[Event]) -> list[Event]:
+    def watch(trails: Trails, events: list[Event]) -> Any:
         seen.extend(events)
-        return events
+        return append(trails, events)
 
-    tally = import_events(target, ["events"], options, redirected=watch)
+    monkeypatch.setattr(importer, "_append", watch)
+    tally = import_events(target, ["events"], options)
     assert tally.before > 0
     assert tally.before + tally.records == 310
     assert len(seen) <= 300 - 50
@@ -385,22 +388,14 @@ def test_it_waits_while_dynamodb_is_busy(
     db = moto_backend.database()
     log = Trails(db, moto_backend.table("Trails"), retention_days=1096)
     failing = Failing(log, 3)
-    events = [event for event in _read("events") if event]
+    events: list[Event] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(importer, "_append", lambda _, chunk: events.extend(chunk) or [])
+        import_events(Target.of(None), ["events"], Options(Format.SENDGRID, Naming()))
+    assert len(events) == 60
     assert importer._append(failing, events) == []  # type: ignore[arg-type]
     assert failing.left == 0
     assert len(moto_backend.logged()) == len(events)
-
-
-def _read(path: str) -> list[Event]:
-    """The events of a file, by a dry run."""
-    found: list[Event] = []
-
-    def take(events: list[Event]) -> list[Event]:
-        found.extend(events)
-        return []
-
-    import_events(Target.of(None), [path], Options(Format.SENDGRID, Naming()), redirected=take)
-    return found
 
 
 def test_a_wrong_call_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
