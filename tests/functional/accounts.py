@@ -316,6 +316,33 @@ def no_reputation_metrics(account: Account) -> None:
     )
 
 
+def webhook(account: Account, **state: str) -> None:
+    made_at = "2026-11-01T09:30:00.000Z"
+    row = {
+        "webhook": "endpoints",
+        "entry": "0123456789ab",
+        "url": "https://crm.example.org/hooks/mail",
+        "event_types": [],
+        "full": False,
+        "description": "CRM",
+        "by": "key:0f3a Front office",
+        "created_at": made_at,
+        "secrets": [],
+        "secret_made_at": made_at,
+        "failures": 0,
+    }
+    account.backend.database().put_all(account.resources["WebhooksTable"], [row | state])
+
+
+def webhook_switched_off(account: Account) -> None:
+    at = "2026-11-20T09:30:00.000Z"
+    webhook(account, disabled_at=at, disabled_reason="failing")
+
+
+def webhook_that_fails(account: Account) -> None:
+    webhook(account, failing_since="2026-11-20T09:30:00.000Z")
+
+
 def redirected(account: Account) -> None:
     account.client("sesv2").put_configuration_set_tracking_options(
         ConfigurationSetName=account.resources["OwnConfigurationSet"],

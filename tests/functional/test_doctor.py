@@ -100,6 +100,8 @@ def test_nothing_is_found_of_an_account_in_order(account: Account) -> None:
         (accounts.ten_at_a_time, "wrong concurrency", "Service Quotas"),
         (accounts.dead_events, "wrong dead-letters", "1 in IngestDlq: "),
         (accounts.dead_projections, "wrong dead-letters", "sendtrail rebuild"),
+        (accounts.webhook_switched_off, "wrong webhooks", "switched off since 2026-11-20T09:30:00.000Z (failing)"),
+        (accounts.webhook_that_fails, "note webhooks", "has taken nothing since 2026-11-20T09:30:00.000Z"),
         (accounts.late, "wrong lag", "the oldest for 20 minutes: see IngestLateAlarm in docs/runbook.md"),
         (accounts.alarm_on, "wrong alarms", "(docs/runbook.md), section SilenceAlarm"),
         (accounts.alarm_gone, "wrong alarms", "SilenceAlarm"),

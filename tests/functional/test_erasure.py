@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,15 @@ from local.notifications import Mail
 from sendtrail.auth.api_keys import Scope
 from sendtrail.domain.actors import Actor
 from sendtrail.domain.erasure import is_erased
+from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
 from sendtrail.errors import NotFoundError
+from sendtrail.log.fallback import UNSAVED
+from sendtrail.log.serialization import serialize
 from sendtrail.rights.erasing import Erasure, ErasureState
 from sendtrail.sending.plan_store import ATTACHMENTS
+from sendtrail_cli.main import main
 from sendtrail_cli.rebuild import rebuild
 from sendtrail_cli.target import Target
 from tests.functional.conftest import Backend
@@ -27,7 +32,7 @@ from tests.functional.test_console import signed_in
 from tests.functional.test_console_compose import PAGE
 from tests.functional.test_later_and_stopped import comes_due, plan_job
 from tests.functional.visitor import Visitor
-from tests.functional.world import World
+from tests.functional.world import World, sqs_event
 from tests.traces import forms_of, held, traces
 
 BY = Actor("key", "0f3a", "Front office")
@@ -161,6 +166,70 @@ def test_what_comes_late_leaves_no_trace_and_a_refusal_holds(
     quibbles.post.run()
     path = f"/v1/communications/{said['communication_id']}"
     assert quibbles.api(path)["json"]["dropped_by_reason"] == {"unsubscribed": 1}
+
+
+def test_what_commands_bring_back_late_leaves_no_trace_and_a_refusal_holds(
+    quibbles: Quibbles, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An open that was in a log alone, and a complaint and a hit among dead letters."""
+    world, backend = quibbles.world, quibbles.world.backend
+    before = quibbles.figures()
+    listed = quibbles.api("/v1/participants/jane-q7/messages")["json"]["items"]
+    message = next(each for each in listed if each["communication_id"])
+    logged = next(
+        event
+        for event in backend.logged()
+        if event.message_id == message["message_id"] and event.type is EventType.SEND
+    )
+    recipient = Recipient(
+        logged.message_id, logged.participant_id, logged.communication_id, logged.address
+    )
+    told = {"user_agent": FIREFOX, "ip": "192.0.2.0", "sent_at": message["sent_at"]}
+    opens = [
+        serialize(Event.of_request(EventType.OPEN, recipient, now(), f"request-{number}", told))
+        for number in range(2)
+    ]
+    mail = Mail(
+        "ses-late",
+        message["sent_at"],
+        [JANE],
+        tags={
+            "participant_id": "jane-q7",
+            "message_id": message["message_id"],
+            "communication_id": message["communication_id"],
+        },
+    )
+    quibbles.erase()
+    for name in ("project", "ingest", "dispatch", "api"):  # as a minute later
+        world.restart(name)
+
+    sqs, physical = backend.endpoints.client("sqs"), backend.resources.physical
+    for body in (opens[0], json.dumps(mail.complaint(now()))):
+        sqs.send_message(QueueUrl=physical["IngestDlq", ""], MessageBody=body)
+    log = here / "track.log"
+    log.write_text(json.dumps({"message": UNSAVED, "event": opens[1]}) + "\n")
+    capsys.readouterr()
+    assert main(["redrive"]) == 0
+    assert main(["recover", str(log)]) == 0
+    assert "2 brought back\n" in capsys.readouterr().out
+    log.unlink()
+    for queue in ("IngestQueue", "HitsQueue"):
+        bodies = [each["body"] for each in quibbles.post.received(physical[queue, ""])]
+        assert world.call("ingest", sqs_event(bodies)) == {"batchItemFailures": []}
+    for _ in range(3):  # what is moved is in the stream, too
+        world.fold()
+
+    forms = forms_of("jane-q7", "Quibbleworth", "quibble.example", addresses=[JANE])
+    assert traces(held(backend.resources, backend.endpoints), forms) == []
+    name = message["communication_id"]
+    after = quibbles.figures()["mailings"][name]
+    assert after["spammed"] == before["mailings"][name]["spammed"] + 1
+    assert after["opened"] == before["mailings"][name]["opened"] + 1
+    again = {"participant_id": "new", "address": JANE, "data": {"name": "J"}}
+    said = quibbles.post.send(name="Third", template_id="news", kind="news", recipients=[again])
+    quibbles.post.run()
+    dropped = quibbles.api(f"/v1/communications/{said['communication_id']}")["json"]
+    assert dropped["dropped_by_reason"] == {"previously_spammed": 1}
 
 
 def test_an_export_has_everything(quibbles: Quibbles) -> None:

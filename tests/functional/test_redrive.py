@@ -14,6 +14,7 @@ from local.notifications import Mail, eventbridge, sns_envelope
 from sendtrail.domain.events import Event, EventType, Recipient
 from sendtrail.domain.ids import derived_message_id
 from sendtrail.log.serialization import serialize
+from sendtrail.publishing.jobs import DeliveryJob, Outgoing, ReplayJob
 from sendtrail.sending.jobs import Job
 from sendtrail_cli.main import main
 from tests.functional.conftest import Backend
@@ -269,6 +270,36 @@ def test_a_dry_run_tells_what_there_is_and_moves_nothing(
     assert not any(word in printed for word in ("ann", "Ann", "@", "member-1"))
     assert [count(moto_backend, queue) for queue in ALL_DEAD] == [len(bodies) + 1, 1, 0, 1]
     assert [count(moto_backend, queue) for queue in QUEUES] == [0] * 5
+
+
+def test_events_for_webhooks_and_replays_are_brought_back(
+    moto_backend: Backend, called: Callable[..., str]
+) -> None:
+    """And those for the bus; a part of the stream that was not published is no job, and stays."""
+    event = Outgoing(
+        "msg_1", "message.sent", AT, "Send", "message-1", "{}", attempts=3, first_at=AT
+    )
+    jobs = [
+        job.to_text()
+        for job in (
+            DeliveryJob("0123456789ab", (event, event)),
+            DeliveryJob(None, (event,)),
+            ReplayJob("0123456789ab", AT, AT),
+        )
+    ]
+    part = json.dumps({"DDBStreamBatchInfo": {"shardId": "shardId-1"}})
+    send(moto_backend, "DeliveriesDlq", *jobs, part)
+    said = called("--dry-run").splitlines()
+    assert "deliveries: 4" in said
+    assert "  2 events for the webhook 0123456789ab → DeliveriesQueue" in said
+    assert "  1 events for the event bus → DeliveriesQueue" in said
+    assert "  a replay to the webhook 0123456789ab → DeliveriesQueue" in said
+    left = "part of the log's stream that was not published: replay that time"
+    assert called("--queue", "deliveries") == (
+        f"deliveries: 1 left in DeliveriesDlq: {left}\nDeliveriesQueue: 3\n3 brought back\n"
+    )
+    assert taken(moto_backend, "DeliveriesQueue") == sorted(jobs)
+    assert count(moto_backend, "DeliveriesDlq") == 1
 
 
 def test_what_projections_could_not_apply_is_mended_by_a_rebuild_and_purged(

@@ -351,6 +351,33 @@ def test_templates_are_restored(here: Path, api: Api, world: World, copies: Copy
     assert versions == {("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1)}
 
 
+def test_webhooks_are_restored_and_are_off_until_somebody_looks(
+    here: Path, api: Api, world: World, copies: Copy
+) -> None:
+    """With their secrets; one that is there stays as it is, and deliveries are not put back."""
+
+    def hook(name: str) -> dict[str, Any]:
+        body = {"url": f"https://{name}.example.org/hook", "event_types": ["message.sent"]}
+        answer = api("/v1/webhooks", "POST", body)
+        assert answer["statusCode"] == 201, answer
+        return dict(answer["json"])
+
+    lost, kept = hook("lost"), hook("kept")
+    copy = copies("Webhooks")
+    before = {item["entry"]: item for item in items(world.backend, "Webhooks")}
+    delete(world.backend, "Webhooks", before[lost["webhook_id"]])
+    assert main(["restore", *copy]) == 0
+    after = {item["entry"]: item for item in items(world.backend, "Webhooks")}
+    assert after.keys() == before.keys()
+    assert after[kept["webhook_id"]] == before[kept["webhook_id"]]
+    back = after[lost["webhook_id"]]
+    assert back["secrets"] == before[lost["webhook_id"]]["secrets"]
+    shown = api(f"/v1/webhooks/{lost['webhook_id']}")["json"]
+    assert (shown["url"], shown["disabled_reason"]) == ("https://lost.example.org/hook", "restored")
+    assert main(["restore", *copy]) == 0
+    assert {item["entry"]: item for item in items(world.backend, "Webhooks")} == after
+
+
 def test_a_point_in_time_is_restored_and_the_copy_stays(
     moto_backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

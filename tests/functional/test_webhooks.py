@@ -237,6 +237,43 @@ def test_a_person_who_was_erased_is_not_told_of(society: Society, there: Receive
     assert there.types == ["message.sent"]
 
 
+def test_what_comes_late_of_somebody_who_was_erased_is_not_told(
+    society: Society, there: Receiver
+) -> None:
+    """Neither of a message nor of the person; of what is after the erasure, and of others, it is."""
+    society.hook(there)
+    before, after = (from_epoch_ms(epoch_ms(now()) + ms) for ms in (-60_000, 60_000))
+    erasures = society.world.wiring.erasures
+    erasures.remember({"member-1": new_pseudonym()}, now())
+    society.restart()
+    late, fresh, other = (
+        Recipient(new_message_id(at), who, "news")
+        for at, who in ((before, "member-1"), (after, "member-1"), (before, "member-2"))
+    )
+    told = {"user_agent": BROWSER, "ip": "192.0.2.0", "sent_at": before}
+    society.world.wiring.trails.append(
+        [
+            *(
+                Event.of_request(EventType.OPEN, to, after, f"request-{number}", told)
+                for number, to in enumerate((late, fresh, other))
+            ),
+            Event.interaction("member-1", before, "1", "donation"),
+            Event.interaction("member-1", after, "2", "donation"),
+        ]
+    )
+    society.world.publish()
+    society.world.deliver()
+    assert sorted(
+        (each["type"], each["data"]["participant_id"]) for each in there.taken.values()
+    ) == [
+        ("message.opened", "member-1"),
+        ("message.opened", "member-2"),
+        ("participant.interacted", "member-1"),
+    ]
+    opened = {each["data"].get("message_id") for each in there.taken.values()}
+    assert late.message_id not in opened
+
+
 def test_what_fails_is_tried_again_and_the_rest_waits_untried(
     society: Society, there: Receiver
 ) -> None:

@@ -379,6 +379,7 @@ class Wiring:
         return Publisher(
             self._verdicts,
             self._queue_of_deliveries(),
+            self.erasures,
             endpoints=store if settings.webhooks else None,
             bus=self._event_bus,
             cache_seconds=settings.webhooks_cache_seconds,

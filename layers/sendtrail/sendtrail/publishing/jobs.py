@@ -1,8 +1,8 @@
 """Jobs: what waits in the queue of deliveries.
 
 What is tried again later is queued anew with a delay, and not left in flight: a standard queue has
-room for 120,000 messages in flight (Amazon SQS developer guide, "Message quotas"), which one
-endpoint that is down would fill, and for any number of delayed ones.
+room for 120,000 messages in flight (Amazon SQS developer guide, "Amazon SQS standard queue
+quotas"), which one endpoint that is down would fill, and for any number of delayed ones.
 """
 
 from __future__ import annotations

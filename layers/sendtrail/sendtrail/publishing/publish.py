@@ -13,6 +13,7 @@ from typing import Final
 
 from sendtrail.domain.events import Event
 from sendtrail.domain.times import now
+from sendtrail.log.erasures import Erasures
 from sendtrail.projections.stream import Record
 from sendtrail.publishing.changes import Image, new_events
 from sendtrail.publishing.event_bus import EventBus
@@ -39,6 +40,7 @@ class Publisher:
         self,
         verdicts: Verdicts,
         queue: JobQueue,
+        erasures: Erasures,
         *,
         endpoints: EndpointStore | None,
         bus: EventBus | None,
@@ -53,6 +55,7 @@ class Publisher:
         """
         self._verdicts = verdicts
         self._queue = queue
+        self._erasures = erasures
         self._endpoints = endpoints
         self._bus = bus
         self._cache_seconds = cache_seconds
@@ -76,7 +79,7 @@ class Publisher:
             return
         notices = [
             notice
-            for event, verdict in self._verdicts.on(events.values())
+            for event, verdict in self._verdicts.on(self._of_nobody_erased(list(events.values())))
             for notice in notices_of(event, verdict)
         ]
         jobs = [job for row in rows for job in _jobs_for(row, notices)]
@@ -85,6 +88,18 @@ class Publisher:
             self._queue.put(left, delay_seconds=_FIRST_WAIT_SECONDS)
         self._queue.put(jobs)
         self.published += len(notices)
+
+    def _of_nobody_erased(self, events: list[Event]) -> list[Event]:
+        """What comes late of somebody who was erased is told to nobody."""
+        keys = {(each.participant_id, each.message_id) for each in events if each.is_of_message}
+        messages = self._erasures.of_messages(keys)
+        records = self._erasures.forgotten(each for each in events if not each.is_of_message)
+        return [
+            each
+            for each in events
+            if (each.participant_id, each.message_id) not in messages
+            and (each.message_id, each.key) not in records
+        ]
 
     def _put_on_bus(self, bus: EventBus, notices: Iterable[Notice]) -> list[DeliveryJob]:
         at = now()
