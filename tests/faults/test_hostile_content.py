@@ -17,7 +17,7 @@ import pytest
 
 from local.notifications import Mail
 from sendtrail.auth.api_keys import Scope
-from sendtrail.domain.ids import participant_of_address
+from sendtrail.domain.ids import new_message_id, participant_of_address
 from tests.faults.hostile import NASTY
 from tests.functional import conftest as functional
 from tests.functional.conftest import Backend
@@ -44,7 +44,12 @@ def world(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> World:
 def with_a_body(world: World) -> list[tuple[str, str]]:
     """Every route that takes a body: method and path."""
     described = json.loads(Api(world, None)("/v1/openapi.json")["body"])
-    names = {"participant_id": "ann", "template_id": "news", "address": "a@example.com"}
+    names = {
+        "participant_id": "ann",
+        "template_id": "news",
+        "address": "a@example.com",
+        "webhook_id": new_message_id("2026-11-20T09:30:00.000Z"),
+    }
     return [
         (method.upper(), path.format(**names))
         for path, methods in described["paths"].items()

@@ -30,6 +30,7 @@ from sendtrail.publishing.webhook_store import WebhookStore
 from sendtrail.wiring import Wiring
 from tests.functional.world import World
 from tests.receiver import Receiver, receiver
+from tests.support import load_event
 
 BUS = "crm"
 SENT = "2026-11-20T09:30:00.412Z"
@@ -272,6 +273,23 @@ def test_what_comes_late_of_somebody_who_was_erased_is_not_told(
     ]
     opened = {each["data"].get("message_id") for each in there.taken.values()}
     assert late.message_id not in opened
+
+
+def test_what_of_the_log_cannot_be_read_is_kept_and_holds_up_nothing(
+    society: Society, there: Receiver
+) -> None:
+    """Among the dead letters, whole, with the reason; the rest of its batch is published."""
+    society.hook(there)
+    batch = load_event("stream-trails-changed")
+    spoilt = {"eventName": "INSERT", "dynamodb": {"NewImage": {"trail": {"S": "odd"}}}}
+    batch["Records"].insert(0, spoilt)
+    assert society.world.call("publish", batch) == {"state": {}, "batchItemFailures": []}
+    society.world.deliver()
+    assert there.types
+    backend = society.world.backend
+    url = backend.resources.physical["DeliveriesDlq", ""]
+    (held,) = backend.endpoints.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(held["Body"])["record"] == spoilt
 
 
 def test_what_fails_is_tried_again_and_the_rest_waits_untried(
