@@ -32,6 +32,7 @@ PROGRAMS: Final = (
     "engagement",
     "importing",
     "exporting",
+    "receivers",
 )
 """In the order of the page."""
 KEPT: Final = STATE / "benchmarks"

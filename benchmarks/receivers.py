@@ -152,7 +152,7 @@ def measure(rounds: int, mails: int) -> Report:
     tables, claims = [], []
     for what, of in figures.items():
         by = {name: [of(each) for each in times] for name, times in found.items()}
-        tables.append(timings(what.capitalize(), "ms", by, 1000))
+        tables.append(timings(what[0].upper() + what[1:], "ms", by, 1000))
         calm, stormy = by.values()
         claims.append(Claim(what, ratio(stormy, calm), at_most=UNMOVED))
     wrong = [] if set(taken) == {2 * mails} else [f"the one that receives got {sorted(taken)}"]
