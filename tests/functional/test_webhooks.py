@@ -273,6 +273,12 @@ def test_what_comes_late_of_somebody_who_was_erased_is_not_told(
     ]
     opened = {each["data"].get("message_id") for each in there.taken.values()}
     assert late.message_id not in opened
+    known = set(there.taken)
+    for endpoint in society.store.endpoints():
+        society.store.replay(endpoint.endpoint_id, SENT, from_epoch_ms(epoch_ms(after) + 1), by=BY)
+    wait_for(society, lambda: len(there.ids) == 2 * len(known))
+    assert society.world.deliver() == 0
+    assert set(there.taken) == known
 
 
 def test_what_of_the_log_cannot_be_read_is_kept_and_holds_up_nothing(

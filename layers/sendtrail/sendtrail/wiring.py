@@ -404,7 +404,9 @@ class Wiring:
         store = EndpointStore(self.database, settings.webhooks_table, schedule)
         return Deliverer(
             Parts(store, queue, self.egress, schedule, self.logger),
-            replay=Replay(self.database, settings.trails_table, self._verdicts, queue),
+            replay=Replay(
+                self.database, settings.trails_table, self.erasures, self._verdicts, queue
+            ),
             bus=self._event_bus,
             dead_letter=self.send_to(settings.deliveries_dlq_url),
         )

@@ -172,6 +172,22 @@ class Erasures:
             )
         }
 
+    def left(self, events: Iterable[Event]) -> list[Event]:
+        """Events without those of before their person's erasure, of messages and of trails of their
+        own.
+        """
+        known = list(events)
+        messages = self.of_messages(
+            {(each.participant_id, each.message_id) for each in known if each.is_of_message}
+        )
+        records = self.forgotten(each for each in known if not each.is_of_message)
+        return [
+            each
+            for each in known
+            if (each.participant_id, each.message_id) not in messages
+            and (each.message_id, each.key) not in records
+        ]
+
     def addresses_erased(self, addresses: Iterable[str]) -> dict[str, Timestamp]:
         """Those of some addresses that were erased: normalised → when."""
         if not self.latest:

@@ -1,7 +1,8 @@
 """Publishing: what is new in the log goes to those outside who want it.
 
 Webhooks are queued, and nobody who receives is waited for. A bus takes entries at once; what it
-does not take is queued, too. So what is outside never holds up the log's stream.
+does not take is queued, too. So what is outside never holds up the log's stream. What comes late
+of somebody who was erased is told to nobody.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Publisher:
             return
         notices = [
             notice
-            for event, verdict in self._verdicts.on(self._of_nobody_erased(list(events.values())))
+            for event, verdict in self._verdicts.on(self._erasures.left(events.values()))
             for notice in notices_of(event, verdict)
         ]
         jobs = [job for row in rows for job in _jobs_for(row, notices)]
@@ -88,18 +89,6 @@ class Publisher:
             self._queue.put(left, delay_seconds=_FIRST_WAIT_SECONDS)
         self._queue.put(jobs)
         self.published += len(notices)
-
-    def _of_nobody_erased(self, events: list[Event]) -> list[Event]:
-        """What comes late of somebody who was erased is told to nobody."""
-        keys = {(each.participant_id, each.message_id) for each in events if each.is_of_message}
-        messages = self._erasures.of_messages(keys)
-        records = self._erasures.forgotten(each for each in events if not each.is_of_message)
-        return [
-            each
-            for each in events
-            if (each.participant_id, each.message_id) not in messages
-            and (each.message_id, each.key) not in records
-        ]
 
     def _put_on_bus(self, bus: EventBus, notices: Iterable[Notice]) -> list[DeliveryJob]:
         at = now()

@@ -3,7 +3,7 @@
 The log has no index by time, and an old message's row can have an event of today. So the whole log
 is read, page by page: a gigabyte of it is 250,000 read units, some four cents. Each step
 queues what it found and then itself, as far behind as the events take that it found, so that live
-ones are not kept waiting.
+ones are not kept waiting. Whoever is being erased, and is there still, is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.events import Event
 from sendtrail.domain.ids import is_message_id, sent_time
 from sendtrail.domain.webhooks import Endpoint, names_of
+from sendtrail.log.erasures import Erasures
 from sendtrail.log.items import TrailRow
 from sendtrail.publishing.changes import image_of
 from sendtrail.publishing.jobs import JobQueue, ReplayJob, in_jobs
@@ -38,10 +39,13 @@ _PER_SECOND: Final = 40
 class Replay:
     """Takes replays a step further."""
 
-    def __init__(self, db: DynamoDB, table: str, verdicts: Verdicts, queue: JobQueue) -> None:
+    def __init__(
+        self, db: DynamoDB, table: str, erasures: Erasures, verdicts: Verdicts, queue: JobQueue
+    ) -> None:
         """Reads the log, which is in `table`."""
         self._db = db
         self._table = table
+        self._erasures = erasures
         self._verdicts = verdicts
         self._queue = queue
 
@@ -69,7 +73,7 @@ class Replay:
                 break
         outgoing = [
             notice.outgoing(full=endpoint.full)
-            for event, verdict in self._verdicts.on(events, corrections=False)
+            for event, verdict in self._verdicts.on(self._erasures.left(events), corrections=False)
             for notice in notices_of(event, verdict)
             if endpoint.wants(notice.name)
         ]
