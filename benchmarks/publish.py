@@ -31,7 +31,7 @@ RECEIVER_MS: Final = 60
 PUBLISH_MS: Final = 60
 """Of a batch."""
 BUS_EVENT: Final = 1.0 / 1e6
-"""Each 64 KB (https://aws.amazon.com/eventbridge/pricing/); not checked for Ireland."""
+"""Each 64 KB, in N. Virginia (https://aws.amazon.com/eventbridge/pricing/) and most regions."""
 _GIB: Final = 0.5
 _ENVIRONMENT: Final = {"AWS_REGION": "eu-west-1"}
 
