@@ -172,7 +172,7 @@ class Erasures:
             )
         }
 
-    def left(self, events: Iterable[Event]) -> list[Event]:
+    def without_erased(self, events: Iterable[Event]) -> list[Event]:
         """Events without those of before their person's erasure, of messages and of trails of their
         own.
         """

@@ -80,7 +80,7 @@ class Publisher:
             return
         notices = [
             notice
-            for event, verdict in self._verdicts.on(self._erasures.left(events.values()))
+            for event, verdict in self._verdicts.on(self._erasures.without_erased(events.values()))
             for notice in notices_of(event, verdict)
         ]
         jobs = [job for row in rows for job in _jobs_for(row, notices)]

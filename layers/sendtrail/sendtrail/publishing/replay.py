@@ -73,7 +73,9 @@ class Replay:
                 break
         outgoing = [
             notice.outgoing(full=endpoint.full)
-            for event, verdict in self._verdicts.on(self._erasures.left(events), corrections=False)
+            for event, verdict in self._verdicts.on(
+                self._erasures.without_erased(events), corrections=False
+            )
             for notice in notices_of(event, verdict)
             if endpoint.wants(notice.name)
         ]
