@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from local.notifications import Mail
 from sendtrail.auth.audit import Audit
 from sendtrail.aws.s3 import Bucket
 from sendtrail.domain.actors import Actor
@@ -39,6 +41,7 @@ KEYED = KeyedHash(b"a key")
 NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A pseudonym is random: what fails may not fail again."""
 NOBODY = new_pseudonym()
+TAGS = {"participant_id": JANE.participant_id}
 PATIENCE = 1_000
 """Goes, each of which may do no more than a part of a pass, and may fail."""
 FORMS = forms_of(JANE.participant_id, addresses=[JANE.address])
@@ -164,15 +167,14 @@ def go_on(pipeline: Pipeline, erasure_id: str, chance: random.Random) -> Erasure
 
     passes = erasing(pipeline).status(erasure_id).passes
     try:
-        found = erasing(pipeline).run(erasure_id, has_time)
-        if found.passes > passes:
-            pipeline.db.catch_up()  # between passes is a quarter of an hour
+        return erasing(pipeline).run(erasure_id, has_time).state
     except AwsError:
         return ErasureState.RUNNING
-    else:
-        return found.state
     finally:
         pipeline.db.fail_at = None
+        # Between passes is a quarter of an hour, also if nobody was told that one has ended.
+        if erasing(pipeline).status(erasure_id).passes > passes:
+            pipeline.db.catch_up()
 
 
 @given(message_events())
@@ -255,3 +257,62 @@ def test_whoever_comes_back_is_somebody_new() -> None:
     erasing(pipeline).run(erasure_id)
     again = replace(FIRST, at="2036-11-20T12:00:00.000Z")
     assert pipeline.erasures.forgotten([FIRST, again]) == {(FIRST.message_id, FIRST.key)}
+
+
+def of_her_address() -> list[Event]:
+    """A mail of others to her address, of whom nobody knows whose it is; opened."""
+    mail = Mail("ses-1", "2026-11-20T09:30:00.000Z", [JANE.address])
+    return [
+        event
+        for said in (mail.send(), mail.open("2026-11-20T12:00:00.000Z", "Firefox/140.0"))
+        for event in events_of(said)
+    ]
+
+
+@pytest.mark.parametrize("write", range(12))
+def test_who_is_erased_is_known_still_after_a_run_that_was_broken_off(write: int) -> None:
+    """At any of its writes: also once all by which their addresses were found is deleted."""
+    pipeline = Pipeline()
+    pipeline.log.append([FIRST, REGISTERED, *of_her_address()])
+    pipeline.deliver()
+    erasure_id = erasing(pipeline).request(JANE.participant_id, by=BY).erasure_id
+    pipeline.db.fail_at = write
+    with suppress(AwsError):
+        erasing(pipeline).run(erasure_id)
+    pipeline.db.fail_at = None
+    pipeline.log.append(of_her_address())  # which SES says once more
+    for _ in range(PATIENCE):
+        if erasing(pipeline).run(erasure_id).state is ErasureState.DONE:
+            break
+    assert traces_of(pipeline) == []
+
+
+def test_a_hit_of_a_message_that_was_moved_is_found_by_the_next_pass() -> None:
+    """Though the stream has not told of it, or told those who did not know yet."""
+    pipeline = Pipeline()
+    pipeline.log.append([FIRST, REGISTERED])
+    pipeline.log.append(of_her_address())
+    pipeline.deliver()
+    erasure_id = erasing(pipeline).request(JANE.participant_id, by=BY).erasure_id
+    assert erasing(pipeline).run(erasure_id).passes == 1
+    pipeline.log.append([each for each in of_her_address() if each.type is EventType.OPEN])
+    assert any(each.startswith("Trails") for each in traces_of(pipeline))
+    while erasing(pipeline).run(erasure_id).state is not ErasureState.DONE:
+        pass
+    assert traces_of(pipeline) == []
+
+
+def test_a_stream_that_is_far_behind_brings_nobody_back() -> None:
+    """A change of a row that was there before, and has been moved since."""
+    pipeline = Pipeline()
+    pipeline.log.append([FIRST, REGISTERED])
+    mail = Mail("ses-1", "2026-11-20T09:30:00.000Z", [JANE.address], tags=TAGS)
+    pipeline.log.append(events_of(mail.send()))
+    pipeline.deliver()
+    pipeline.log.append(events_of(mail.bounce("2026-11-20T09:30:05.000Z")))
+    erasure_id = erasing(pipeline).request(JANE.participant_id, by=BY).erasure_id
+    while erasing(pipeline).run(erasure_id).state is not ErasureState.DONE:
+        pass
+    pipeline.deliver()
+    assert traces_of(pipeline) == []
+    assert pipeline.erasures.refusals([JANE.address]).keys() == {JANE.address.lower()}

@@ -172,11 +172,13 @@ class Projection:
         self._communications.apply(changes)
 
     def _redirect(self, rows: list[_RowChange], events: list[Event]) -> Mapping[RowKey, str]:
-        """Moves what is new of people who were erased; where, by participant and message."""
-        born = [row for row in rows if row.old is None]
-        names = self._redirection.of(map(_key_of, (row.new for row in born)), events)
+        """Moves what is told of people who were erased; where, by participant and message. Changes
+        of rows that have been moved since are among it, if the stream is that far behind.
+        """
+        changed = [row for row in rows if not row.moving]
+        names = self._redirection.of(map(_key_of, (row.new for row in changed)), events)
         if names:
-            said = [event for row in born for event in row.events]
+            said = [event for row in changed for event in row.events]
             self._redirection.move(names, [*said, *events])
         return names
 

@@ -31,17 +31,17 @@ class Redirection:
         self._erasures = erasures
         self._mover = mover
 
-    def of(self, born: Iterable[RowKey], events: Sequence[Event]) -> Mapping[RowKey, str]:
+    def of(self, rows: Iterable[RowKey], events: Sequence[Event]) -> Mapping[RowKey, str]:
         """Where messages belong that are of people who were erased, by participant and id.
 
         One request, if one of them is older than the latest erasure, and it is not known yet that
         nobody was erased.
 
         Args:
-            born: rows of messages that are new.
+            rows: of messages, which are new or have changed.
             events: in items of their own, which are new.
         """
-        keys = {*born, *((e.participant_id, e.message_id) for e in events if e.is_of_message)}
+        keys = {*rows, *((e.participant_id, e.message_id) for e in events if e.is_of_message)}
         return self._erasures.of_messages(key for key in keys if not is_erased(key[0]))
 
     def forgotten(self, events: Sequence[Event]) -> set[tuple[str, str]]:

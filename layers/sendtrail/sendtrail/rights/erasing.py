@@ -202,6 +202,9 @@ class Erasing:
             self._enqueue(erasure_id, early)
             return erasure
         subject, progress = self._subject(row)
+        if row["subject"] != subject.to_item():
+            # Before anything is deleted by which it was found.
+            self._put(erasure, subject.to_item(), progress)
         self._erasures.remember(subject.pseudonyms, subject.until)
         steps = self._steps()
         finished = steps.go_on(subject, progress, has_time)

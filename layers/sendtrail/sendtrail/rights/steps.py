@@ -243,21 +243,25 @@ class Steps:
 
     def _messages(self, subject: Subject, progress: Progress) -> Iterator[str]:
         """Moves their messages; what is listed and noted of each is rewritten first."""
-        for participant_id, pseudonym in sorted(subject.pseudonyms.items()):
-            at, _, after = (progress.place or "").partition("#")
-            if at > participant_id or (at == participant_id and after == "~"):
+        for participant_id, item in self._rows(subject.pseudonyms, progress):
+            message_id = item["entry"]
+            if sent_time(message_id) > subject.until and message_id not in progress.planned:
                 continue
-            after = after if at == participant_id else ""
-            for item in self._partition(participant_id, after):
-                message_id = item["entry"]
-                if sent_time(message_id) > subject.until and message_id not in progress.planned:
-                    continue
-                message = message_from_item(item)
-                self._rewrite_links(message)
-                if self._mover.move(participant_id, message_id, pseudonym):
-                    progress.note("messages")
-                yield f"{participant_id}#{message_id}"
-            yield f"{participant_id}#~"
+            message = message_from_item(item)
+            self._rewrite_links(message)
+            if self._mover.move(participant_id, message_id, subject.pseudonyms[participant_id]):
+                progress.note("messages")
+            yield f"{participant_id}#{message_id}"
+
+    def _rows(self, trails: Iterable[str], progress: Progress) -> Iterator[tuple[str, Item]]:
+        """What is left of a step that goes through rows of trails in their order; its places are
+        ``trail#entry``.
+        """
+        at, _, after = (progress.place or "").rpartition("#")
+        for trail in sorted(trails):
+            if trail >= at:
+                for item in self._partition(trail, after if trail == at else ""):
+                    yield trail, item
 
     def _partition(self, trail: str, after: str = "") -> Iterator[Item]:
         """The items of a partition of the log, page by page, after an entry."""
@@ -269,13 +273,16 @@ class Steps:
                 return
 
     def _problems(self, subject: Subject, progress: Progress) -> Iterator[str]:
-        """Has the lists of problems lead to where messages are now; also those that name the person
-        since a message was moved, by a stream that was late.
+        """Has the lists of problems lead to where messages are now, and moves their hits and
+        choices: also those that name the person since a message was moved, by a stream that was
+        late, or where it was not known yet that they were erased.
         """
-        for pseudonym in _after(subject.pseudonyms.values(), progress):
-            for item in self._partition(pseudonym):
-                progress.note("listed", self._rewrite_problems(item, subject))
-            yield pseudonym
+        whose = {pseudonym: each for each, pseudonym in subject.pseudonyms.items()}
+        for pseudonym, item in self._rows(whose, progress):
+            message_id = item["entry"]
+            progress.note("listed", self._rewrite_problems(item, subject))
+            progress.found += self._mover.move_slots(whose[pseudonym], message_id, pseudonym)
+            yield f"{pseudonym}#{message_id}"
 
     def _rewrite_problems(self, item: Item, subject: Subject) -> int:
         """The same of one message's row; also by the problems that it had, and where it was listed
