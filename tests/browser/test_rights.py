@@ -44,8 +44,12 @@ def test_somebody_is_erased_by_keyboard_and_without_script(visit: Visit, stack: 
     expect(page).to_have_url(re.compile(r"/console/erasures/erased-[0-9A-Z]{26}$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("erased")
     stack.eventually(lambda: stack.get(person)[0] == 404, 60)
-    page.reload()
-    expect(page.get_by_role("row", name=re.compile("Rows of profile"))).to_be_visible()
+
+    def is_told() -> bool:
+        page.reload()
+        return page.get_by_role("row", name=re.compile("Rows of profile")).count() == 1
+
+    stack.eventually(is_told, 60)  # it is told once the part that deleted them has ended
     expect(page.get_by_role("main")).not_to_contain_text("leaving")
 
 
