@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -177,6 +178,17 @@ def go_on(pipeline: Pipeline, erasure_id: str, chance: random.Random) -> Erasure
             pipeline.db.catch_up()
 
 
+def finish(
+    pipeline: Pipeline, erasure_id: str, *, between: Callable[[], object] = lambda: None
+) -> None:
+    """Goes on with an erasure to its end; `between` is called after each run but the last."""
+    for _ in range(PATIENCE):
+        if erasing(pipeline).run(erasure_id).state is ErasureState.DONE:
+            return
+        between()
+    pytest.fail("it does not come to an end")
+
+
 @given(message_events())
 def test_what_is_left_of_hits_is_judged_as_they_were(events: list[Event]) -> None:
     """Each bucket, and each slot."""
@@ -228,8 +240,7 @@ def test_a_late_complaint_is_a_refusal(capsys: pytest.CaptureFixture[str]) -> No
     pipeline.log.append([FIRST, REGISTERED])
     pipeline.deliver()
     erasure_id = erasing(pipeline).request(JANE.participant_id, by=BY).erasure_id
-    while erasing(pipeline).run(erasure_id).state is not ErasureState.DONE:
-        pipeline.deliver()
+    finish(pipeline, erasure_id, between=pipeline.deliver)
     assert pipeline.erasures.refusals([JANE.address]) == {}
     at = "2026-11-20T12:00:00.000Z"
     event = Event(
@@ -281,9 +292,7 @@ def test_who_is_erased_is_known_still_after_a_run_that_was_broken_off(write: int
         erasing(pipeline).run(erasure_id)
     pipeline.db.fail_at = None
     pipeline.log.append(of_her_address())  # which SES says once more
-    for _ in range(PATIENCE):
-        if erasing(pipeline).run(erasure_id).state is ErasureState.DONE:
-            break
+    finish(pipeline, erasure_id)
     assert traces_of(pipeline) == []
 
 
@@ -297,8 +306,7 @@ def test_a_hit_of_a_message_that_was_moved_is_found_by_the_next_pass() -> None:
     assert erasing(pipeline).run(erasure_id).passes == 1
     pipeline.log.append([each for each in of_her_address() if each.type is EventType.OPEN])
     assert any(each.startswith("Trails") for each in traces_of(pipeline))
-    while erasing(pipeline).run(erasure_id).state is not ErasureState.DONE:
-        pass
+    finish(pipeline, erasure_id)
     assert traces_of(pipeline) == []
 
 
@@ -311,8 +319,7 @@ def test_a_stream_that_is_far_behind_brings_nobody_back() -> None:
     pipeline.deliver()
     pipeline.log.append(events_of(mail.bounce("2026-11-20T09:30:05.000Z")))
     erasure_id = erasing(pipeline).request(JANE.participant_id, by=BY).erasure_id
-    while erasing(pipeline).run(erasure_id).state is not ErasureState.DONE:
-        pass
+    finish(pipeline, erasure_id)
     pipeline.deliver()
     assert traces_of(pipeline) == []
     assert pipeline.erasures.refusals([JANE.address]).keys() == {JANE.address.lower()}

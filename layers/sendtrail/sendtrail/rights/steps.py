@@ -191,7 +191,7 @@ class Steps:
             self._refusals,
             self._plans,
             self._messages,
-            self._problems,
+            self._problems_and_hits,
             self._trails,
             self._people,
             self._suppressions,
@@ -272,7 +272,7 @@ class Steps:
             if start is None:
                 return
 
-    def _problems(self, subject: Subject, progress: Progress) -> Iterator[str]:
+    def _problems_and_hits(self, subject: Subject, progress: Progress) -> Iterator[str]:
         """Has the lists of problems lead to where messages are now, and moves their hits and
         choices: also those that name the person since a message was moved, by a stream that was
         late, or where it was not known yet that they were erased.
