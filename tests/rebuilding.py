@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sendtrail.domain.actors import Actor
 from sendtrail.domain.events import Event
 from sendtrail.errors import AwsError
 from sendtrail.intake.parser import events_of
@@ -19,6 +20,8 @@ from tests.strategies import mails, notifications_about
 
 __all__ = ["begin", "calm", "steps", "take", "told"]
 
+_WRITTEN = ("member.1@outlook.com", "Member.1@outlook.com", "MEMBER.1@Outlook.com")
+
 
 @st.composite
 def told(draw: st.DrawFn) -> list[Event]:
@@ -28,14 +31,15 @@ def told(draw: st.DrawFn) -> list[Event]:
         said = draw(st.lists(notifications_about(mail), max_size=5))
         events += [event for each in said for event in events_of(each)]
     at = "2026-11-20T12:00:00.000Z"
+    by = draw(st.sampled_from((None, Actor("key", "crm"), Actor("person", "ada"))))
     events += [
-        Event.address_registered("owner", at, "member.1@outlook.com"),
+        Event.address_registered("owner", at, draw(st.sampled_from(_WRITTEN)), by=by),
         Event.named("member-1", "2026-11-19T12:00:00.000Z", "Jo Doe"),
-        Event.named("member-1", at, "Jo Roe"),
+        Event.named("member-1", at, "Jo Roe", by=by),
         Event.named("owner", at, None),
-        Event.interaction("member-1", at, "invoice-7", "payment"),
-        Event.subscription("member-2", at, subscribed=False),
-        Event.suppressed("somebody@example.com", at, "asked by telephone"),
+        Event.interaction("member-1", at, "invoice-7", "payment", by=by),
+        Event.subscription("member-2", at, subscribed=False, by=by),
+        Event.suppressed("somebody@example.com", at, "asked by telephone", by=by),
         Event.communication_posted("news-1", at, {"name": "News", "kind": "newsletter"}),
     ]
     return events

@@ -183,7 +183,7 @@ class AddressUse:
     """One address in a participant's history.
 
     Attributes:
-        address: as written.
+        address: as written; of several ways the least, whatever the order in which they come.
         first_used_at: when the first message was sent to it.
         last_used_at: when the last one was, as far as the participant's newest messages show it;
             not stored.
@@ -204,14 +204,21 @@ class AddressUse:
 
     def joined(self, other: AddressUse) -> AddressUse:
         """This use, merged with another participant's use of the same address."""
-        return replace(self, first_used_at=earliest(self.first_used_at, other.first_used_at))
+        return replace(
+            self,
+            address=min(filter(None, (self.address, other.address)), default=""),
+            first_used_at=earliest(self.first_used_at, other.first_used_at),
+        )
 
     def merged(self, other: AddressUse) -> AddressUse:
         """This use, merged with another state of the same one."""
+        at, by = latest_act(
+            (self.registered_at, self.registered_by), (other.registered_at, other.registered_by)
+        )
         return replace(
             self.joined(other),
-            address=min(self.address, other.address) if self.address else other.address,
-            registered_at=latest(self.registered_at, other.registered_at),
+            registered_at=at,
+            registered_by=by,
             first_seen_at=earliest(self.first_seen_at, other.first_seen_at),
             measured_since=earliest(self.measured_since, other.measured_since),
         )

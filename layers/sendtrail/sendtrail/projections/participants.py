@@ -371,8 +371,7 @@ def _credited(states: list[Participant], row: RowState[Participant]) -> RowState
 
 
 def _used(other: AddressUse, row: RowState[AddressUse]) -> RowState[AddressUse]:
-    use = row.state if row.state.address else replace(row.state, address=other.address)
-    return RowState(use.joined(other), row.checkpoints)
+    return RowState(row.state.joined(other), row.checkpoints)
 
 
 def _address(use: AddressUse, event: Event) -> AddressUse:
