@@ -2,8 +2,9 @@
 kept of it to be listed.
 
 The event log says what happened to participants and mail; this says who was at the desk, also where
-nothing was recorded: who signed in, and how often somebody tried. Lines name no address and no
-participant by name, and no key or token.
+nothing was recorded: who signed in, and how often somebody tried. Lines name no address, no key
+or token, and no participant: a log cannot be rewritten when somebody is erased. To whom it was done
+is in what is kept, which can.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ __all__ = [
 
 STAFF: Final = "staff"
 """The message of each line. Its fields are ``action``; ``by``, an actor's text, if somebody was
-recognised; and ``object``, the id of what it was done to, if it was done to something."""
+recognised; and ``object``, the id of what it was done to, if it was done to something that is no
+participant."""
 
 
 class StaffAction(StrEnum):
@@ -110,6 +112,12 @@ OBJECTS: Final[Mapping[StaffAction, ObjectKind]] = {
     StaffAction.REPLAY_WEBHOOK: ObjectKind.WEBHOOK,
 }
 """Action → what its object is; of those that have one."""
+_OF_PARTICIPANTS: Final = frozenset(
+    action
+    for action, kind in OBJECTS.items()
+    if kind is ObjectKind.PARTICIPANT and action is not StaffAction.ERASE
+)
+"""Of whose objects lines say nothing. The pseudonym of an erasure names nobody."""
 
 
 class FunctionLog(Protocol):
@@ -149,6 +157,7 @@ class Audit:
             by: None where nobody was recognised.
             object_id: never an address, a name or a token.
         """
-        fields = {"action": action.value, "by": by.text if by else None, "object": object_id}
+        told = object_id if action not in _OF_PARTICIPANTS else None
+        fields = {"action": action.value, "by": by.text if by else None, "object": told}
         self._logger.info(STAFF, extra={name: each for name, each in fields.items() if each})
         self._keep(by, action, object_id)
