@@ -11,18 +11,17 @@ from zipfile import ZipFile
 
 import botocore.loaders
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from local.iam import Call, unused
 from tests import grants
+from tests.examples import many
 from tests.support import HOSTILE_INPUTS
 
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Sendtrail")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "tests")
 
-settings.register_profile(
-    "tests", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("tests", many())
 settings.load_profile("tests")
 
 # Each session of boto3 reads botocore's descriptions of AWS's services anew, which is half of what a

@@ -1,13 +1,11 @@
 """What the tests with hostile input share: how much of it, and a gateway before handlers in here.
 
-`SENDTRAIL_HOSTILE_EXAMPLES=50 make test` tries fifty times as much; how much it was is said at the
-end of the run.
+`tests/examples.py` says how to have more tried; how much it was is said at the end of the run.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import hypothesis
-
 from local.functions import free_ports
 from local.gateway import Gateway
+from tests.examples import MORE
 from tests.functional.world import World
 
-__all__ = ["MORE", "NASTY", "Conformance", "many", "measured", "served"]
-
-MORE: Final = int(os.environ.get("SENDTRAIL_HOSTILE_EXAMPLES", "1"))
-"""How many times as much is tried."""
+__all__ = ["NASTY", "Conformance", "measured", "served"]
 
 NASTY: Final = (
     *("", " ", "\x00", "a\x00b", "\x1b[2J", "\x7f", "\u0085", "\u2028", "\ufeff", "\uffff"),
@@ -37,11 +31,6 @@ NASTY: Final = (
     *("x" * 321, "語" * 400),
 )
 """Texts that have been somebody's undoing."""
-
-
-def many(count: int) -> hypothesis.settings:
-    """Settings for a test of so many inputs, and more if more are wanted."""
-    return hypothesis.settings(max_examples=count * MORE)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from sendtrail.log.serialization import deserialize, serialize
 from sendtrail.log.trails import Trails
 from sendtrail.projections.items import message_from_item
 from sendtrail.reading.views import event_view, link_views, message_view
-from tests.faults.hostile import NASTY, many
+from tests.examples import many
+from tests.faults.hostile import NASTY
 from tests.functional.world import Context, sqs_event
 from tests.memory import KEYS, MemoryDynamoDB
 from tests.pipeline import RETENTION_DAYS, Pipeline, is_row

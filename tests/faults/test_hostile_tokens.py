@@ -20,7 +20,8 @@ from sendtrail.auth.tokens import ClickedLink, Cursors, LinkTokens
 from sendtrail.domain.events import Recipient
 from sendtrail.domain.ids import participant_of_address
 from sendtrail.errors import InvalidCursorError, InvalidTokenError
-from tests.faults.hostile import NASTY, many
+from tests.examples import many
+from tests.faults.hostile import NASTY
 from tests.support import HOSTILE_INPUTS
 
 KEYS: Final = ["an old key" * 4, "the newest key" * 4]

@@ -17,11 +17,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sendtrail.aws import connection
 from sendtrail.aws.connection import Connection
+from tests.examples import many
 
 
 class Served:
@@ -170,7 +171,7 @@ def test_half_an_answer_is_an_error_and_the_connection_is_made_anew(broken: byte
     assert served.connections == 2
 
 
-@settings(max_examples=60, deadline=None)
+@many(60)
 @given(st.binary(max_size=60))
 def test_whatever_comes_is_an_answer_or_an_error(content: bytes) -> None:
     """Never another exception, never for ever."""

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
@@ -19,6 +19,7 @@ from sendtrail.intake.parser import events_of
 from sendtrail.log.items import listed_in
 from sendtrail.projections.items import DAYS_ID, MONTHS_ID, PROBLEM_PREFIX, message_from_item
 from sendtrail.reading.message_filter import MessageFilter
+from tests.examples import many
 from tests.pipeline import Pipeline, is_row
 from tests.rebuilding import begin, steps, told
 
@@ -60,7 +61,7 @@ def taken(pipeline: Pipeline, *said: Any) -> None:
 
 
 @given(told(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@many(60)
 def test_whatever_happened_is_found_in_the_list_that_is_read_for_it(
     events: list[Event], chance: random.Random
 ) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
@@ -30,6 +30,7 @@ from sendtrail.rights.erasing import Erasing, ErasureState
 from sendtrail.rights.steps import Steps, Tables
 from sendtrail.rights.written import WrittenContent
 from sendtrail.sending.draft_store import DraftStore
+from tests.examples import many
 from tests.messages import folded
 from tests.pipeline import Pipeline
 from tests.rebuilding import begin, steps
@@ -106,7 +107,7 @@ REGISTERED = Event.address_registered(JANE.participant_id, "2026-11-19T12:00:00.
 
 
 @given(told(), st.integers(0, 2**32))
-@settings(max_examples=60, phases=NO_SHRINK)
+@many(60, phases=NO_SHRINK)
 def test_no_order_of_events_around_an_erasure_changes_a_figure_or_leaves_a_trace(
     events: list[Event], seed: int
 ) -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sendtrail.domain.communication import COUNTER_NAMES
@@ -21,6 +21,7 @@ from sendtrail_cli.exporting.part_files import FileFormat, PartFiles, pyarrow, r
 from sendtrail_cli.exporting.places import Folder
 from sendtrail_cli.exporting.schema import DATASETS, Column, Dataset, Kind
 from sendtrail_cli.exporting.spill import Spill
+from tests.examples import many
 
 FORMATS = pytest.mark.parametrize("file_format", list(FileFormat))
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
@@ -50,7 +51,7 @@ def test_a_digest_is_of_the_lines_and_not_of_their_order(
         assert digest([*lines[1:], lines[0] + b"."]) != digest(lines)
 
 
-@settings(deadline=None)
+@many()
 @given(
     st.lists(st.tuples(st.sampled_from(["one", "two", "three"]), st.integers(0, 5), TEXT)),
     st.integers(1, 400),
@@ -108,7 +109,7 @@ ROWS = {
 
 @FORMATS
 @pytest.mark.parametrize("dataset", list(Dataset))
-@settings(deadline=None, max_examples=15)
+@many(15)
 @given(st.data())
 def test_rows_are_read_back_as_they_were_written(
     dataset: Dataset, file_format: FileFormat, data: st.DataObject

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
@@ -27,6 +27,7 @@ from sendtrail.projections.items import (
 )
 from sendtrail.projections.stream import EVERY_CHANGE, consume
 from sendtrail.reading.views import message_view
+from tests.examples import many
 from tests.memory import MemoryDynamoDB
 from tests.oracle import expect
 from tests.pipeline import Pipeline, is_row
@@ -49,7 +50,7 @@ def told(said: list[dict[str, Any]]) -> list[Event]:
 
 
 @given(mailings(), st.randoms(use_true_random=False))
-@settings(max_examples=150)
+@many(150)
 def test_any_cutting_replay_and_crash_leaves_the_same_tables(
     said: list[dict[str, Any]], chance: random.Random
 ) -> None:
@@ -68,7 +69,7 @@ def test_any_cutting_replay_and_crash_leaves_the_same_tables(
 
 
 @given(mailings(), st.randoms(use_true_random=False))
-@settings(max_examples=100)
+@many(100)
 def test_the_tables_say_what_a_plain_count_says(
     said: list[dict[str, Any]], chance: random.Random
 ) -> None:
@@ -126,7 +127,7 @@ def test_the_tables_say_what_a_plain_count_says(
 
 
 @given(mailings(), st.integers(0, 40), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@many(60)
 def test_an_owner_is_credited_whenever_the_address_is_registered(
     said: list[dict[str, Any]], place: int, chance: random.Random
 ) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
@@ -25,6 +25,7 @@ from sendtrail.projections.items import (
     suppression_from_item,
 )
 from sendtrail.projections.merging import Merged, merge_participants, merge_suppressions
+from tests.examples import many
 from tests.memory import MemoryDynamoDB
 from tests.pipeline import Pipeline, is_row
 from tests.rebuilding import begin, calm, steps, take, told
@@ -99,7 +100,7 @@ def without_epochs(items: list[Item]) -> list[Item]:
 
 
 @given(told(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@many(60)
 def test_with_a_rebuild_all_is_as_if_nothing_had_been_lost(
     events: list[Event], chance: random.Random
 ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
@@ -27,6 +27,7 @@ from sendtrail.projections.items import (
     participant_from_item,
 )
 from sendtrail.projections.rebuild import Rebuild
+from tests.examples import many
 from tests.memory import MemoryDynamoDB
 from tests.pipeline import Pipeline, is_row
 from tests.rebuilding import begin, calm, steps, take, told
@@ -73,7 +74,7 @@ def spoil_row(pipeline: Pipeline, item: dict[str, Any], chance: random.Random) -
 
 
 @given(told(), st.randoms(use_true_random=False))
-@settings(max_examples=150)
+@many(150)
 def test_live_the_rows_are_those_of_the_log(events: list[Event], chance: random.Random) -> None:
     """Events arrive before, during and after; streams are behind; shards end; all of it fails."""
     pipeline = Pipeline()
@@ -115,7 +116,7 @@ def test_live_the_rows_are_those_of_the_log(events: list[Event], chance: random.
 
 
 @given(told(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@many(60)
 def test_after_all_was_dropped_the_rows_are_the_same(
     events: list[Event], chance: random.Random
 ) -> None:
@@ -132,7 +133,7 @@ def test_after_all_was_dropped_the_rows_are_the_same(
 
 
 @given(told(), st.randoms(use_true_random=False))
-@settings(max_examples=30)
+@many(30)
 def test_a_second_rebuild_may_begin_before_the_first_is_done(
     events: list[Event], chance: random.Random
 ) -> None:

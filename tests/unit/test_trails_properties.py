@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.notifications import Mail
@@ -28,6 +28,7 @@ from sendtrail.projections.items import (
     participant_from_item,
     suppression_from_item,
 )
+from tests.examples import many
 from tests.messages import in_slots, messages_of
 from tests.pipeline import Pipeline, is_row
 from tests.strategies import AGENTS, LINKS, PEOPLE, mails, notifications_about
@@ -227,7 +228,7 @@ def suppressions_of(events: list[Event]) -> dict[str, Suppression]:
 
 
 @given(histories(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@many(60)
 def test_rows_say_what_a_plain_fold_says(events: list[Event], chance: random.Random) -> None:
     """In any order, cut, repeated and broken off anywhere, and encoded by two versions."""
     with later_version_is_known():
@@ -235,7 +236,7 @@ def test_rows_say_what_a_plain_fold_says(events: list[Event], chance: random.Ran
 
 
 @given(histories(disagreeing=True), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@many(60)
 def test_rows_say_what_a_plain_fold_says_also_where_events_disagree(
     events: list[Event], chance: random.Random
 ) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from sendtrail.console.recipient_table import read_file, read_recipients
 from sendtrail.console.workbook import MAX_LINES, read_sheet
 from sendtrail.errors import InvalidInputError, Problems
+from tests.examples import many
 
 NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 SHEET = "xl/worksheets/sheet1.xml"
@@ -68,7 +69,7 @@ def test_cells_are_what_a_reader_of_the_sheet_takes_them_for() -> None:
     )
 
 
-@settings(max_examples=25)
+@many(25)
 @given(
     st.lists(
         st.lists(
@@ -214,7 +215,7 @@ def test_a_sheet_that_is_formatted_to_its_end_is_read_as_far_as_it_has_anything(
     assert read_sheet(sheet(wide)).text.count(",") == 100
 
 
-@settings(max_examples=50)
+@many(50)
 @given(st.binary(max_size=60), st.integers(0, 8_000))
 def test_a_spoilt_workbook_is_read_or_refused(noise: bytes, place: int) -> None:
     """And nothing else comes of it."""
