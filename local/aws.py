@@ -144,10 +144,10 @@ def note(resources: Resources, endpoints: Endpoints) -> None:
         resources.physical[logical_id, "Arn"] = f"arn:aws:s3:::{properties['BucketName']}"
     for logical_id, properties in resources.of_type("AWS::SES::ConfigurationSet").items():
         resources.physical[logical_id, ""] = resources.resolve(properties["Name"])
-    client = endpoints.client("secretsmanager")
+    pages = endpoints.client("secretsmanager").get_paginator("list_secrets").paginate()
+    arns = {each["Name"]: each["ARN"] for page in pages for each in page["SecretList"]}
     for logical_id, properties in resources.of_type("AWS::SecretsManager::Secret").items():
-        arn = client.describe_secret(SecretId=properties["Name"])["ARN"]
-        resources.physical[logical_id, ""] = arn
+        resources.physical[logical_id, ""] = arns[properties["Name"]]
 
 
 def _create_stack(resources: Resources, endpoints: Endpoints, kinds: frozenset[str]) -> None:
@@ -198,11 +198,11 @@ def _note_tables(resources: Resources, endpoints: Endpoints) -> None:
 
 
 def _note_queues_and_topics(resources: Resources, endpoints: Endpoints) -> None:
-    client = endpoints.client("sqs")
+    pages = endpoints.client("sqs").get_paginator("list_queues").paginate()
+    urls = {url.rsplit("/", 1)[1]: url for page in pages for url in page.get("QueueUrls", ())}
     for logical_id, properties in resources.of_type("AWS::SQS::Queue").items():
         name = properties["QueueName"]
-        url = client.get_queue_url(QueueName=name)["QueueUrl"]
-        resources.physical[logical_id, ""] = url
+        resources.physical[logical_id, ""] = urls[name]
         resources.physical[logical_id, "QueueName"] = name
         resources.physical[logical_id, "Arn"] = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
     for logical_id, properties in resources.of_type("AWS::SNS::Topic").items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -26,7 +26,7 @@ settings.load_profile("tests")
 
 # Each session of boto3 reads botocore's descriptions of AWS's services anew, which is half of what a
 # small test does. They are the same for all of them.
-botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 LONGEST = (
