@@ -17,6 +17,7 @@ from sendtrail.domain.webhooks import (
     EVENT_TYPES,
     MAX_DESCRIPTION,
     MAX_URL,
+    PERSON_ERASED,
     Delivery,
     DeliveryStatus,
 )
@@ -330,6 +331,22 @@ def test_deliveries_come_in_pages_at_the_price_of_one(society: Society, admin: V
     assert seen == list(range(60, 0, -1))
     assert following is None
     assert admin.get(f"{path}?at=spoilt")["statusCode"] == 400
+
+
+def test_what_was_not_sent_says_why(society: Society, admin: Visitor) -> None:
+    """Since it was switched off, or the person erased."""
+    with receiver() as there:
+        endpoint = society.hook(there)
+    society.world.wiring.webhooks.note(
+        Delivery(
+            endpoint.endpoint_id, f"msg_{number}", "message.sent",
+            f"2026-11-20T09:30:00.{number:03}Z", "e", None, DeliveryStatus.DROPPED, 1, error=why,
+        )
+        for number, why in enumerate(("the webhook is switched off", PERSON_ERASED))
+    )  # fmt: skip
+    said = text_of(admin.get(f"{LIST}/{endpoint.endpoint_id}"))
+    assert said.count("Not sent: it was switched off") == 1
+    assert said.count("Not sent: the person was erased") == 1
 
 
 def test_where_webhooks_are_switched_off_the_pages_say_so(

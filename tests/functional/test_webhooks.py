@@ -21,9 +21,15 @@ from local.template import ACCOUNT, REGION, Resources, load
 from sendtrail.domain.actors import Actor
 from sendtrail.domain.erasure import new_pseudonym
 from sendtrail.domain.events import Event, EventType, Recipient
-from sendtrail.domain.ids import new_message_id
+from sendtrail.domain.ids import new_message_id, participant_of_address
 from sendtrail.domain.times import epoch_ms, from_epoch_ms, now
-from sendtrail.domain.webhooks import EVENT_TYPES, DeliveryStatus, DisabledReason, Endpoint
+from sendtrail.domain.webhooks import (
+    EVENT_TYPES,
+    PERSON_ERASED,
+    DeliveryStatus,
+    DisabledReason,
+    Endpoint,
+)
 from sendtrail.errors import InvalidInputError, NotFoundError
 from sendtrail.publishing.jobs import DeliveryJob, job_of_text
 from sendtrail.publishing.webhook_store import WebhookStore
@@ -643,6 +649,53 @@ def test_a_bus_that_is_not_there_holds_up_no_stream(
     monkeypatch.delenv("AWS_ENDPOINT_URL_EVENTS")
     society.restart()
     wait_for(society, bus.events)
+
+
+def test_what_waits_for_a_receiver_is_not_sent_once_its_person_is_erased(
+    society: Society, bus: Bus, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to a webhook nor to the bus: of their messages, of them, and of their address; others
+    and what happens later are told of.
+    """
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTS", "http://127.0.0.1:9")
+    society.restart(WEBHOOKS="yes", WEBHOOK_DAY_SECONDS="600")
+    endpoint = society.hook(there, full=True)
+    there.answering = lambda _: 500
+    address = "a1@example.com"
+    society.world.wiring.trails.append(
+        [
+            Event.interaction("member-1", SENT, "1", "donation"),
+            Event.suppressed(address, SENT, "asked", BY),
+        ]
+    )
+    society.happens(mail(1).send(), mail(2).send())
+    society.world.deliver()
+    erased_at = now()
+    erasures = society.world.wiring.erasures
+    erasures.remember({"member-1": new_pseudonym()}, erased_at)
+    erasures.refuse({participant_of_address(address): {}}, erased_at)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_EVENTS")
+    society.restart()
+    there.answering = lambda _: 204
+    later = from_epoch_ms(epoch_ms(erased_at) + 1)
+    society.world.wiring.trails.append([Event.interaction("member-1", later, "2", "donation")])
+    society.world.publish()
+    society.is_due(endpoint)
+    on_bus: list[Any] = []
+    wait_for(society, lambda: on_bus.extend(bus.events()) or (len(on_bus) == len(there.taken) == 2))
+    wait_for(society, lambda: len(society.outcomes(endpoint)) == 5)
+    said = {("message.sent", "member-2"), ("participant.interacted", "member-1")}
+    for told in (list(there.taken.values()), [each["detail"] for each in on_bus]):
+        assert {(each["type"], each["data"]["participant_id"]) for each in told} == said
+        assert address not in json.dumps(told)
+    dropped = [each for each in society.outcomes(endpoint) if each.error == PERSON_ERASED]
+    assert {each.status for each in dropped} == {DeliveryStatus.DROPPED}
+    assert sorted(each.type for each in dropped) == [
+        "address.suppressed",
+        "message.sent",
+        "participant.interacted",
+    ]
+    assert society.world.deliver() == 0
 
 
 class Refusing:

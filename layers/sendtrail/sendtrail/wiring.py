@@ -404,6 +404,7 @@ class Wiring:
         store = EndpointStore(self.database, settings.webhooks_table, schedule)
         return Deliverer(
             Parts(store, queue, self.egress, schedule, self.logger),
+            self.erasures,
             replay=Replay(
                 self.database, settings.trails_table, self.erasures, self._verdicts, queue
             ),

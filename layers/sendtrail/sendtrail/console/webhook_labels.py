@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sendtrail.console.labels import Tone
-from sendtrail.domain.webhooks import TEST, DeliveryStatus, DisabledReason
+from sendtrail.domain.webhooks import PERSON_ERASED, TEST, DeliveryStatus, DisabledReason
 from sendtrail.language import gettext, mark
 from sendtrail.reading.webhooks import WebhookState
 
@@ -86,6 +86,7 @@ _STATUSES: Final = {
     DeliveryStatus.FAILED: (mark("Given up"), Tone.BAD),
     DeliveryStatus.DROPPED: (mark("Not sent: it was switched off"), Tone.BAD),
 }
+_NOT_SENT_OF_ERASED: Final = mark("Not sent: the person was erased")
 _DISABLED: Final = {
     DisabledReason.FAILING: mark("Nothing was taken for a day."),
     DisabledReason.GONE: mark("The receiver answered that it is gone (410)."),
@@ -121,9 +122,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
-def delivery_label(status: str) -> tuple[str, str]:
+def delivery_label(delivery: View) -> tuple[str, str]:
     """What became of a delivery, in a few words, and how that is shown."""
-    said, tone = _STATUSES[DeliveryStatus(status)]
+    status, error = DeliveryStatus(delivery["status"]), delivery["error"]
+    said, tone = _STATUSES[status]
+    if status is DeliveryStatus.DROPPED and error == PERSON_ERASED:
+        said, tone = _NOT_SENT_OF_ERASED, Tone.QUIET
     return gettext(said), tone
 
 

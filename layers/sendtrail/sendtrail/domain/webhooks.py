@@ -24,6 +24,7 @@ __all__ = [
     "MAX_DESCRIPTION",
     "MAX_ENDPOINTS",
     "MAX_URL",
+    "PERSON_ERASED",
     "TEST",
     "Delivery",
     "DeliveryStatus",
@@ -39,6 +40,8 @@ MAX_ENDPOINTS: Final = 20
 MAX_URL: Final = 2048
 """Characters of an endpoint's URL."""
 MAX_DESCRIPTION: Final = 200
+PERSON_ERASED: Final = "its person was erased"
+"""The error of what is dropped for that."""
 KEPT_DAYS: Final = 30
 """For how many days what came of a delivery is kept."""
 TEST: Final = "webhook.test"
@@ -138,7 +141,7 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
     """It failed for a day, and is not tried again."""
     DROPPED = "dropped"
-    """It was not tried any more, because the endpoint is switched off."""
+    """It was not tried any more: the endpoint was switched off, or its person erased."""
 
 
 class DisabledReason(StrEnum):

@@ -25,7 +25,12 @@ from typing import Any, Final
 from sendtrail.aws.dynamodb import DynamoDB
 from sendtrail.domain.erasure import KeyedHash, is_erased
 from sendtrail.domain.events import Event
-from sendtrail.domain.ids import normal_address, participant_of_address, sent_time
+from sendtrail.domain.ids import (
+    ADDRESS_PARTICIPANT,
+    normal_address,
+    participant_of_address,
+    sent_time,
+)
 from sendtrail.domain.times import Timestamp, latest
 from sendtrail.errors import ConditionFailedError
 
@@ -34,6 +39,9 @@ __all__ = ["ERASURE_PREFIX", "Erased", "Erasures", "RefusalReason"]
 Item = dict[str, Any]
 RowKey = tuple[str, str]
 """A message's participant and id."""
+Told = tuple[str, Timestamp]
+"""Of whom something is told, a participant or the placeholder of an address; and when the message
+that it is of was sent, or it happened."""
 
 ERASURE_PREFIX: Final = "erasure#"
 _LATEST: Final = "#latest"
@@ -187,6 +195,19 @@ class Erasures:
             if (each.participant_id, each.message_id) not in messages
             and (each.message_id, each.key) not in records
         ]
+
+    def of_told(self, told: Iterable[Told]) -> set[Told]:
+        """What of that which is told of people is of before their erasure."""
+        latest_at = self.latest
+        old = {(who, at) for who, at in told if latest_at and at <= latest_at}
+        people = self.of_people(who for who, _ in old)
+        places = self._addresses(who for who, _ in old if who.startswith(ADDRESS_PARTICIPANT))
+        return {
+            (who, at)
+            for who, at in old
+            if (who in people and at <= people[who].at)
+            or at <= places.get(who, {}).get("erased_at", "")
+        }
 
     def addresses_erased(self, addresses: Iterable[str]) -> dict[str, Timestamp]:
         """Those of some addresses that were erased: normalised → when."""

@@ -1,12 +1,13 @@
 """Delivery: the jobs of the queue of deliveries, each to its receiver.
 
 Receivers are independent: each has a thread of its own in a batch, and half a minute of it. Waits
-are in the queue (`sendtrail.publishing.jobs`), and nothing loops here.
+are in the queue (`sendtrail.publishing.jobs`), and nothing loops here. Of somebody who was erased
+meanwhile nobody is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
@@ -14,8 +15,10 @@ from typing import Final
 from sendtrail.domain.times import now
 from sendtrail.domain.webhooks import Delivery
 from sendtrail.errors import AwsError, RejectedRecordError
+from sendtrail.log.erasures import Erasures
 from sendtrail.publishing.event_bus import EventBus
 from sendtrail.publishing.jobs import DeliveryJob, Outgoing, ReplayJob, in_jobs, job_of_text
+from sendtrail.publishing.notices import told_of
 from sendtrail.publishing.replay import Replay
 from sendtrail.publishing.webhook_run import Parts, Report, WebhookRun
 from sendtrail.publishing.webhook_store import EndpointRow
@@ -32,6 +35,7 @@ class Deliverer:
     def __init__(
         self,
         parts: Parts,
+        erasures: Erasures,
         *,
         replay: Replay,
         bus: EventBus | None,
@@ -43,6 +47,7 @@ class Deliverer:
             dead_letter: keeps what the bus did not take for a day.
         """
         self._parts = parts
+        self._erasures = erasures
         self._endpoints = parts.endpoints
         self._queue = parts.queue
         self._schedule = parts.schedule
@@ -69,13 +74,14 @@ class Deliverer:
                 by_receiver.setdefault(job.endpoint_id, []).append((record_id, job))
         try:
             rows = {row.endpoint.endpoint_id: row for row in self._rows(by_receiver)}
+            forgotten = self._forgotten(job for jobs in by_receiver.values() for _, job in jobs)
         except AwsError as error:
             self._logger.warning("not delivered", extra={"why": error.code})
             report.again = list(records)
             return report
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
             for part in threads.map(
-                lambda each: self._to_one(rows.get(each[0] or ""), each[0], each[1]),
+                lambda each: self._to_one(rows.get(each[0] or ""), each[0], each[1], forgotten),
                 by_receiver.items(),
             ):
                 report.again += part.again
@@ -85,6 +91,13 @@ class Deliverer:
                 report.switched_off += part.switched_off
         return report
 
+    def _forgotten(self, jobs: Iterable[DeliveryJob | ReplayJob]) -> Set[Outgoing]:
+        """Events whose person was erased while they waited."""
+        events = [event for job in jobs if isinstance(job, DeliveryJob) for event in job.events]
+        told = {event: about for event in events if (about := told_of(event))}
+        erased = self._erasures.of_told(told.values())
+        return {event for event, about in told.items() if about in erased}
+
     def _rows(self, receivers: Iterable[str | None]) -> list[EndpointRow]:
         return self._endpoints.rows() if any(receivers) else []
 
@@ -93,17 +106,18 @@ class Deliverer:
         row: EndpointRow | None,
         endpoint_id: str | None,
         jobs: Sequence[tuple[str, DeliveryJob | ReplayJob]],
+        forgotten: Set[Outgoing],
     ) -> Report:
         """Does the jobs for one receiver."""
         report = Report()
-        run = WebhookRun(self._parts, row, report) if row else None
+        run = WebhookRun(self._parts, row, report, forgotten) if row else None
         for record_id, job in jobs:
             try:
                 if isinstance(job, ReplayJob):
                     if row and row.endpoint.is_enabled:
                         self._replay.step(job, row.endpoint)
                 elif endpoint_id is None:
-                    self._to_bus(job, report)
+                    self._to_bus(job, report, forgotten)
                 elif run:  # or the endpoint was deleted, and with it whatever is for it
                     run.do(job)
             except AwsError as error:
@@ -121,10 +135,11 @@ class Deliverer:
             lost = {"why": error.code, "deliveries": len(outcomes)}
             self._logger.warning("not noted", extra=lost)
 
-    def _to_bus(self, job: DeliveryJob, report: Report) -> None:
+    def _to_bus(self, job: DeliveryJob, report: Report, forgotten: Set[Outgoing]) -> None:
         at = now()
-        ready = [event for event in job.events if (event.due_at or "") <= at]
-        waiting = [event for event in job.events if event not in ready]
+        told = [event for event in job.events if event not in forgotten]
+        ready = [event for event in told if (event.due_at or "") <= at]
+        waiting = [event for event in told if event not in ready]
         left = self._bus.put(ready) if self._bus else []
         report.delivered += len(ready) - len(left)
         report.failed += len(left)

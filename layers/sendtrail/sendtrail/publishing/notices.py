@@ -12,11 +12,12 @@ from typing import Any
 
 from sendtrail.domain.engagement import Verdict
 from sendtrail.domain.events import Event
-from sendtrail.domain.ids import digest, participant_of_address
+from sendtrail.domain.ids import digest, participant_of_address, sent_time
 from sendtrail.domain.webhooks import names_of
+from sendtrail.log.erasures import Told
 from sendtrail.publishing.jobs import Outgoing
 
-__all__ = ["Notice", "notices_of"]
+__all__ = ["Notice", "notices_of", "told_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ class Notice:
 def notices_of(event: Event, verdict: Verdict | None = None) -> list[Notice]:
     """The notices of an event: one for each of its names."""
     return [Notice(event, name, verdict) for name in names_of(event)]
+
+
+def told_of(outgoing: Outgoing) -> Told | None:
+    """Of whom a notice tells that waits to be sent; None if it is about nobody."""
+    participant_id = json.loads(outgoing.body).get("data", {}).get("participant_id")
+    if not participant_id:
+        return None
+    return participant_id, sent_time(outgoing.message_id) if outgoing.message_id else outgoing.at
 
 
 def _path(participant_id: str, message_id: str | None, communication_id: str | None) -> str:

@@ -8,6 +8,7 @@ waits of its own besides, so that one which is never taken does not keep the oth
 from __future__ import annotations
 
 import time
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -16,7 +17,7 @@ from standardwebhooks import Webhook
 
 from sendtrail.auth.audit import FunctionLog
 from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, now
-from sendtrail.domain.webhooks import Delivery, DeliveryStatus, RetrySchedule
+from sendtrail.domain.webhooks import PERSON_ERASED, Delivery, DeliveryStatus, RetrySchedule
 from sendtrail.publishing.egress import Egress, EgressError
 from sendtrail.publishing.jobs import DeliveryJob, JobQueue, Outgoing
 from sendtrail.publishing.webhook_store import EndpointRow, EndpointStore
@@ -75,12 +76,19 @@ class Attempt:
 class WebhookRun:
     """What is done for one endpoint in one batch."""
 
-    def __init__(self, parts: Parts, row: EndpointRow, report: Report) -> None:
-        """Sends nothing yet; `report` is told what came of it."""
+    def __init__(
+        self, parts: Parts, row: EndpointRow, report: Report, forgotten: Set[Outgoing]
+    ) -> None:
+        """Sends nothing yet; `report` is told what came of it.
+
+        Args:
+            forgotten: what is not sent, since its person was erased.
+        """
         self._parts = parts
         self._endpoint = row.endpoint
         self._signers = [Webhook(secret) for secret in row.secrets]
         self._report = report
+        self._forgotten = forgotten
         self._ends = time.monotonic() + _SECONDS
         self.outcomes: list[Delivery] = []
 
@@ -96,7 +104,9 @@ class WebhookRun:
             return
         waiting = []
         for event in job.events:
-            if not self._endpoint.is_enabled:
+            if event in self._forgotten:
+                self._record(event, job, DeliveryStatus.DROPPED, None, PERSON_ERASED)
+            elif not self._endpoint.is_enabled:
                 self._drop(event, job)
             elif self._may_try(event):
                 left = self._try(event, job)
@@ -199,7 +209,12 @@ class WebhookRun:
         self._record(event, job, DeliveryStatus.DROPPED, None)
 
     def _record(
-        self, event: Outgoing, job: DeliveryJob, status: DeliveryStatus, attempt: Attempt | None
+        self,
+        event: Outgoing,
+        job: DeliveryJob,
+        status: DeliveryStatus,
+        attempt: Attempt | None,
+        why_not: str = "the webhook is switched off",
     ) -> None:
         self.outcomes.append(
             Delivery(
@@ -214,7 +229,7 @@ class WebhookRun:
                 first_at=event.first_at,
                 last_at=now() if attempt else None,
                 http_status=attempt.status if attempt else None,
-                error=attempt.error if attempt else "the webhook is switched off",
+                error=attempt.error if attempt else why_not,
                 duration_ms=attempt.duration_ms if attempt else None,
                 replayed=job.replayed,
             )
