@@ -130,11 +130,12 @@ def _without_names(row: Item, people: Mapping[str, Erased]) -> Item:
     return found
 
 
-def move_erasures(target: Target, source: Target) -> int:
+def move_erasures(target: Target, source: Target) -> tuple[int, list[str]]:
     """Has a stack know who was erased in another, by the other's key, which becomes its own.
 
     Returns:
-        how many rows it lacked.
+        how many rows it lacked; and the ids of the erasures that are under way there, which are to
+        go on here when all is moved.
 
     Raises:
         InvalidInputError: people were erased in both, by different keys.
@@ -142,15 +143,21 @@ def move_erasures(target: Target, source: Target) -> int:
     """
     rows: list[Sequence[Item]] = []
     scan(source.client("dynamodb"), source.resource(ERASURES), rows.append)
-    # Not the report of one that is under way, which has whom it is of in clear.
+    found = [row for page in rows for row in page]
+    if not found:
+        return 0, []
+    running = {
+        row["erasure_id"]: row
+        for row in found
+        if row["hash"].startswith(ERASURE_PREFIX) and row["subject"]
+    }
+    # One that has not begun is to find their addresses here: so what is of them has to come.
+    asked = {name for name, row in running.items() if "pseudonyms" not in row["subject"]}
     known = [
-        row
-        for page in rows
-        for row in page
-        if not row["hash"].startswith(ERASURE_PREFIX) or not row["subject"]
+        _from_its_beginning(row) if row.get("erasure_id") in running else row
+        for row in found
+        if row.get("pseudonym") not in asked
     ]
-    if not known:
-        return 0
     erasures, secrets = erasures_of(target), target.secrets()
     theirs = source.secrets().value(source.resource(ERASURE_KEY))
     if theirs != secrets.value(target.resource(ERASURE_KEY)):
@@ -160,5 +167,10 @@ def move_erasures(target: Target, source: Target) -> int:
                 "be known here. Move into a stack in which nobody was"
             )
         secrets.put(target.resource(ERASURE_KEY), theirs, _CURRENT)
-    # The time of the latest erasure last: only then is anybody asked for.
-    return erasures_of(target).put_back(sorted(known, key=lambda row: row["hash"][0] == "#"))
+    return erasures_of(target).put_back(known), sorted(running)
+
+
+def _from_its_beginning(row: Item) -> Item:
+    """An erasure that is under way, as if nothing had been done of it yet."""
+    left = {name: value for name, value in row.items() if name != "passed_at"}
+    return left | {"passes": 0, "counts": {}, "progress": {}}

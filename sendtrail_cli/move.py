@@ -21,6 +21,7 @@ from sendtrail.sending.plan_store import PREFIX
 from sendtrail_cli.erased import ERASURE_KEY, ERASURES, move_erasures
 from sendtrail_cli.progress import progress_bar
 from sendtrail_cli.restore import Table, put_back
+from sendtrail_cli.rights import go_on
 from sendtrail_cli.scan import PATIENT, Page, scan
 from sendtrail_cli.target import Target
 
@@ -103,8 +104,10 @@ def move(target: Target, source: Target, *, report: Report = print) -> None:
     if _KEYS in source.resources:
         added = _add_keys(target, source)
         report(f"signing keys: {added} added, which verify and do not sign")
+    running: list[str] = []
     if {ERASURES, ERASURE_KEY} <= source.resources.keys():
-        report(f"erasures: {move_erasures(target, source):,} copied, before what they are of")
+        copied, running = move_erasures(target, source)
+        report(f"erasures: {copied:,} copied, before what they are of")
     for table in _ORDER:
         if table.resource in source.resources:
             client = source.client("dynamodb")
@@ -119,6 +122,9 @@ def move(target: Target, source: Target, *, report: Report = print) -> None:
     if _PLANS in source.resources:
         copied, there = _copy_plans(target, source)
         report(f"plans: {copied:,} copied, {there:,} there already")
+    if running:
+        go_on(target, running)
+        report(f"erasures under way there: {len(running):,}, which go on here")
     known = (_KEYS, ERASURES, ERASURE_KEY, *(table.resource for table in _ORDER), _PLANS)
     if missing := [name for name in known if name not in source.resources]:
         report(f"not moved, since it was not named: {', '.join(missing)}")

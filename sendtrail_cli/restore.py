@@ -9,6 +9,7 @@ and a version of a template, or an act of staff, is never changed.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -89,7 +90,7 @@ def restore(
     """
     client, live = target.client("dynamodb"), target.resource(table.resource)
     if copy is None:
-        copy = f"{live[:200]}-restored-{now()[:19].replace('-', '').replace(':', '')}"
+        copy = f"{live[:200]}-restored-{re.sub('[-:.]', '', now())}"
         _begin_to_restore(client, live, copy, at=at, backup=backup)
         report(
             f"DynamoDB restores {copy}, which takes minutes, or hours; if this is interrupted, go "

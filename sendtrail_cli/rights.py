@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from sendtrail.rights.views import erasure_view
 from sendtrail.wiring import Wiring
 from sendtrail_cli.target import Target
 
-__all__ = ["erase", "erasure_lines", "erasure_of", "operator", "person", "who_is"]
+__all__ = ["erase", "erasure_lines", "erasure_of", "go_on", "operator", "person", "who_is"]
 
 _RESOURCES: Final = {
     "TRAILS_TABLE": "TrailsTable",
@@ -76,6 +76,17 @@ def erase(
             found = erasing.run(found.erasure_id, has_time, queue=False)
             report(f"found so far: {_counts(found)}")
         return found
+
+
+def go_on(target: Target, erasure_ids: Iterable[str]) -> None:
+    """Has the function go on with erasures.
+
+    Raises:
+        AwsError: some may not go on; it may be repeated.
+    """
+    with _wiring(target) as wiring:
+        for erasure_id in erasure_ids:
+            wiring.erasing.go_on(erasure_id)
 
 
 def erasure_of(target: Target, erasure_id: str) -> Erasure:

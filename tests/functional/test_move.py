@@ -14,7 +14,7 @@ from sendtrail.auth.signing_keys import Purpose
 from sendtrail.errors import InvalidTokenError
 from sendtrail_cli.main import main
 from tests.functional.conftest import Backend
-from tests.functional.erasing import ADDRESS, PERSON, erased, lived
+from tests.functional.erasing import ADDRESS, PERSON, erased, lived, work
 from tests.functional.reader import Reader
 from tests.functional.sending import NEWS, Post, outbox, people
 from tests.functional.world import Api, World
@@ -222,6 +222,37 @@ def test_who_was_erased_is_known_in_the_other_stack(
     post.run()
     found = api(f"/v1/communications/{said['communication_id']}")["json"]
     assert found["dropped_by_reason"] == {"unsubscribed": 1}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_erasure_under_way_goes_on_in_the_other_stack(
+    moto_backend: Backend,
+    move: Callable[..., int],
+    other_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    begun: bool,
+) -> None:
+    """Whether it has just been asked for, or a part of it was done; moved once or again."""
+    world = World(moto_backend, monkeypatch)
+    api = lived(world)
+    erasure = api(f"/v1/participants/{PERSON}", "DELETE")["json"]["erasure_id"]
+    if begun:
+        world.wiring.erasing.run(erasure, has_time=lambda: False)
+    assert move(*names(moto_backend)) == 0
+    assert "erasures under way there: 1, which go on here" in capsys.readouterr().out
+
+    world = new_world(other_backend, monkeypatch)
+    monkeypatch.setenv("ERASURES_CACHE_SECONDS", "0")  # a minute is less than a quarter of an hour
+    world.fold()
+    assert Api(world)(f"/v1/erasures/{erasure}")["json"]["passes"] == 0
+    assert work(world) == 1
+    erased(world, erasure)
+    forms = forms_of(PERSON, "Quibbleworth", addresses=[ADDRESS])
+    assert traces(held(other_backend.resources, other_backend.endpoints), forms) == []
+    assert move(*names(moto_backend)) == 0
+    work(world)
+    assert traces(held(other_backend.resources, other_backend.endpoints), forms) == []
 
 
 def test_erasures_under_two_keys_are_refused(

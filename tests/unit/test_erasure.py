@@ -25,12 +25,14 @@ from sendtrail.domain.ids import participant_of_address
 from sendtrail.domain.judgement import judge
 from sendtrail.errors import AwsError
 from sendtrail.intake.parser import events_of
+from sendtrail.log.erasures import Erasures
 from sendtrail.projections.directory import Directory
 from sendtrail.rights.erasing import Erasing, ErasureState
 from sendtrail.rights.steps import Steps, Tables
 from sendtrail.rights.written import WrittenContent
 from sendtrail.sending.draft_store import DraftStore
 from tests.examples import many
+from tests.memory import MemoryDynamoDB
 from tests.messages import folded
 from tests.pipeline import Pipeline
 from tests.rebuilding import begin, steps
@@ -324,3 +326,26 @@ def test_a_stream_that_is_far_behind_brings_nobody_back() -> None:
     pipeline.deliver()
     assert traces_of(pipeline) == []
     assert pipeline.erasures.refusals([JANE.address]).keys() == {JANE.address.lower()}
+
+
+@pytest.mark.parametrize("announced", ["2026-11-20T12:00:00.000Z", "2099-01-01T00:00:00.000Z"])
+def test_whoever_asked_between_two_parts_of_what_is_told_asks_again(announced: str) -> None:
+    """A person is told of when their erasure is asked for, and their addresses when it begins, as
+    of the same time; and a clock may be behind another.
+    """
+    db: Any = MemoryDynamoDB()
+    db.put_all("Erasures", [{"hash": "#latest", "at": announced}])
+    here, there = (Erasures(db, "Erasures", lambda: "a key", cache_seconds=0) for _ in range(2))
+    at, placeholder = "2026-11-20T12:00:00.000Z", "address-" + "0" * 32
+    here.remember({"member-1": NOBODY}, at)
+    assert there.of_people(["member-1", placeholder]).keys() == {"member-1"}
+    here.remember({"member-1": NOBODY, placeholder: new_pseudonym()}, at)
+    assert there.of_people(["member-1", placeholder]).keys() == {"member-1", placeholder}
+    copied = db.items("Erasures")
+    elsewhere: Any = MemoryDynamoDB()
+    elsewhere.put_all("Erasures", [{"hash": "#latest", "at": announced}])
+    moved = Erasures(elsewhere, "Erasures", lambda: "a key", cache_seconds=0)
+    assert moved.of_people([placeholder]) == {}
+    again = Erasures(elsewhere, "Erasures", lambda: "a key", cache_seconds=0)
+    assert again.put_back(copied) == 2
+    assert moved.of_people([placeholder]).keys() == {placeholder}

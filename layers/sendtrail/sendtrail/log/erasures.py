@@ -6,7 +6,7 @@ A row's key is ``hash``:
 - ``address#<hash>`` of an address's placeholder participant, by which tokens in mail name it too:
   ``erased_at``; and ``refusals``, reason → since when, of whoever must not be mailed there.
 - ``erasure#<pseudonym>``: what is, or was, to be done (`sendtrail.rights.erasing`).
-- ``#latest``: ``at``, when somebody was erased last.
+- ``#latest``: ``at``, when a row of somebody who was erased was written last.
 
 Messages of before an erasure are under the pseudonym. What comes late of them, or comes back from a
 copy, names the person again, and this table says where it belongs. It costs next to nothing: nobody
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -31,7 +30,7 @@ from sendtrail.domain.ids import (
     participant_of_address,
     sent_time,
 )
-from sendtrail.domain.times import Timestamp, latest
+from sendtrail.domain.times import Timestamp, epoch_ms, from_epoch_ms, now
 from sendtrail.errors import ConditionFailedError
 
 __all__ = ["ERASURE_PREFIX", "Erased", "Erasures", "RefusalReason"]
@@ -45,6 +44,8 @@ that it is of was sent, or it happened."""
 
 ERASURE_PREFIX: Final = "erasure#"
 _LATEST: Final = "#latest"
+_ATTEMPTS: Final = 10
+"""At announcing something while others do."""
 _MAX_KNOWN: Final = 100_000
 """Of how many participants a process remembers that they were not erased."""
 
@@ -117,10 +118,10 @@ class Erasures:
         read_at = self._read_at
         if read_at is None or not read_at <= at < read_at + self._cache_seconds:
             found = self._db.get_all(self._table, [{"hash": _LATEST}], consistent=False)
-            now = str(found[0]["at"]) if found else None
-            if now != self._latest:
+            announced_at = str(found[0]["at"]) if found else None
+            if announced_at != self._latest:
                 self._not_erased.clear()
-            self._latest, self._read_at = now, at
+            self._latest, self._read_at = announced_at, at
         return self._latest
 
     # --- who was erased --------------------------------------------------------------------------
@@ -257,7 +258,7 @@ class Erasures:
         for each, pseudonym in sorted(pseudonyms.items()):
             row = {"hash": self._person(each), "pseudonym": pseudonym, "erased_at": at}
             self._db.put_all(self._table, [row])
-        self._announce(at)
+        self._announce()
 
     def refuse(
         self, refusals: Mapping[str, Mapping[RefusalReason, Timestamp]], at: Timestamp
@@ -289,17 +290,32 @@ class Erasures:
         if at > (row.get("refusals") or {}).get(reason.value, ""):
             self.refuse({placeholder: {reason: at}}, row["erased_at"])
 
-    def _announce(self, at: Timestamp) -> None:
-        """Has everybody ask who was erased; within `cache_seconds`."""
-        with suppress(ConditionFailedError):  # a later one was announced
-            self._db.put(
-                self._table,
-                {"hash": _LATEST, "at": at},
-                condition="attribute_not_exists(#at) OR #at < :at",
-                names={"#at": "at"},
-                values={":at": at},
-            )
-        self._latest, self._read_at = latest(self._latest, at), self._clock()
+    def _announce(self) -> None:
+        """Has everybody ask who was erased; within `cache_seconds`. Each time is later than the one
+        before, whatever the clock here says and whenever the erasure was: who has asked since that
+        was announced was told less.
+
+        Raises:
+            AwsError: whoever has asked may not ask again; it may be repeated.
+        """
+        for left in reversed(range(_ATTEMPTS)):
+            found = self._db.get_all(self._table, [{"hash": _LATEST}])
+            before = str(found[0]["at"]) if found else from_epoch_ms(0)
+            at = max(now(), from_epoch_ms(epoch_ms(before) + 1))
+            try:
+                self._db.put(
+                    self._table,
+                    {"hash": _LATEST, "at": at},
+                    condition="attribute_not_exists(#at) OR #at = :before",
+                    names={"#at": "at"},
+                    values={":before": before},
+                )
+            except ConditionFailedError:  # another's, which may be of before these rows
+                if not left:
+                    raise
+            else:
+                break
+        self._latest, self._read_at = at, self._clock()
         self._not_erased.clear()
 
     def put_back(self, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -309,10 +325,8 @@ class Erasures:
             how many were missing.
         """
         count = 0
-        for row in rows:
-            if row["hash"] == _LATEST:
-                self._announce(row["at"])
-                continue
+        known = [row for row in rows if row["hash"] != _LATEST]
+        for row in known:
             try:
                 self._db.put(
                     self._table,
@@ -324,6 +338,8 @@ class Erasures:
                 count += 1
             except ConditionFailedError:
                 continue
+        if known:
+            self._announce()
         return count
 
     def _addresses(self, placeholders: Iterable[str]) -> dict[str, Item]:
