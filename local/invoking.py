@@ -7,7 +7,7 @@ from typing import Any
 
 from local.aws import Endpoints, note
 from local.functions import FunctionError, Functions
-from local.stack import StackError, read
+from local.stack import IMPATIENT, StackError, read
 from local.template import load, parameters_here
 
 __all__ = ["invoke"]
@@ -26,7 +26,8 @@ def invoke(function: str, event: Mapping[str, Any]) -> Any:
     known = resources.functions()
     if function not in known:
         raise StackError(f"no function {function}; there are: {', '.join(sorted(known))}")
-    functions = Functions({function: known[function]}, endpoints.environment(), "invoke-")
+    settings = endpoints.environment() | IMPATIENT
+    functions = Functions({function: known[function]}, settings, "invoke-")
     try:
         return functions.call(function, event)
     except FunctionError as error:

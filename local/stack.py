@@ -28,11 +28,21 @@ from local.paths import LOGS, ROOT, STACK_FILE, STATE
 from local.sources import Poller, PollerMaker, poller_of
 from local.template import REGION, Resources, load, parameters_here
 
-__all__ = ["Options", "Parts", "StackError", "parts", "read", "start_detached", "stop", "up"]
+__all__ = [
+    "IMPATIENT",
+    "Options",
+    "Parts",
+    "StackError",
+    "parts",
+    "read",
+    "start_detached",
+    "stop",
+    "up",
+]
 
 log = logging.getLogger(__name__)
 _READY_SECONDS = 120
-_IMPATIENT = {
+IMPATIENT = {
     "EPOCH_CACHE_SECONDS": "2",
     "ERASURES_CACHE_SECONDS": "2",
     "ERASURE_PASS_SECONDS": "8",
@@ -179,7 +189,7 @@ def parts(
         aws.build(resources, endpoints)
         aws.enforce(policies(resources), endpoints)
         theirs = endpoints_of(endpoints.aws) if endpoints_of else endpoints
-        functions = Functions(resources.functions(), theirs.environment() | _IMPATIENT)
+        functions = Functions(resources.functions(), theirs.environment() | IMPATIENT)
         topic, sets = resources.physical["SesTopic", ""], resources.configuration_sets()
         outbox = OutboxPages(endpoints, topic, sets, url)
         gateway = Gateway(functions, options.host, port, {OutboxPages.ROOT.strip("/"): outbox})

@@ -43,7 +43,7 @@ from benchmarks.harness import dynamodb_local
 from local.aws import Endpoints
 from local.between import Between
 from local.functions import Functions
-from local.stack import Options, Parts, parts
+from local.stack import IMPATIENT, Options, Parts, parts
 from sendtrail.aws.dynamodb import DynamoDB, from_attributes, to_attributes
 from sendtrail.aws.service import RetryPolicy
 from sendtrail.domain.actors import Actor
@@ -345,7 +345,9 @@ def storms(options: argparse.Namespace) -> Iterator[Storm]:
         )
         with parts(wanted, endpoints_of=theirs, poller=redelivering) as running:
             spoilt = theirs(running.endpoints.aws)
-            again = Functions(running.resources.functions(), spoilt.environment(), "again-")
+            # By the same settings: who goes by the epochs of another time counts for another time.
+            settings = spoilt.environment() | IMPATIENT
+            again = Functions(running.resources.functions(), settings, "again-")
             redelivering.functions, redelivering.others = running.functions, again
             try:
                 yield Storm(running, chaos, spoilt, redelivering)
