@@ -24,8 +24,8 @@ os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "tests")
 settings.register_profile("tests", many())
 settings.load_profile("tests")
 
-# Each session of boto3 reads botocore's descriptions of AWS's services anew, which is half of what a
-# small test does. They are the same for all of them.
+# Each session of boto3 reads botocore's descriptions of AWS's services anew, which are the same for
+# all of them.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 

@@ -47,7 +47,7 @@ from sendtrail.publishing.jobs import (
     in_jobs,
     job_of_text,
 )
-from sendtrail.publishing.notices import notices_of
+from sendtrail.publishing.notices import notices_of, told_of
 from tests.receiver import receiver
 from tests.support import ROOT, load_event
 
@@ -527,3 +527,26 @@ def test_what_is_no_job_is_refused(text: str) -> None:
     with pytest.raises(RejectedRecordError):
         job_of_text(text)
     assert isinstance(job_of_text(DeliveryJob("1", ()).to_text()), DeliveryJob)
+
+
+ABOUT_ANN = '{"data":{"participant_id":"ann"}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "message_id"),
+    [
+        *((body, None) for body in ("", "no JSON", "[]", "1", "{}", '{"data":1}', '{"data":{}}')),
+        (ABOUT_ANN, "no message's"),
+    ],
+)
+def test_what_is_no_notice_is_about_nobody(body: str, message_id: str | None) -> None:
+    """And keeps nothing back that came with it."""
+    assert told_of(Outgoing("1", "message.sent", AT, "e", message_id, body)) is None
+
+
+def test_a_notice_is_about_somebody_as_of_when_their_message_was_sent() -> None:
+    """Or, if it is of no message, as of when it happened."""
+    sent_at = "2026-11-19T12:00:00.000Z"
+    of_message = Outgoing("1", "message.sent", AT, "e", new_message_id(sent_at), ABOUT_ANN)
+    assert told_of(of_message) == ("ann", sent_at)
+    assert told_of(replace(of_message, message_id=None)) == ("ann", AT)

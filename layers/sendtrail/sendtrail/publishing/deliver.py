@@ -92,7 +92,9 @@ class Deliverer:
         return report
 
     def _forgotten(self, jobs: Iterable[DeliveryJob | ReplayJob]) -> Set[Outgoing]:
-        """Events whose person was erased while they waited."""
+        """Events whose person was erased while they waited; they are read if somebody was."""
+        if self._erasures.latest is None:
+            return frozenset()
         events = [event for job in jobs if isinstance(job, DeliveryJob) for event in job.events]
         told = {event: about for event in events if (about := told_of(event))}
         erased = self._erasures.of_told(told.values())

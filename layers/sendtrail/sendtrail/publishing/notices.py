@@ -94,11 +94,15 @@ def notices_of(event: Event, verdict: Verdict | None = None) -> list[Notice]:
 
 
 def told_of(outgoing: Outgoing) -> Told | None:
-    """Of whom a notice tells that waits to be sent; None if it is about nobody."""
-    participant_id = json.loads(outgoing.body).get("data", {}).get("participant_id")
-    if not participant_id:
+    """Of whom a notice tells that waits to be sent; None if it is about nobody, or is none: then it
+    is no reason to keep back what came with it.
+    """
+    try:
+        participant_id = str(json.loads(outgoing.body)["data"]["participant_id"])
+        at = sent_time(outgoing.message_id) if outgoing.message_id else outgoing.at
+    except (KeyError, TypeError, ValueError):
         return None
-    return participant_id, sent_time(outgoing.message_id) if outgoing.message_id else outgoing.at
+    return participant_id, at
 
 
 def _path(participant_id: str, message_id: str | None, communication_id: str | None) -> str:
